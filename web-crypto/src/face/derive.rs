@@ -1,0 +1,33 @@
+//! The derivation worker's module.
+
+use wasm_bindgen::prelude::*;
+use wire::Salt;
+use zeroize::Zeroizing;
+
+use crate::stretch;
+
+/// [`stretch::stretch`]: 32 bytes, or throws `{code, words}`.
+#[wasm_bindgen(js_name = stretch)]
+pub fn stretch_face(password: String, room: &str, salt: &[u8]) -> Result<Vec<u8>, Failure> {
+    let password = Zeroizing::new(password);
+    let room = room.parse().map_err(|_| Failure::new("bad_room_name", wire::Refusal::BadRoomName.words()))?;
+    let salt = <[u8; 32]>::try_from(salt).map_err(|_| Failure::new("internal", wire::Refusal::Internal.words()))?;
+    let stretched = stretch::stretch(&password, &room, &Salt::from(salt))
+        .map_err(|error| Failure::new(error.code(), &error.to_string()))?;
+    Ok(stretched.as_bytes().to_vec())
+}
+
+/// Why a password could not be stretched.
+#[wasm_bindgen(getter_with_clone)]
+pub struct Failure {
+    /// A code of PROTOCOL's table.
+    pub code: String,
+    /// What the person reads.
+    pub words: String,
+}
+
+impl Failure {
+    fn new(code: &str, words: &str) -> Self {
+        Self { code: code.to_owned(), words: words.to_owned() }
+    }
+}

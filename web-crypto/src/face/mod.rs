@@ -1,0 +1,6 @@
+//! The wasm face: types across, no decisions.
+
+#[cfg(feature = "derive")]
+pub mod derive;
+#[cfg(feature = "session")]
+pub mod session;

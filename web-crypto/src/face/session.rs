@@ -1,0 +1,141 @@
+//! The session worker's module.
+
+use wasm_bindgen::prelude::*;
+
+use crate::{
+    Stretched,
+    session::{Env, Input, Intent, Output, Session},
+};
+
+struct Browser {
+    now: u64,
+}
+
+impl Env for Browser {
+    fn now(&self) -> u64 {
+        self.now
+    }
+
+    fn random(&mut self, bytes: &mut [u8]) {
+        // getRandomValues is there in every worker. Were it not, to stop is the one safe answer.
+        if getrandom::fill(bytes).is_err() {
+            wasm_bindgen::throw_str("no entropy");
+        }
+    }
+}
+
+fn browser(now: f64) -> Browser {
+    // Date.now() is a whole number of milliseconds far below 2^53.
+    Browser { now: now as u64 }
+}
+
+/// One [`Session`]; `now` is always `Date.now()`.
+#[wasm_bindgen(js_name = Session)]
+pub struct SessionFace(Session);
+
+#[wasm_bindgen(js_class = Session)]
+impl SessionFace {
+    /// [`Session::new`]; `create` is the intent.
+    #[wasm_bindgen(constructor)]
+    pub fn new(now: f64, create: bool, room: &str, user: &str, build: &str) -> Self {
+        let intent = if create { Intent::Create } else { Intent::Join };
+        Self(Session::new(intent, room, user, build, &mut browser(now)))
+    }
+
+    /// [`Input::Stretched`]; 32 bytes.
+    pub fn stretched(&mut self, now: f64, bytes: &mut [u8]) {
+        if let Ok(stretched) = <[u8; 32]>::try_from(&*bytes) {
+            self.0.handle(Input::Stretched(Stretched::from(stretched)), &mut browser(now));
+        }
+        // wasm-bindgen copies the slice back: what JavaScript held is wiped with it.
+        bytes.fill(0);
+    }
+
+    /// [`Input::NotStretched`].
+    #[wasm_bindgen(js_name = notStretched)]
+    pub fn not_stretched(&mut self, now: f64, code: &str, words: &str) {
+        self.0.handle(Input::NotStretched(code, words), &mut browser(now));
+    }
+
+    /// [`Input::Answered`].
+    pub fn answered(&mut self, now: f64, status: u16, body: &[u8]) {
+        self.0.handle(Input::Answered { status, body }, &mut browser(now));
+    }
+
+    /// [`Input::Unanswered`].
+    pub fn unanswered(&mut self, now: f64) {
+        self.0.handle(Input::Unanswered, &mut browser(now));
+    }
+
+    /// [`Input::Opened`].
+    pub fn opened(&mut self, now: f64) {
+        self.0.handle(Input::Opened, &mut browser(now));
+    }
+
+    /// [`Input::Received`].
+    pub fn received(&mut self, now: f64, bytes: &[u8]) {
+        self.0.handle(Input::Received(bytes), &mut browser(now));
+    }
+
+    /// [`Input::Closed`].
+    pub fn closed(&mut self, now: f64, code: u16) {
+        self.0.handle(Input::Closed(code), &mut browser(now));
+    }
+
+    /// [`Input::Woken`].
+    pub fn woken(&mut self, now: f64) {
+        self.0.handle(Input::Woken, &mut browser(now));
+    }
+
+    /// [`Input::Say`].
+    pub fn say(&mut self, now: f64, text: &str) {
+        self.0.handle(Input::Say(text), &mut browser(now));
+    }
+
+    /// [`Input::Leave`].
+    pub fn leave(&mut self, now: f64) {
+        self.0.handle(Input::Leave, &mut browser(now));
+    }
+
+    /// [`Input::Network`].
+    pub fn network(&mut self, now: f64, there: bool) {
+        self.0.handle(Input::Network(there), &mut browser(now));
+    }
+
+    /// [`Session::poll`].
+    pub fn poll(&mut self) -> Option<OutputFace> {
+        self.0.poll().map(OutputFace::from)
+    }
+}
+
+/// One [`Output`]: its name in snake case, and what it carries.
+#[wasm_bindgen(js_name = Output, getter_with_clone)]
+#[derive(Default)]
+pub struct OutputFace {
+    /// `post`, `stretch`, `connect`, `send`, `disconnect`, `wake` or `show`.
+    pub kind: String,
+    /// `post`: the path; `stretch`: the room; `show`: the view in JSON.
+    pub text: String,
+    /// `post`: the body; `stretch`: the salt; `send`: the frame.
+    pub bytes: Vec<u8>,
+    /// `wake`: milliseconds.
+    pub ms: f64,
+}
+
+impl From<Output> for OutputFace {
+    fn from(output: Output) -> Self {
+        let face = |kind: &str| Self { kind: kind.to_owned(), ..Self::default() };
+        match output {
+            Output::Post(path, body) => Self { text: path.to_owned(), bytes: body.to_vec(), ..face("post") },
+            Output::Stretch(room, salt) => {
+                Self { text: room.as_str().to_owned(), bytes: salt.as_bytes().to_vec(), ..face("stretch") }
+            }
+            Output::Connect => face("connect"),
+            Output::Send(frame) => Self { bytes: frame, ..face("send") },
+            Output::Disconnect => face("disconnect"),
+            // A wait of more than 2^53 milliseconds does not come up.
+            Output::Wake(ms) => Self { ms: ms as f64, ..face("wake") },
+            Output::Show(view) => Self { text: serde_json::to_string(&view).unwrap_or_default(), ..face("show") },
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! When to connect, when to ask, when to give up: the times of one connection.
+
+use core::time::Duration;
+
+use wire::limits;
+
+use super::Env;
+
+/// How long an attempt to connect, or the wait for a welcome, may take.
+const ATTEMPT: Duration = Duration::from_secs(10);
+/// How long the other side may take to answer when the network is in doubt.
+const PROBE: Duration = Duration::from_secs(3);
+
+/// The connection's state; times are those of [`Env::now`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// The next attempt comes at this time.
+    Waiting { until: u64 },
+    /// Opening or greeting; given up at this time.
+    Trying { until: u64 },
+    /// Welcomed: silent since `heard`, which must not pass `deadline`; asks at `ping`.
+    Up { deadline: u64, ping: u64 },
+}
+
+/// What the time has come for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    Connect,
+    GiveUp,
+    Ping,
+    Nothing,
+}
+
+#[derive(Debug)]
+pub(super) struct Timing {
+    pub(super) state: State,
+    /// Failed attempts since it was last up.
+    failures: u32,
+}
+
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Timing {
+    pub(super) fn trying(env: &impl Env) -> Self {
+        Self { state: State::Trying { until: env.now().saturating_add(ms(ATTEMPT)) }, failures: 0 }
+    }
+
+    /// The connection is lost, or did not come about: how long to wait. Doubles from
+    /// [`limits::RECONNECT_MIN`] to [`limits::RECONNECT_MAX`], and anything from half of it to all of
+    /// it, so that a restart does not bring everyone back in one moment.
+    pub(super) fn lost(&mut self, env: &mut impl Env) -> u64 {
+        let full = ms(limits::RECONNECT_MIN)
+            .saturating_mul(1_u64.checked_shl(self.failures.min(32)).unwrap_or(u64::MAX))
+            .min(ms(limits::RECONNECT_MAX));
+        self.failures = self.failures.saturating_add(1);
+        let wait = full / 2 + jitter(full / 2, env);
+        self.state = State::Waiting { until: env.now().saturating_add(wait) };
+        wait
+    }
+
+    pub(super) fn try_now(&mut self, env: &impl Env) {
+        self.state = State::Trying { until: env.now().saturating_add(ms(ATTEMPT)) };
+    }
+
+    pub(super) fn up(&mut self, env: &mut impl Env) {
+        self.failures = 0;
+        let ping = env.now().saturating_add(ms(limits::PING_EVERY) - jitter(ms(limits::PING_EVERY) / 4, env));
+        self.state = State::Up { deadline: env.now().saturating_add(ms(limits::SILENCE)), ping };
+    }
+
+    /// Something was heard.
+    pub(super) fn heard(&mut self, env: &impl Env) {
+        if let State::Up { deadline, .. } = &mut self.state {
+            *deadline = env.now().saturating_add(ms(limits::SILENCE));
+        }
+    }
+
+    /// A ping was just sent: the next one, and when the answer must be there if the network is in doubt.
+    pub(super) fn asked(&mut self, in_doubt: bool, env: &mut impl Env) {
+        if let State::Up { deadline, ping } = &mut self.state {
+            *ping = env.now().saturating_add(ms(limits::PING_EVERY) - jitter(ms(limits::PING_EVERY) / 4, env));
+            if in_doubt {
+                *deadline = (*deadline).min(env.now().saturating_add(ms(PROBE)));
+            }
+        }
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        matches!(self.state, State::Up { .. })
+    }
+
+    pub(super) fn due(&self, now: u64) -> Due {
+        match self.state {
+            State::Waiting { until } if until <= now => Due::Connect,
+            State::Trying { until } if until <= now => Due::GiveUp,
+            State::Up { deadline, .. } if deadline <= now => Due::GiveUp,
+            State::Up { ping, .. } if ping <= now => Due::Ping,
+            _ => Due::Nothing,
+        }
+    }
+
+    /// When to look again.
+    pub(super) fn next(&self) -> u64 {
+        match self.state {
+            State::Waiting { until } | State::Trying { until } => until,
+            State::Up { deadline, ping } => deadline.min(ping),
+        }
+    }
+}
+
+/// From 0 to `most`, near enough to even.
+fn jitter(most: u64, env: &mut impl Env) -> u64 {
+    let mut bytes = [0; 4];
+    env.random(&mut bytes);
+    u64::from(u32::from_le_bytes(bytes)) % most.saturating_add(1)
+}

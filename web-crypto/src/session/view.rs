@@ -1,0 +1,182 @@
+//! What a session tells the person, as the page draws it.
+
+use serde::Serialize;
+use wire::{Counter, MemberId, RoomId, Token};
+
+/// One thing to be told; JSON with a `type`.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum View {
+    /// On the way in.
+    Progress {
+        /// What is being waited for.
+        stage: Stage,
+    },
+    /// Not let in; the session is over.
+    Refused {
+        /// A code of PROTOCOL's table.
+        code: String,
+        /// What the person reads.
+        words: String,
+        /// The field that caused it.
+        field: Option<Field>,
+    },
+    /// Let in, under the canonical names. Room, member and token are what leaving by HTTP takes.
+    Admitted {
+        /// The room's canonical name.
+        room: String,
+        /// One's own canonical name.
+        user: String,
+        /// The room's id.
+        room_id: RoomId,
+        /// One's own number.
+        member_id: MemberId,
+        /// One's own token.
+        token: Token,
+    },
+    /// How the connection is.
+    Connection {
+        /// Its state.
+        state: Connection,
+        /// Milliseconds until the next attempt, while waiting.
+        retry_in_ms: u64,
+        /// Why it was lost, if the server said.
+        words: &'static str,
+    },
+    /// Everyone in the room, in the order of arrival.
+    People {
+        /// Oneself included.
+        people: Vec<PersonView>,
+    },
+    /// Someone came in.
+    Entered {
+        /// Who.
+        id: MemberId,
+        /// By which name.
+        name: String,
+    },
+    /// Someone is gone.
+    Left {
+        /// Who.
+        id: MemberId,
+        /// By which name.
+        name: String,
+        /// Its connection was lost, rather than closed by it.
+        lost: bool,
+    },
+    /// A text.
+    Message {
+        /// Who sent it.
+        id: MemberId,
+        /// By which name.
+        name: String,
+        /// What it says.
+        text: String,
+        /// Whether it is one's own; then it is on its way until [`View::Accepted`].
+        mine: bool,
+        /// The sender's count.
+        counter: Counter,
+        /// When it was opened or written here, in milliseconds since 1970.
+        at: u64,
+    },
+    /// One's own message of this count has been taken by the server.
+    Accepted {
+        /// Which.
+        counter: Counter,
+    },
+    /// Messages that did not arrive.
+    Missed {
+        /// Whose.
+        id: MemberId,
+        /// By which name.
+        name: String,
+        /// How many.
+        count: u64,
+    },
+    /// A message that cannot be shown.
+    Unreadable {
+        /// Whose, says the server.
+        id: MemberId,
+        /// By which name.
+        name: String,
+        /// Why.
+        why: Unreadable,
+    },
+    /// A text that was not taken; it is handed back.
+    Rejected {
+        /// The text.
+        text: String,
+        /// What the person reads.
+        words: &'static str,
+    },
+    /// The session is over.
+    Ended {
+        /// `left`, or a close code.
+        code: &'static str,
+        /// What the person reads.
+        words: &'static str,
+        /// Whether the room may be made again.
+        remake: bool,
+    },
+}
+
+/// What is being waited for on the way in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// The password becomes keys.
+    Deriving,
+    /// The door is asked.
+    Entering,
+    /// The socket is opened.
+    Connecting,
+}
+
+/// A field of the form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Field {
+    /// *Room name*.
+    Room,
+    /// *Your name*.
+    User,
+    /// *Password*.
+    Password,
+}
+
+/// How the connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Connection {
+    /// An attempt is under way.
+    Connecting,
+    /// It is up.
+    Connected,
+    /// The next attempt is some time off.
+    Waiting,
+}
+
+/// Why a message cannot be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unreadable {
+    /// It does not open: altered, forged, or sealed with another key.
+    Sealed,
+    /// It opens, but this version does not know its kind.
+    Kind,
+    /// It opens, but came before.
+    Replayed,
+}
+
+/// Someone in the room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PersonView {
+    /// Its number.
+    pub id: MemberId,
+    /// Its name.
+    pub name: String,
+    /// Whether its connection is up.
+    pub connected: bool,
+    /// Whether it is oneself.
+    pub you: bool,
+}

@@ -1,0 +1,165 @@
+//! Every answer that is not success: its code on the wire, and what a person reads.
+
+macro_rules! refusals {
+    ($($(#[$doc:meta])* $name:ident = $status:literal $code:literal $words:literal;)*) => {
+        /// Why a request was refused: an HTTP status and a code in the body.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Refusal {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Refusal {
+            /// All of them, in the order of `docs/PROTOCOL.md`.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The HTTP status.
+            #[must_use]
+            pub fn status(self) -> u16 {
+                match self { $(Self::$name => $status,)* }
+            }
+
+            /// The code in the body's `error`.
+            #[must_use]
+            pub fn code(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// What a person reads.
+            #[must_use]
+            pub fn words(self) -> &'static str {
+                match self { $(Self::$name => $words,)* }
+            }
+        }
+    };
+}
+
+refusals! {
+    /// The body is not the JSON that this request wants.
+    Malformed = 400 "malformed" "The server did not understand this request. Reload the page and try again.";
+    /// No such room, or another password: told alike, and in the same time.
+    WrongCredentials = 403 "wrong_credentials" "The room name or the password is not right. Check both, capital letters too; the room may also be gone.";
+    /// The request comes from another site's page.
+    OriginRefused = 403 "origin_refused" "This request came from another site and was refused. Open the chat by its own address.";
+    /// The token is of no member, or of another.
+    UnknownToken = 403 "unknown_token" "You are no longer in this room.";
+    /// The token is bound to another address.
+    AddressChanged = 403 "address_changed" "Your network address has changed, so the server asks for the password again.";
+    /// No such page.
+    NotFound = 404 "not_found" "There is nothing at this address.";
+    /// The page exists, but not for this method.
+    MethodNotAllowed = 405 "method_not_allowed" "This address does not take such a request.";
+    /// The client took too long to send its request.
+    Timeout = 408 "timeout" "The request took too long to arrive. Check your connection and try again.";
+    /// A room of this name, or of one that looks the same, exists.
+    RoomNameTaken = 409 "room_name_taken" "A room with this name, or one that looks the same, exists already. Choose another name, or join that room.";
+    /// A member of this name, or of one that looks the same, is in the room.
+    UserNameTaken = 409 "user_name_taken" "Someone in the room has this name, or one that looks the same. Choose another name.";
+    /// The room has as many members as it may.
+    RoomFull = 409 "room_full" "The room is full. Try again when someone has left.";
+    /// The room id is in use: the creator's client must make another.
+    RoomIdTaken = 409 "room_id_taken" "The room could not be made. Try again.";
+    /// The body is longer than it may be.
+    TooLarge = 413 "too_large" "This request is too large.";
+    /// The body is not `application/json`.
+    NotJson = 415 "not_json" "The server did not understand this kind of request. Reload the page and try again.";
+    /// The `Host` is neither a name of this server nor an IP address.
+    HostRefused = 421 "host_refused" "This server does not answer to that name. Its operator can set --public-origin.";
+    /// Not a room name.
+    BadRoomName = 422 "bad_room_name" "This room name does not work: use 1 to 64 characters, none of them invisible.";
+    /// Not a user name.
+    BadUserName = 422 "bad_user_name" "This name does not work: use 1 to 64 characters, none of them invisible.";
+    /// Too many attempts from this address.
+    TooManyRequests = 429 "too_many_requests" "Too many attempts from your network. Wait a minute and try again.";
+    /// A fault of the server.
+    Internal = 500 "internal" "Something went wrong on the server. Try again.";
+    /// The server has as many rooms as it may.
+    ServerFull = 503 "server_full" "This server has no place for another room at the moment. Try again later.";
+}
+
+macro_rules! close_codes {
+    ($($(#[$doc:meta])* $name:ident = $code:literal $retry:literal $words:literal;)*) => {
+        /// Why the server closed a socket: the WebSocket close code.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum CloseCode {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl CloseCode {
+            /// All of them, in the order of `docs/PROTOCOL.md`.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The number in the close frame.
+            #[must_use]
+            pub fn number(self) -> u16 {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// The code of this number, if it is one of ours.
+            #[must_use]
+            pub fn from_number(number: u16) -> Option<Self> {
+                match number { $($code => Some(Self::$name),)* _ => None }
+            }
+
+            /// Whether a client should connect again by itself.
+            #[must_use]
+            pub fn reconnect(self) -> bool {
+                match self { $(Self::$name => $retry,)* }
+            }
+
+            /// What a person reads.
+            #[must_use]
+            pub fn words(self) -> &'static str {
+                match self { $(Self::$name => $words,)* }
+            }
+        }
+    };
+}
+
+close_codes! {
+    /// The member left.
+    Left = 1000 false "You have left the room.";
+    /// The bytes on the socket are no WebSocket frames.
+    ProtocolError = 1002 true "The connection was disturbed.";
+    /// A text frame that is not UTF-8.
+    NotUtf8 = 1007 true "The connection was disturbed.";
+    /// A frame longer than the server takes.
+    TooBig = 1009 true "A message was too large to be sent.";
+    /// The server stops; it may come back without its rooms.
+    Stopping = 1012 true "The server is restarting.";
+    /// Not a frame of this protocol.
+    Malformed = 4000 false "The server did not understand this page. Reload it and join again.";
+    /// A frame of a version that the server does not speak.
+    UnknownVersion = 4001 false "This page and the server are of different versions. Reload the page and join again.";
+    /// The first frame was not a hello, or none came in time.
+    NoHello = 4002 true "The connection was too slow to start.";
+    /// The token is of another member or another room.
+    TokenRefused = 4003 false "The server refused this connection. Join the room again.";
+    /// Neither room nor member is known: left, gone, or forgotten in a restart.
+    UnknownToken = 4004 false "The server no longer knows this room or your place in it: it was restarted, or you were away too long. You can make the room again, or join it if it is still there.";
+    /// The token is bound to another address: show the verifier too.
+    AddressChanged = 4005 true "Your network address has changed. Connecting again.";
+    /// A newer socket of the same member took over.
+    Replaced = 4006 false "This room was opened anew elsewhere, and this page was disconnected.";
+    /// Too much waited for a member that did not read.
+    TooSlow = 4007 true "Your connection was too slow to keep up.";
+    /// Nothing was heard for too long.
+    Silent = 4008 true "The connection was lost.";
+    /// A counter was left out.
+    CounterSkipped = 4009 false "This page and the server lost track of each other. Join the room again.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_distinct() {
+        for (i, a) in Refusal::ALL.iter().enumerate() {
+            assert!(Refusal::ALL.iter().skip(i + 1).all(|b| b.code() != a.code()), "{}", a.code());
+        }
+        for code in CloseCode::ALL {
+            assert_eq!(CloseCode::from_number(code.number()), Some(*code));
+        }
+        assert_eq!(CloseCode::from_number(4999), None);
+    }
+}

@@ -1,0 +1,74 @@
+//! Numbers that name things.
+
+use core::fmt;
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// A room's id: 16 random bytes, made by the creator's client; 22 characters of unpadded base64url in JSON.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RoomId(pub [u8; 16]);
+
+impl fmt::Debug for RoomId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RoomId({})", Base64UrlUnpadded::encode_string(&self.0))
+    }
+}
+
+impl Serialize for RoomId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&Base64UrlUnpadded::encode_string(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for RoomId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        crate::secret::bytes(deserializer)
+            .map(RoomId)
+            .map_err(|()| de::Error::custom("a room id is 16 bytes in unpadded base64url"))
+    }
+}
+
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident($inner:ty)) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub $inner);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+number! {
+    /// A member of a room, for one visit. Given by the server, from 1, and never again in that room.
+    MemberId(u32)
+}
+number! {
+    /// A place in a room's one order of events, from 1.
+    Seq(u64)
+}
+number! {
+    /// A place among one member's own messages, from 1.
+    Counter(u64)
+}
+
+impl Counter {
+    /// The counter after this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl Seq {
+    /// The number after this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}

@@ -1,0 +1,57 @@
+//! Every bound in the protocol, in one place. Those that an operator may set are the defaults of
+//! the server's flags of the same name; the others are part of the protocol.
+
+use core::time::Duration;
+
+/// Characters (Unicode scalar values) in a canonical room or user name.
+pub const NAME_CHARS: usize = 64;
+/// Bytes of UTF-8 in a name before it is made canonical.
+pub const NAME_BYTES: usize = 1024;
+/// Characters that a password has at least, after NFKC.
+pub const PASSWORD_CHARS_MIN: usize = 8;
+/// Bytes of UTF-8 that a password has at most, after NFKC.
+pub const PASSWORD_BYTES_MAX: usize = 1024;
+/// Bytes of UTF-8 that a password has at most, before NFKC.
+pub const PASSWORD_BYTES_TYPED: usize = 4096;
+/// Characters in one text message.
+pub const TEXT_CHARS: usize = 10_000;
+/// Messages that a client holds while they are not yet accepted by the server.
+pub const UNSENT_MESSAGES: usize = 100;
+
+/// Bytes in one WebSocket message from a client.
+pub const FRAME_BYTES: usize = 1024 * 1024;
+/// Bytes in the body of a request to the door.
+pub const DOOR_BYTES: usize = 8 * 1024;
+/// Bytes that wait for a member who reads too slowly, before that member is cut off.
+pub const QUEUE_BYTES: usize = 1024 * 1024;
+/// Members in one room.
+pub const MEMBERS: usize = 256;
+/// Rooms on one server.
+pub const ROOMS: usize = 100_000;
+/// Connections to one server, sockets and requests together.
+pub const CONNECTIONS: usize = 20_000;
+/// Rooms made in a minute from one address.
+pub const CREATES_PER_MINUTE: u32 = 20;
+/// Attempts to join in a minute from one address.
+pub const JOINS_PER_MINUTE: u32 = 60;
+
+/// How long a member whose connection was lost keeps its place, from the last byte heard.
+pub const GRACE: Duration = Duration::from_secs(60);
+/// How long a socket may be open without showing a token.
+pub const HELLO_WITHIN: Duration = Duration::from_secs(10);
+/// How long a client may take to send a request's head.
+pub const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// How long a request to the door may take in all.
+pub const REQUEST_WITHIN: Duration = Duration::from_secs(15);
+/// How long a write to a socket may wait for a reader that does not read.
+pub const WRITE_WITHIN: Duration = Duration::from_secs(15);
+/// How often either side asks whether the other is still there.
+pub const PING_EVERY: Duration = Duration::from_secs(15);
+/// How long a peer may say nothing at all before its connection counts as lost.
+pub const SILENCE: Duration = Duration::from_secs(30);
+/// How long the server takes to stop, at most.
+pub const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// The longest wait between two attempts to connect again.
+pub const RECONNECT_MAX: Duration = Duration::from_secs(15);
+/// The first wait before connecting again; it doubles up to [`RECONNECT_MAX`].
+pub const RECONNECT_MIN: Duration = Duration::from_millis(500);

@@ -1,0 +1,107 @@
+import { workerUrl } from './trusted.js';
+
+/**
+ * The page's end of the two workers. The password goes to the one that stretches it; everything else, keys
+ * included, lives in the other. What proves this visit to the server stays in here, for the one use of leaving.
+ */
+export class Client {
+  #tell;
+  #derive = null;
+  #session = null;
+  #listening = null;
+  #visit = null;
+
+  constructor(tell) {
+    this.#tell = tell;
+  }
+
+  /** Starts both workers afresh, so that they load while the form is being filled in. */
+  start() {
+    this.stop();
+    this.#listening = new AbortController();
+    try {
+      this.#derive = this.#spawn('derive');
+      this.#session = this.#spawn('session');
+    } catch {
+      this.#fail();
+      return;
+    }
+    this.#session.addEventListener('message', ({ data }) => this.#hear(data), this.#listening);
+  }
+
+  enter({ intent, room, user, password }) {
+    const { port1, port2 } = new MessageChannel();
+    this.#session.postMessage({ do: 'enter', intent, room, user, port: port1 }, [port1]);
+    this.#derive.postMessage({ do: 'derive', room, password, port: port2 }, [port2]);
+  }
+
+  send(text) {
+    this.#post({ do: 'send', text });
+  }
+
+  leave() {
+    this.#post({ do: 'leave' });
+  }
+
+  network(online) {
+    this.#post({ do: 'network', online });
+  }
+
+  visible() {
+    this.#post({ do: 'visible' });
+  }
+
+  /** A message may still be on its way from a worker that was ended: nobody listens to it any more. */
+  stop() {
+    this.#listening?.abort();
+    this.#derive?.terminate();
+    this.#session?.terminate();
+    this.#derive = null;
+    this.#session = null;
+  }
+
+  /** The session has already taken leave: there is nothing left to tell the server. */
+  forget() {
+    this.#visit = null;
+    this.stop();
+  }
+
+  /** Takes leave on the way out, when no worker would live long enough to do it; and first of all, as the page may not either. */
+  close() {
+    if (this.#visit) farewell(this.#visit);
+    this.forget();
+  }
+
+  #spawn(name) {
+    const worker = new Worker(workerUrl(name), { type: 'module' });
+    const fail = () => this.#fail();
+    worker.addEventListener('error', fail, this.#listening);
+    worker.addEventListener('messageerror', fail, this.#listening);
+    return worker;
+  }
+
+  #hear(event) {
+    if (event.type !== 'admitted') {
+      this.#tell(event);
+      return;
+    }
+    const { room_id, member_id, token, ...told } = event;
+    this.#visit = { room_id, member_id, token };
+    this.#tell(told);
+  }
+
+  #post(message) {
+    this.#session?.postMessage(message);
+  }
+
+  #fail() {
+    this.stop();
+    this.#tell({ type: 'broken' });
+  }
+}
+
+function farewell(visit) {
+  const body = new Blob([JSON.stringify(visit)], { type: 'application/json' });
+  if (navigator.sendBeacon('/api/leave', body)) return;
+  fetch('/api/leave', { method: 'POST', body, keepalive: true }).catch(() => {});
+}

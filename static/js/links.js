@@ -1,0 +1,47 @@
+// Finds the addresses in a text: text → [{ text } | { text, href }]. The parts put together are the text again.
+
+const PROTOCOLS = new Set(['http:', 'https:', 'mailto:']);
+// Marks that change the direction of text end an address: they could make it look like another.
+const CANDIDATE = /\b(?:https?:\/\/|mailto:)[^\s<>"“”«»`\u200e\u200f\u202a-\u202e\u2066-\u2069]+/giu;
+const TRAILING = /[.,;:!?'’…*_~|。、，！？]/u;
+const BRACKETS = new Map([[')', '('], [']', '['], ['}', '{']]);
+
+export function links(text) {
+  const parts = [];
+  let end = 0;
+  for (const { 0: found, index } of text.matchAll(CANDIDATE)) {
+    const address = withoutTail(found);
+    const href = allowed(address);
+    if (href === null) continue;
+    if (index > end) parts.push({ text: text.slice(end, index) });
+    parts.push({ text: address, href });
+    end = index + address.length;
+  }
+  if (end < text.length) parts.push({ text: text.slice(end) });
+  return parts;
+}
+
+/** A sentence's full stop is not the address's; nor is a bracket that the address did not open. */
+function withoutTail(found) {
+  const open = new Map();
+  for (const mark of found) open.set(mark, (open.get(mark) ?? 0) + 1);
+  const count = (mark) => open.get(mark) ?? 0;
+
+  let end = found.length;
+  for (; end > 0; end -= 1) {
+    const last = found[end - 1];
+    const unopened = BRACKETS.has(last) && count(last) > count(BRACKETS.get(last));
+    if (!unopened && !TRAILING.test(last)) break;
+    open.set(last, count(last) - 1);
+  }
+  return found.slice(0, end);
+}
+
+function allowed(address) {
+  try {
+    const { protocol, href } = new URL(address);
+    return PROTOCOLS.has(protocol) ? href : null;
+  } catch {
+    return null;
+  }
+}

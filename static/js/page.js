@@ -1,0 +1,97 @@
+import { doorPath, namesIn, roomPath } from './address.js';
+import { Client } from './client.js';
+import { Door } from './door.js';
+import { next, start } from './model.js';
+import { Room } from './room.js';
+import { lacking } from './support.js';
+import { title } from './words.js';
+
+const LEAVE_WITHIN_MS = 1000;
+
+/** One document's life: a door that becomes a room, and nothing left of either when it is closed. */
+export class Page {
+  #state = start;
+  #client = new Client((event) => this.#tell(event));
+  #door = new Door({
+    submit: (attempt) => this.#enter(attempt),
+    reload: (intent, names) => location.replace(doorPath(intent === 'create' ? '/create' : '/login', names)),
+  });
+  #room = new Room({
+    send: (text) => this.#send(text),
+    leave: () => this.#leave(),
+  });
+
+  open() {
+    this.#door.fill(namesIn(location));
+    if (location.search) history.replaceState(null, '', location.pathname);
+
+    const words = lacking(globalThis);
+    if (words) {
+      this.#tell({ type: 'unable', words });
+      return;
+    }
+    this.#client.start();
+    this.#listen();
+  }
+
+  #listen() {
+    addEventListener('online', () => this.#client.network(true));
+    addEventListener('offline', () => this.#client.network(false));
+    document.addEventListener('visibilitychange', () => {
+      if (document.visibilityState === 'visible') this.#client.visible();
+    });
+    addEventListener('pagehide', () => this.#close());
+    // Going back must not bring back a room that was left: the document was emptied, so it starts over.
+    addEventListener('pageshow', ({ persisted }) => {
+      if (persisted) location.reload();
+    });
+  }
+
+  #tell(event) {
+    this.#state = next(this.#state, event);
+    this.#door.draw(this.#state);
+    this.#room.draw(this.#state);
+    this.#follow(event);
+  }
+
+  /** What an event asks of the page beyond drawing. */
+  #follow({ type, code }) {
+    if (type === 'refused') this.#client.start();
+    if (type === 'admitted') {
+      const { room } = this.#state;
+      history.replaceState(null, '', roomPath(room));
+      document.title = title(room);
+      this.#room.focus();
+    }
+    if (type === 'ended') this.#client.stop();
+    if (type === 'ended' && code === 'left') {
+      this.#client.forget();
+      location.replace('/');
+    }
+  }
+
+  #enter(attempt) {
+    if (this.#state.phase !== 'door' || !this.#state.able) return;
+    this.#client.enter(attempt);
+    this.#tell({ type: 'submitted' });
+  }
+
+  #send(text) {
+    this.#tell({ type: 'sent' });
+    this.#client.send(text);
+  }
+
+  #leave() {
+    if (this.#state.phase === 'over') {
+      location.replace('/');
+      return;
+    }
+    this.#client.leave();
+    setTimeout(() => location.replace('/'), LEAVE_WITHIN_MS);
+  }
+
+  #close() {
+    this.#client.close();
+    document.body.replaceChildren();
+  }
+}

@@ -1,0 +1,50 @@
+import { Composer } from './composer.js';
+import { Connection } from './connection.js';
+import { Ending } from './ending.js';
+import { Invite } from './invite.js';
+import { Messages } from './messages.js';
+import { People } from './people.js';
+
+/** The room as a whole; each of its parts draws itself from the same state. */
+export class Room {
+  #root = document.getElementById('room');
+  #site = document.getElementById('site');
+  #name = document.getElementById('room-name');
+  #composer;
+  #parts;
+
+  constructor({ send, leave }) {
+    this.#composer = new Composer({ send });
+    this.#parts = [
+      new Connection(),
+      new Messages(),
+      new People(),
+      new Ending(),
+      this.#composer,
+      new Invite(),
+    ];
+    document.getElementById('leave').addEventListener('click', leave);
+    globalThis.visualViewport?.addEventListener('resize', () => this.#fit());
+  }
+
+  draw(state) {
+    const open = state.phase === 'room' || state.phase === 'over';
+    if (!open) return;
+    this.#root.hidden = false;
+    this.#site.hidden = true;
+    this.#name.textContent = state.room;
+    for (const part of this.#parts) part.draw(state);
+  }
+
+  focus() {
+    this.#composer.focus();
+  }
+
+  /** Where an on-screen keyboard covers the page instead of shrinking it, the composer would lie beneath it. */
+  #fit() {
+    const { height, scale } = globalThis.visualViewport;
+    if (this.#root.hidden || scale !== 1) return;
+    this.#root.style.setProperty('--room-height', `${height}px`);
+    scrollTo(0, 0);
+  }
+}

@@ -1,0 +1,56 @@
+// Words that only the page knows; what went wrong at the server or in the core comes with words of its own.
+// A note is a list of parts, so that a name can be set apart from the direction of the text around it.
+
+export const empty = {
+  room: 'Give the name of the room.',
+  user: 'Give the name that others will see.',
+  password: 'Type the password.',
+};
+
+export const tooShort = (least) => `Use at least ${least} characters.`;
+
+export const stages = {
+  deriving: 'Turning the password into keys…',
+  entering: 'Knocking…',
+  connecting: 'Connecting…',
+};
+
+export const lacks = {
+  security: 'Messages can be encrypted only on a secure page. Open it over https or on localhost.',
+  wasm: 'This browser does not run WebAssembly, which encryption needs. Open the page in a newer browser, or allow WebAssembly for it.',
+  workers: 'This browser does not run web workers, which encryption needs. Open the page in a newer browser.',
+};
+
+export const notLoaded = 'This page could not load its encryption part. Reload the page.';
+export const stopped = 'The encryption part of this page has stopped. What was not yet sent is still below.';
+
+export const connection = {
+  connecting: 'Connecting…',
+  connected: 'Connected',
+  waiting: 'Offline, connecting again',
+  over: 'Disconnected',
+};
+
+export const inSeconds = (seconds) => (seconds > 0 ? ` in ${seconds} s…` : '…');
+
+export const tags = { you: 'you', away: 'connecting…' };
+
+export const states = { sending: 'sending…', unsent: 'not sent' };
+
+export const notes = {
+  entered: ({ name }) => [{ name }, ' came in'],
+  left: ({ name, lost }) => [{ name }, lost ? ' lost the connection' : ' left'],
+  missed: ({ name, count }) => [`${count} ${count === 1 ? 'message' : 'messages'} from `, { name }, ' did not arrive'],
+  unreadable: ({ name, why }) => unreadable[why]?.(name) ?? unreadable.sealed(name),
+};
+
+const unreadable = {
+  sealed: (name) => ['A message from ', { name }, ' could not be opened.'],
+  kind: (name) => [{ name }, ' sent something that this version cannot show.'],
+  replayed: (name) => ['A message from ', { name }, ' arrived twice and was dropped.'],
+};
+
+export const copied = 'Copied';
+export const copyByHand = 'The browser did not allow it: the link is selected, copy it by hand.';
+
+export const title = (room) => `${room} · Cloakroom`;

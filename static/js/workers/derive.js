@@ -1,0 +1,25 @@
+// Turns the password into its stretched key, hands that to the session worker, and ends: the
+// 64 MiB that Argon2id takes are given back with the worker, not before.
+import init, { stretch } from '../../wasm/derive.js';
+
+const wasm = init();
+// A rejected promise would stay in here; an error reaches the page.
+self.addEventListener('unhandledrejection', ({ reason }) => setTimeout(() => { throw reason; }));
+
+// From the page, once: the password, and the way to the session worker.
+self.onmessage = ({ data: { password, port } }) => {
+  self.onmessage = null;
+  // From the session worker, once: the room and its salt.
+  port.onmessage = async ({ data: { room, salt } }) => {
+    await wasm;
+    try {
+      const stretched = stretch(password, room, salt);
+      port.postMessage({ stretched }, [stretched.buffer]);
+    } catch (failure) {
+      // A refusal has a code; anything else is the engine out of memory.
+      const { code = 'no_memory', words = 'This device has too little memory free to turn the password into keys. Close other tabs and try again.' } = failure;
+      port.postMessage({ code, words });
+    }
+    self.close();
+  };
+};

@@ -1,0 +1,110 @@
+//! web-crypto's two modules for the browser, each with its glue.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::{cache::Cache, site::File};
+
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// Argon2id gains nothing from simd128, and older engines lack it; the AEAD gains.
+const MODULES: [(&str, &str); 2] = [("derive", ""), ("session", "-Ctarget-feature=+simd128")];
+
+/// What speaks of the outer build, and would turn the inner one into another. Where crates come from
+/// (CARGO_HOME, CARGO_NET_*, CARGO_HTTP_*, CARGO_REGISTRIES_*) stays.
+fn is_of_outer_build(name: &str) -> bool {
+    const PREFIXES: [&str; 11] = [
+        "CARGO_BUILD_",
+        "CARGO_CFG_",
+        "CARGO_ENCODED_",
+        "CARGO_FEATURE_",
+        "CARGO_LLVM_COV",
+        "CARGO_MAKEFLAGS",
+        "CARGO_MANIFEST_",
+        "CARGO_PKG_",
+        "CARGO_PROFILE_",
+        "CARGO_TARGET_",
+        "RUSTC",
+    ];
+    const NAMES: [&str; 15] = [
+        "CARGO_INCREMENTAL",
+        "CARGO_PRIMARY_PACKAGE",
+        "CARGO_UNSTABLE_BUILD_STD",
+        "CLIPPY_ARGS",
+        "DEBUG",
+        "HOST",
+        "LD_LIBRARY_PATH",
+        "MAKEFLAGS",
+        "MFLAGS",
+        "NUM_JOBS",
+        "OPT_LEVEL",
+        "OUT_DIR",
+        "PROFILE",
+        "RUSTFLAGS",
+        "TARGET",
+    ];
+    PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || NAMES.contains(&name) || name.starts_with("RUSTDOC")
+}
+
+fn inner(program: PathBuf) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in env::vars_os() {
+        if name.to_str().is_some_and(is_of_outer_build) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+fn program(variable: &str) -> PathBuf {
+    env::var_os(variable).expect("cargo names its programs").into()
+}
+
+/// Whether rustc can compile for the browser.
+pub fn has_target() -> bool {
+    let asked = inner(program("RUSTC")).args(["--print", "target-libdir", "--target", TARGET]).output();
+    asked.is_ok_and(|output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir())
+}
+
+/// Compiles both modules. Cargo decides what is fresh; glue is written anew only for a new module.
+pub fn compile(root: &Path, target_dir: &Path, cache: &Cache) -> Vec<File> {
+    MODULES.iter().flat_map(|(name, flags)| glue(name, &module(root, target_dir, name, flags), cache)).collect()
+}
+
+fn module(root: &Path, target_dir: &Path, name: &str, flags: &str) -> Vec<u8> {
+    // Paths of this machine have no place in what is served, and would make each machine's build another.
+    let home = env::var("CARGO_HOME").or_else(|_| env::var("HOME").map(|home| format!("{home}/.cargo")));
+    let mut rustflags = vec![format!("--remap-path-prefix={}=/cloakroom", root.display())];
+    rustflags.extend(home.map(|home| format!("--remap-path-prefix={home}=/cargo")));
+    rustflags.extend((!flags.is_empty()).then(|| flags.to_owned()));
+
+    let target_dir = target_dir.join(name);
+    let status = inner(program("CARGO"))
+        .current_dir(root)
+        .args(["build", "--quiet", "--locked", "--package", "web-crypto", "--lib", "--profile", "browser"])
+        .args(["--no-default-features", "--features", name, "--target", TARGET, "--target-dir"])
+        .arg(&target_dir)
+        .env("CARGO_ENCODED_RUSTFLAGS", rustflags.join("\x1f"))
+        .status()
+        .expect("cargo runs");
+    assert!(status.success(), "web-crypto did not compile for the browser: see above");
+    fs::read(target_dir.join(TARGET).join("browser/web_crypto.wasm")).expect("cargo wrote the module")
+}
+
+fn glue(name: &str, module: &[u8], cache: &Cache) -> [File; 2] {
+    let bindgen = || {
+        let mut bindgen = Bindgen::new();
+        bindgen.input_bytes(name, module.to_vec()).web(true).expect("a module for the web").typescript(false);
+        bindgen.omit_default_module_path(false).remove_name_section(true).remove_producers_section(true);
+        bindgen.generate_output().expect("wasm-bindgen reads the module")
+    };
+    let kind = |part: &str| format!("wasm-bindgen {part} {name} beside its module");
+    let js = cache.get(&kind("js"), module, || bindgen().js().as_bytes().to_vec());
+    let wasm = cache.get(&kind("wasm"), module, || bindgen().wasm_mut().emit_wasm());
+    [File { path: format!("wasm/{name}.js"), bytes: js }, File { path: format!("wasm/{name}_bg.wasm"), bytes: wasm }]
+}

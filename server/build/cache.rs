@@ -1,0 +1,32 @@
+//! Results that are costly to make, kept by what they are made of.
+
+use std::{fs, path::PathBuf};
+
+use sha2::{Digest, Sha256};
+
+pub struct Cache(PathBuf);
+
+impl Cache {
+    pub fn new(dir: PathBuf) -> Self {
+        fs::create_dir_all(&dir).unwrap();
+        Self(dir)
+    }
+
+    /// What `make` makes of `input`, or made of the same input before.
+    pub fn get(&self, kind: &str, input: &[u8], make: impl FnOnce() -> Vec<u8>) -> Vec<u8> {
+        let name = hex(&Sha256::digest([kind.as_bytes(), &[0], input].concat()));
+        let path = self.0.join(name);
+        fs::read(&path).unwrap_or_else(|_| {
+            let made = make();
+            // Two builds may write at once: a rename leaves no half a file.
+            let part = path.with_extension(std::process::id().to_string());
+            fs::write(&part, &made).unwrap();
+            fs::rename(part, path).unwrap();
+            made
+        })
+    }
+}
+
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,66 @@
+//! From files to a table in the server's own code.
+
+use std::{fmt::Write as _, fs, io::Write as _, path::Path};
+
+use flate2::{Compression, write::GzEncoder};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    cache::{Cache, hex},
+    site::File,
+};
+
+pub fn write(out: &Path, build: &str, files: &[File], pages: &[File], cache: &Cache) {
+    let mut code = format!("const EMBEDDED_BUILD: &str = {build:?};\n");
+    for (table, files) in [("STATIC", files), ("PAGES", pages)] {
+        writeln!(code, "static {table}: &[File] = &[").unwrap();
+        for (number, file) in files.iter().enumerate() {
+            let put = |form: &str, bytes: Vec<u8>| {
+                let path = out.join(format!("{table}-{number}.{form}"));
+                // Untouched where nothing changed, so that the server is not compiled for nothing.
+                if fs::read(&path).ok().as_ref() != Some(&bytes) {
+                    fs::write(&path, bytes).unwrap();
+                }
+                format!("include_bytes!({path:?})")
+            };
+            writeln!(
+                code,
+                "File {{ path: {:?}, media_type: {:?}, tag: {:?}, plain: {}, gzip: {}, brotli: {} }},",
+                file.path,
+                media_type(&file.path),
+                hex(&Sha256::digest(&file.bytes)[..8]),
+                put("plain", file.bytes.clone()),
+                put("gzip", cache.get("gzip 9", &file.bytes, || gzip(&file.bytes))),
+                put("brotli", cache.get("brotli 11", &file.bytes, || brotli(&file.bytes))),
+            )
+            .unwrap();
+        }
+        writeln!(code, "];").unwrap();
+    }
+    fs::write(out.join("embedded.rs"), code).unwrap();
+}
+
+fn media_type(path: &str) -> &'static str {
+    match path.rsplit_once('.').map(|(_, end)| end) {
+        Some("html") => "text/html; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        Some("wasm") => "application/wasm",
+        Some("json") => "application/json",
+        other => panic!("no media type for {other:?}: add it here"),
+    }
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn brotli(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let params = brotli::enc::BrotliEncoderParams { quality: 11, lgwin: 24, ..Default::default() };
+    brotli::BrotliCompress(&mut &bytes[..], &mut out, &params).unwrap();
+    out
+}

@@ -1,0 +1,109 @@
+//! Static files and pages.
+
+use std::{fs, path::Path};
+
+use askama::Template;
+use base64ct::{Base64, Encoding};
+use sha2::{Digest, Sha256, Sha384};
+
+use crate::cache::hex;
+
+/// A file under `/static/<build>/`, or a page.
+pub struct File {
+    pub path: String,
+    pub bytes: Vec<u8>,
+}
+
+/// Everything below `dir`.
+pub fn read(dir: &Path) -> Vec<File> {
+    let mut files = Vec::new();
+    let mut dirs = vec![dir.to_owned()];
+    while let Some(next) = dirs.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                dirs.push(path);
+            } else {
+                let name = path.strip_prefix(dir).unwrap().to_str().unwrap().replace('\\', "/");
+                files.push(File { path: name, bytes: fs::read(path).unwrap() });
+            }
+        }
+    }
+    files
+}
+
+/// One hash over all static files: stands in their address, so that it changes when one of them does.
+pub fn build_hash(files: &[File]) -> String {
+    let mut hash = Sha256::new();
+    for file in files {
+        for part in [file.path.as_bytes(), &file.bytes] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+    }
+    hex(&hash.finalize()[..8])
+}
+
+/// A static file as a page refers to it.
+struct Asset {
+    url: String,
+    integrity: String,
+}
+
+struct Assets {
+    styles: Vec<Asset>,
+    modules: Vec<Asset>,
+    entry: Option<Asset>,
+    icon: Asset,
+}
+
+macro_rules! pages {
+    ($($page:ident = $path:literal $scripted:literal;)*) => {
+        $(
+            #[derive(Template)]
+            #[template(path = $path)]
+            struct $page {
+                styles: Vec<Asset>,
+                modules: Vec<Asset>,
+                entry: Option<Asset>,
+                icon: Asset,
+            }
+        )*
+
+        /// Every page, the same for everyone.
+        pub fn render(build: &str, files: &[File]) -> Vec<File> {
+            let mut pages = vec![$({
+                let Assets { styles, modules, entry, icon } = assets(build, files, $scripted);
+                let html = $page { styles, modules, entry, icon }.render().unwrap();
+                File { path: $path.to_owned(), bytes: html.into_bytes() }
+            }),*];
+            pages.sort_by(|a, b| a.path.cmp(&b.path));
+            pages
+        }
+    };
+}
+
+pages! {
+    Landing = "landing.html" false;
+    Create = "create.html" true;
+    Join = "join.html" true;
+    NotFound = "not_found.html" false;
+}
+
+fn assets(build: &str, files: &[File], scripted: bool) -> Assets {
+    const ENTRY: &str = "js/app.js";
+    let asset = |file: &File| Asset {
+        url: format!("/static/{build}/{}", file.path),
+        integrity: format!("sha384-{}", Base64::encode_string(&Sha384::digest(&file.bytes))),
+    };
+    let is_module = |file: &&File| {
+        file.path.strip_prefix("js/").is_some_and(|name| !name.contains('/')) && file.path != ENTRY && scripted
+    };
+    let one = |path: &str| files.iter().find(|file| file.path == path).map(asset);
+    Assets {
+        styles: files.iter().filter(|file| file.path.starts_with("css/")).map(asset).collect(),
+        modules: files.iter().filter(is_module).map(asset).collect(),
+        entry: scripted.then(|| one(ENTRY).expect("static/js/app.js is there")),
+        icon: one("icon.svg").expect("static/icon.svg is there"),
+    }
+}

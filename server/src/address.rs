@@ -1,0 +1,99 @@
+//! Whom a request counts as coming from.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use axum::{
+    extract::{ConnectInfo, FromRequestParts},
+    http::{HeaderMap, request::Parts},
+};
+use ipnet::IpNet;
+
+use crate::{refuse::Refused, routes::App};
+
+/// The client's address as tokens and bounds know it: IPv4 whole, IPv6 by its /64, and the two
+/// loopback addresses as one, since a browser takes either for `localhost`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Address(IpAddr);
+
+impl From<IpAddr> for Address {
+    fn from(ip: IpAddr) -> Self {
+        let ip = ip.to_canonical();
+        if ip.is_loopback() {
+            return Self(Ipv4Addr::LOCALHOST.into());
+        }
+        Self(match ip {
+            IpAddr::V4(_) => ip,
+            IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
+        })
+    }
+}
+
+/// What a trusted proxy says, else the TCP peer. `X-Forwarded-For` is read from its end: each
+/// trusted hop names the one before it, and the first that is not trusted is the client.
+fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    let is_trusted = |ip: &IpAddr| trusted.iter().any(|net| net.contains(ip));
+    let mut client = peer.to_canonical();
+    let hops = headers.get_all("x-forwarded-for").iter().flat_map(|value| value.to_str().unwrap_or("").split(','));
+    for hop in hops.collect::<Vec<_>>().into_iter().rev() {
+        if !is_trusted(&client) {
+            break;
+        }
+        // A hop that is no address ends the chain: nothing before it can be believed.
+        let Some(ip) = parse(hop.trim()) else { break };
+        client = ip.to_canonical();
+    }
+    client
+}
+
+fn parse(hop: &str) -> Option<IpAddr> {
+    let bare = hop.trim_start_matches('[').trim_end_matches(']');
+    bare.parse().ok().or_else(|| hop.parse::<SocketAddr>().ok().map(|address| address.ip()))
+}
+
+impl FromRequestParts<App> for Address {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refused> {
+        let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() else {
+            return Err(wire::Refusal::Internal.into());
+        };
+        Ok(client(peer.ip(), &parts.headers, &app.config.trusted_proxy).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(ip: &str) -> Address {
+        ip.parse::<IpAddr>().unwrap().into()
+    }
+
+    #[test]
+    fn what_counts_as_one() {
+        assert!(address("127.0.0.1") == address("::1"));
+        assert!(address("192.0.2.1") == address("::ffff:192.0.2.1"));
+        assert!(address("192.0.2.1") != address("192.0.2.2"));
+        assert!(address("2001:db8::1") == address("2001:db8::ffff:2"));
+        assert!(address("2001:db8::1") != address("2001:db8:0:1::1"));
+    }
+
+    #[test]
+    fn proxies() {
+        let trusted = ["10.0.0.0/8".parse().unwrap()];
+        let client = |peer: &str, forwarded: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in forwarded {
+                headers.append("x-forwarded-for", value.parse().unwrap());
+            }
+            super::client(peer.parse().unwrap(), &headers, &trusted).to_string()
+        };
+        assert_eq!(client("192.0.2.1", &["198.51.100.1"]), "192.0.2.1", "a stranger is not believed");
+        assert_eq!(client("10.0.0.1", &["198.51.100.1"]), "198.51.100.1");
+        assert_eq!(client("10.0.0.1", &["203.0.113.9, 198.51.100.1"]), "198.51.100.1", "a forged front is not read");
+        assert_eq!(client("10.0.0.1", &["198.51.100.1", "10.0.0.2"]), "198.51.100.1");
+        assert_eq!(client("10.0.0.1", &["[2001:db8::1]:1234"]), "2001:db8::1");
+        assert_eq!(client("10.0.0.1", &["unknown"]), "10.0.0.1");
+        assert_eq!(client("10.0.0.1", &[]), "10.0.0.1");
+    }
+}

@@ -1,0 +1,166 @@
+//! Flags and `CLOAKROOM_*` variables.
+
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, str::FromStr, time::Duration};
+
+use clap::Parser;
+use ipnet::IpNet;
+use wire::limits;
+
+/// A web chat whose server cannot read what is said.
+///
+/// Every flag can also be given as the variable named beside it.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "cloakroom", version)]
+pub struct Config {
+    /// Address and port to serve on; may be repeated (in the variable: separated by commas) [default: 127.0.0.1:8080 and [::1]:8080]
+    #[arg(long, env = "CLOAKROOM_LISTEN", value_name = "ADDR:PORT", value_delimiter = ',')]
+    pub listen: Vec<SocketAddr>,
+
+    /// The one origin people open, such as https://chat.example.org; without it, only localhost and IP addresses are served
+    #[arg(long, env = "CLOAKROOM_PUBLIC_ORIGIN", value_name = "ORIGIN")]
+    pub public_origin: Option<PublicOrigin>,
+
+    /// Network of a proxy whose X-Forwarded-For is believed, such as 127.0.0.1/32; may be repeated
+    #[arg(long, env = "CLOAKROOM_TRUSTED_PROXY", value_name = "NETWORK", value_delimiter = ',')]
+    pub trusted_proxy: Vec<IpNet>,
+
+    /// File with the server's secret, of at least 32 bytes; without it, one is made at start and lives in memory
+    #[arg(long, env = "CLOAKROOM_SECRET_FILE", value_name = "PATH")]
+    pub secret_file: Option<PathBuf>,
+
+    /// Members in one room, at most
+    #[arg(long, env = "CLOAKROOM_MAX_MEMBERS", value_name = "MEMBERS", default_value_t = limits::MEMBERS, value_parser = at_least(1))]
+    pub max_members: usize,
+
+    /// Rooms at one time, at most
+    #[arg(long, env = "CLOAKROOM_MAX_ROOMS", value_name = "ROOMS", default_value_t = limits::ROOMS, value_parser = at_least(1))]
+    pub max_rooms: usize,
+
+    /// Connections at one time, at most
+    #[arg(long, env = "CLOAKROOM_MAX_CONNECTIONS", value_name = "CONNECTIONS", default_value_t = limits::CONNECTIONS, value_parser = at_least(1))]
+    pub max_connections: usize,
+
+    /// Bytes in one frame from a client, at most (65536 or more, so that every text message fits)
+    #[arg(long, env = "CLOAKROOM_MAX_FRAME_BYTES", value_name = "BYTES", default_value_t = limits::FRAME_BYTES, value_parser = at_least(65_536))]
+    pub max_frame_bytes: usize,
+
+    /// Bytes that may wait for a member who reads too slowly (65536 or more)
+    #[arg(long, env = "CLOAKROOM_MAX_QUEUE_BYTES", value_name = "BYTES", default_value_t = limits::QUEUE_BYTES, value_parser = at_least(65_536))]
+    pub max_queue_bytes: usize,
+
+    /// Bytes in one request to the door, at most (4096 or more, so that every honest one fits)
+    #[arg(long, env = "CLOAKROOM_MAX_DOOR_BYTES", value_name = "BYTES", default_value_t = limits::DOOR_BYTES, value_parser = at_least(4096))]
+    pub max_door_bytes: usize,
+
+    /// Rooms made per minute from one address, at most
+    #[arg(long, env = "CLOAKROOM_CREATES_PER_MINUTE", value_name = "ROOMS", default_value_t = per_minute(limits::CREATES_PER_MINUTE))]
+    pub creates_per_minute: NonZeroU32,
+
+    /// Attempts to join per minute from one address, at most
+    #[arg(long, env = "CLOAKROOM_JOINS_PER_MINUTE", value_name = "ATTEMPTS", default_value_t = per_minute(limits::JOINS_PER_MINUTE))]
+    pub joins_per_minute: NonZeroU32,
+
+    /// Seconds that a member keeps its place after its connection was lost, from the last byte heard
+    #[arg(long, env = "CLOAKROOM_GRACE", value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    pub grace: Duration,
+
+    /// What to log: error, warn, info, debug, trace, or a filter such as cloakroom=debug
+    #[arg(long, env = "CLOAKROOM_LOG", value_name = "LEVEL", default_value = "info")]
+    pub log: String,
+}
+
+fn per_minute(limit: u32) -> NonZeroU32 {
+    NonZeroU32::new(limit).unwrap_or(NonZeroU32::MIN)
+}
+
+fn at_least(least: usize) -> impl Fn(&str) -> Result<usize, String> + Clone + Send + Sync + 'static {
+    move |text| match text.parse::<usize>() {
+        Ok(number) if number >= least => Ok(number),
+        _ => Err(format!("wants a whole number of at least {least}")),
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<u32>() {
+        Ok(seconds) if seconds > 0 => Ok(Duration::from_secs(seconds.into())),
+        _ => Err("wants a whole number of seconds, at least 1".to_owned()),
+    }
+}
+
+/// An origin as browsers send it: scheme and host in lower case, the port only if it is not the scheme's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicOrigin(String);
+
+impl PublicOrigin {
+    /// The origin.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether people reach the server over TLS.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.0.starts_with("https://")
+    }
+}
+
+impl FromStr for PublicOrigin {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wants = || format!("wants an origin such as https://chat.example.org, without a path; got {text:?}");
+        let lower = text.trim_end_matches('/').to_ascii_lowercase();
+        let (scheme, host) = lower.split_once("://").ok_or_else(wants)?;
+        let own_port = match scheme {
+            "https" => ":443",
+            "http" => ":80",
+            _ => return Err(wants()),
+        };
+        let host = host.strip_suffix(own_port).unwrap_or(host);
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+        if host.is_empty() || !host.chars().all(plain) {
+            return Err(wants());
+        }
+        Ok(Self(format!("{scheme}://{host}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn every_flag_has_its_variable_and_its_words() {
+        let command = Config::command();
+        command.clone().debug_assert();
+        for arg in command.get_arguments().filter(|arg| arg.get_long().is_some()) {
+            let long = arg.get_long().unwrap();
+            let variable = format!("CLOAKROOM_{}", long.replace('-', "_").to_uppercase());
+            assert_eq!(arg.get_env().and_then(|env| env.to_str()), Some(variable.as_str()), "--{long}");
+            assert!(arg.get_help().is_some(), "--{long} says what it is");
+        }
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_protocol() {
+        let config = Config::parse_from(["cloakroom"]);
+        assert_eq!(config.grace, limits::GRACE);
+        assert_eq!(config.creates_per_minute.get(), limits::CREATES_PER_MINUTE);
+    }
+
+    #[test]
+    fn origins() {
+        for (text, origin) in [
+            ("https://Chat.Example.org", "https://chat.example.org"),
+            ("https://chat.example.org:443/", "https://chat.example.org"),
+            ("http://[::1]:8080", "http://[::1]:8080"),
+        ] {
+            assert_eq!(text.parse::<PublicOrigin>().as_ref().map(PublicOrigin::as_str), Ok(origin));
+        }
+        for text in ["chat.example.org", "ftp://x", "https://", "https://x/chat", "https://a b", "https://u@x"] {
+            assert!(text.parse::<PublicOrigin>().is_err(), "{text}");
+        }
+    }
+}

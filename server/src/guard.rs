@@ -1,0 +1,165 @@
+//! What stands before every handler: which host and origin are served, how long a request may take,
+//! and the headers that every answer carries.
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use wire::{Refusal, door, limits};
+
+use crate::{config::PublicOrigin, refuse::Refused, routes::App};
+
+/// One policy for pages and workers alike: a worker follows that of its own script's answer.
+/// `form-action 'none'`: a form sent before the script is there must not put a password in a URL.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
+     img-src 'self' blob: data:; connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; \
+     frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types cloakroom";
+
+const HEADERS: &[(&str, &str)] = &[
+    ("content-security-policy", CONTENT_SECURITY_POLICY),
+    ("cross-origin-embedder-policy", "require-corp"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("permissions-policy", "camera=(), clipboard-read=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    ("referrer-policy", "no-referrer"),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+];
+
+/// Adds the security headers to every answer, and `no-store` where nothing else was said.
+pub(crate) async fn headers(State(app): State<App>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if app.config.public_origin.as_ref().is_some_and(PublicOrigin::is_https) {
+        let year = HeaderValue::from_static("max-age=31536000");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Refuses hosts that are not ours and requests that another site's page makes, and gives every
+/// request its time.
+pub(crate) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
+    if let Err(refusal) = admit(&request, app.config.public_origin.as_ref()) {
+        return Refused::from(refusal).into_response();
+    }
+    match tokio::time::timeout(limits::REQUEST_WITHIN, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Refused::from(Refusal::Timeout).into_response(),
+    }
+}
+
+/// Where no public origin is set, only names that cannot be rebound to this server by a foreign DNS
+/// are served: localhost and IP literals. A request without `Origin` comes from no page, and passes:
+/// no cookie authenticates anything here.
+fn admit(request: &Request, public_origin: Option<&PublicOrigin>) -> Result<(), Refusal> {
+    let host = one(request.headers(), &header::HOST)?.unwrap_or_default().to_ascii_lowercase();
+    if public_origin.is_none() && !is_local_or_literal(&host) {
+        return Err(Refusal::HostRefused);
+    }
+    if request.method() != Method::POST && request.uri().path() != door::SOCKET {
+        return Ok(());
+    }
+    let Some(origin) = one(request.headers(), &header::ORIGIN)? else { return Ok(()) };
+    let ours = match public_origin {
+        Some(public) => origin == public.as_str(),
+        None => origin.strip_prefix("http://").or(origin.strip_prefix("https://")) == Some(host.as_str()),
+    };
+    if ours { Ok(()) } else { Err(Refusal::OriginRefused) }
+}
+
+/// The header's one value; two are one too many.
+fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Refusal> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value.to_str().map(Some).map_err(|_| Refusal::Malformed),
+        _ => Err(Refusal::Malformed),
+    }
+}
+
+fn is_local_or_literal(host: &str) -> bool {
+    // The port, if any, is what follows the last colon outside brackets.
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !port.is_empty() => name,
+        _ => host,
+    };
+    let v6 = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+    v6.is_some_and(|ip| ip.parse::<std::net::Ipv6Addr>().is_ok())
+        || name.parse::<std::net::Ipv4Addr>().is_ok()
+        || name == "localhost"
+        || name.ends_with(".localhost")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+
+    fn ask(method: Method, path: &str, headers: &[(&str, &str)], public: Option<&str>) -> Result<(), Refusal> {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let public = public.map(|origin| origin.parse().unwrap());
+        admit(&request.body(Body::empty()).unwrap(), public.as_ref())
+    }
+
+    #[test]
+    fn hosts() {
+        for host in [
+            "localhost",
+            "localhost:8080",
+            "LOCALHOST",
+            "a.localhost:1",
+            "127.0.0.1:8080",
+            "192.0.2.1",
+            "[::1]:8080",
+            "[::1]",
+        ] {
+            assert_eq!(ask(Method::GET, "/", &[("host", host)], None), Ok(()), "{host}");
+        }
+        for host in [
+            "",
+            "evil.example",
+            "evil.example:8080",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+            "::1",
+            "notlocalhost",
+        ] {
+            assert_eq!(ask(Method::GET, "/", &[("host", host)], None), Err(Refusal::HostRefused), "{host}");
+        }
+        assert_eq!(ask(Method::GET, "/", &[], None), Err(Refusal::HostRefused));
+        assert_eq!(ask(Method::GET, "/", &[("host", "behind.a.proxy")], Some("https://chat.example")), Ok(()));
+    }
+
+    #[test]
+    fn origins() {
+        let local =
+            |method, path, origin: &str| ask(method, path, &[("host", "localhost:8080"), ("origin", origin)], None);
+        assert_eq!(local(Method::POST, "/api/join", "http://localhost:8080"), Ok(()));
+        assert_eq!(local(Method::GET, "/api/socket", "http://localhost:8080"), Ok(()));
+        for origin in
+            ["null", "http://evil.example", "http://localhost", "http://localhost:8081", "http://127.0.0.1:8080", ""]
+        {
+            assert_eq!(local(Method::POST, "/api/join", origin), Err(Refusal::OriginRefused), "{origin}");
+            assert_eq!(local(Method::GET, "/api/socket", origin), Err(Refusal::OriginRefused), "{origin}");
+            assert_eq!(local(Method::GET, "/", origin), Ok(()), "a page is for everyone");
+        }
+        assert_eq!(ask(Method::POST, "/api/join", &[("host", "localhost")], None), Ok(()), "a native client");
+        let public =
+            |origin| ask(Method::POST, "/x", &[("host", "internal"), ("origin", origin)], Some("https://chat.example"));
+        assert_eq!(public("https://chat.example"), Ok(()));
+        assert_eq!(public("http://chat.example"), Err(Refusal::OriginRefused));
+        assert_eq!(public("https://internal"), Err(Refusal::OriginRefused));
+        let twice = [("host", "localhost"), ("origin", "http://localhost"), ("origin", "http://evil.example")];
+        assert_eq!(ask(Method::POST, "/x", &twice, None), Err(Refusal::Malformed));
+    }
+}

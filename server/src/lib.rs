@@ -1,0 +1,26 @@
+//! Cloakroom's server: serves the pages, keeps the door, and relays what it cannot read.
+//!
+//! One request's way: `listen` accepts, `routes` finds the handler behind the checks of `guard`;
+//! `pages` answers with what the build embedded; `door` lets people in and out; `socket` carries
+//! frames between a browser and its place in a room, which `log` keeps and `room` decides about.
+
+mod address;
+mod config;
+mod door;
+mod guard;
+mod listen;
+pub mod log;
+mod outbox;
+mod pages;
+mod rate;
+mod refuse;
+pub mod room;
+mod routes;
+mod secret;
+mod socket;
+
+pub use address::Address;
+pub use config::Config;
+pub use listen::{Shutdown, StartError, bind, serve};
+pub use outbox::{Batch, Outbox};
+pub use secret::{SecondHash, ServerSecret, TokenHash};

@@ -1,0 +1,253 @@
+//! Sockets in, signals, and the end: accepts connections and serves them until told to stop.
+
+use std::{
+    io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::extract::ConnectInfo;
+use hyper::{Request, body::Incoming, server::conn::http1};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{interval, sleep, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::{ServiceExt, service_fn};
+use wire::limits;
+
+use crate::{
+    Config, ServerSecret,
+    log::MemoryLog,
+    rate::PerMinute,
+    room::Bounds,
+    routes::{App, Shared, router},
+};
+
+/// Where the server listens if nothing else is said.
+const DEFAULT_PORT: u16 = 8080;
+/// How often rooms are looked after.
+const SWEEP_EVERY: Duration = Duration::from_millis(250);
+/// How often addresses are forgotten that have their whole allowance again.
+const FORGET_EVERY: Duration = Duration::from_secs(30);
+
+/// Why the server could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// `--listen`.
+    #[error("CLOAKROOM_LISTEN (--listen): cannot listen on {0}: {1}")]
+    Bind(SocketAddr, io::Error),
+    /// `--secret-file`.
+    #[error("CLOAKROOM_SECRET_FILE (--secret-file): {0}: {1}")]
+    Secret(PathBuf, io::Error),
+    /// Entropy or signals are missing.
+    #[error("the system refused what the server needs: {0}")]
+    System(#[from] io::Error),
+}
+
+/// When to stop.
+#[derive(Clone, Default)]
+pub struct Shutdown(CancellationToken);
+
+impl Shutdown {
+    /// Stops when [`Shutdown::now`] is called.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Stops on SIGTERM or an interrupt from the keyboard.
+    ///
+    /// # Errors
+    /// When the system lets no one listen for signals.
+    pub fn on_signal() -> io::Result<Self> {
+        let shutdown = Self::new();
+        #[cfg(unix)]
+        {
+            let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+            let on_terminate = shutdown.clone();
+            tokio::spawn(async move {
+                terminate.recv().await;
+                on_terminate.now();
+            });
+        }
+        let on_interrupt = shutdown.clone();
+        tokio::spawn(async move {
+            if tokio::signal::ctrl_c().await.is_ok() {
+                on_interrupt.now();
+            }
+        });
+        Ok(shutdown)
+    }
+
+    /// Stops the server.
+    pub fn now(&self) {
+        self.0.cancel();
+    }
+}
+
+/// Opens the sockets that the configuration names.
+///
+/// # Errors
+/// When one cannot be opened. Of the two default ones, one is enough: a machine may lack IPv6.
+pub async fn bind(config: &Config) -> Result<Vec<TcpListener>, StartError> {
+    let mut listeners = Vec::new();
+    if config.listen.is_empty() {
+        let defaults = [
+            SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT)),
+            SocketAddr::from((Ipv6Addr::LOCALHOST, DEFAULT_PORT)),
+        ];
+        let mut failed = None;
+        for address in defaults {
+            match TcpListener::bind(address).await {
+                Ok(listener) => listeners.push(listener),
+                // Taken by another program: to serve on the other address alone would send people to a stranger.
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(StartError::Bind(address, error)),
+                Err(error) => failed = Some(StartError::Bind(address, error)),
+            }
+        }
+        if let (true, Some(error)) = (listeners.is_empty(), failed) {
+            return Err(error);
+        }
+    }
+    for address in &config.listen {
+        let listener = TcpListener::bind(address).await.map_err(|error| StartError::Bind(*address, error))?;
+        listeners.push(listener);
+    }
+    Ok(listeners)
+}
+
+/// Serves on these sockets until `shutdown`, then tells every room and ends.
+///
+/// # Errors
+/// When the configuration does not hold.
+pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdown) -> Result<(), StartError> {
+    let secret = match &config.secret_file {
+        Some(path) => ServerSecret::from_file(path).map_err(|error| StartError::Secret(path.clone(), error))?,
+        None => ServerSecret::random()?,
+    };
+    let bounds = Bounds { members: config.max_members, grace: config.grace };
+    let app = App(Arc::new(Shared {
+        log: Arc::new(MemoryLog::new(bounds, config.max_rooms)),
+        secret,
+        creates: PerMinute::new(config.creates_per_minute),
+        joins: PerMinute::new(config.joins_per_minute),
+        sockets: TaskTracker::new(),
+        config,
+    }));
+    let connections = TaskTracker::new();
+    let places = Arc::new(Semaphore::new(app.config.max_connections));
+    for listener in listeners {
+        announce(&listener, &app)?;
+        tokio::spawn(accept(listener, app.clone(), connections.clone(), Arc::clone(&places), shutdown.clone()));
+    }
+    let sweeper = tokio::spawn(sweep(app.clone()));
+    shutdown.0.cancelled().await;
+
+    tracing::info!("stopping");
+    app.log.stop().await;
+    connections.close();
+    app.sockets.close();
+    let ended = async {
+        connections.wait().await;
+        app.sockets.wait().await;
+    };
+    if timeout(limits::STOP_WITHIN, ended).await.is_err() {
+        tracing::warn!("connections were still open when the time to stop was over");
+    }
+    sweeper.abort();
+    Ok(())
+}
+
+fn announce(listener: &TcpListener, app: &App) -> Result<(), StartError> {
+    let address = listener.local_addr()?;
+    match &app.config.public_origin {
+        Some(origin) => tracing::info!("listening on {address}, for {}", origin.as_str()),
+        None if address.ip().is_loopback() => {
+            tracing::info!("listening on {address}: open http://localhost:{}", address.port());
+        }
+        None => tracing::info!("listening on {address}: people outside need https, see --public-origin"),
+    }
+    Ok(())
+}
+
+/// Looks after what only time brings about.
+async fn sweep(app: App) {
+    let mut sweep = interval(SWEEP_EVERY);
+    let mut forget = interval(FORGET_EVERY);
+    loop {
+        tokio::select! {
+            _ = sweep.tick() => app.log.expire(Instant::now()).await,
+            _ = forget.tick() => {
+                app.creates.forget();
+                app.joins.forget();
+            }
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, app: App, connections: TaskTracker, places: Arc<Semaphore>, shutdown: Shutdown) {
+    let router = router(app);
+    loop {
+        // A place first: beyond the bound, connections wait in the system's queue.
+        let place = tokio::select! {
+            place = Arc::clone(&places).acquire_owned() => place,
+            () = shutdown.0.cancelled() => return,
+        };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = shutdown.0.cancelled() => return,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let (router, shutdown) = (router.clone(), shutdown.clone());
+                let place = Place(Arc::new(place.ok()));
+                connections.spawn(connection(stream, peer, place, router, shutdown));
+            }
+            // Out of file descriptors, most likely: others must close before another can open.
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept");
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// A connection's place among those that may be open. A socket takes it along: its connection lives on
+/// after the request that it began with.
+#[derive(Clone)]
+pub(crate) struct Place(#[expect(dead_code, reason = "held, not read")] Arc<Option<OwnedSemaphorePermit>>);
+
+async fn connection(stream: TcpStream, peer: SocketAddr, place: Place, router: axum::Router, shutdown: Shutdown) {
+    // A frame is to go out when it is written, not when the next one is.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(place.clone());
+        router.clone().oneshot(request)
+    });
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits::HEAD_WITHIN)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+        .with_upgrades();
+    let mut serving = std::pin::pin!(serving);
+    let served = tokio::select! {
+        served = serving.as_mut() => served,
+        () = shutdown.0.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = served {
+        // Only its kind: a message could quote what was sent.
+        tracing::debug!(timeout = error.is_timeout(), parse = error.is_parse(), "a connection ended badly");
+    }
+}

@@ -1,0 +1,152 @@
+//! Pages and static files: what the build embedded, compressed and ready.
+
+use axum::{
+    extract::Path,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+
+/// A file, as the build embedded it.
+struct File {
+    path: &'static str,
+    media_type: &'static str,
+    /// A hash of the uncompressed bytes.
+    tag: &'static str,
+    plain: &'static [u8],
+    gzip: &'static [u8],
+    brotli: &'static [u8],
+}
+
+include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
+
+/// Which build this is: stands in every static address, and in every salt's answer.
+pub(crate) const BUILD: &str = EMBEDDED_BUILD;
+
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+
+pub(crate) async fn landing(headers: HeaderMap) -> Response {
+    page("landing.html", StatusCode::OK, &headers)
+}
+
+pub(crate) async fn create(headers: HeaderMap) -> Response {
+    page("create.html", StatusCode::OK, &headers)
+}
+
+/// `/login` and `/chat/{room}`: which room it is, the page reads from its own address.
+pub(crate) async fn join(headers: HeaderMap) -> Response {
+    page("join.html", StatusCode::OK, &headers)
+}
+
+pub(crate) fn not_found(headers: &HeaderMap) -> Response {
+    page("not_found.html", StatusCode::NOT_FOUND, headers)
+}
+
+/// A static file of this build. One of another build is not found: the page that asks is to be reloaded.
+pub(crate) async fn file(Path((build, path)): Path<(String, String)>, headers: HeaderMap) -> Response {
+    match find(STATIC, &path) {
+        Some(file) if build == BUILD => {
+            let mut response = answer(file, StatusCode::OK, &headers);
+            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(IMMUTABLE));
+            response
+        }
+        _ => not_found(&headers),
+    }
+}
+
+fn find(files: &'static [File], path: &str) -> Option<&'static File> {
+    let at = files.binary_search_by(|file| file.path.cmp(path)).ok()?;
+    files.get(at)
+}
+
+fn page(name: &str, status: StatusCode, headers: &HeaderMap) -> Response {
+    let Some(file) = find(PAGES, name) else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
+    let mut response = answer(file, status, headers);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}
+
+fn answer(file: &'static File, status: StatusCode, asked: &HeaderMap) -> Response {
+    let (encoding, body) = choose(file, asked);
+    let tag = format!("\"{}{}\"", file.tag, encoding.map(|name| format!("-{name}")).unwrap_or_default());
+    let known = status == StatusCode::OK
+        && asked.get_all(header::IF_NONE_MATCH).iter().any(|value| {
+            let listed = |value: &str| value.split(',').any(|one| one.trim().trim_start_matches("W/") == tag);
+            value.to_str().is_ok_and(listed)
+        });
+    let mut response = if known { StatusCode::NOT_MODIFIED.into_response() } else { (status, body).into_response() };
+    let headers = response.headers_mut();
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        headers.insert(header::ETAG, tag);
+    }
+    if !known {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(file.media_type));
+        if let Some(encoding) = encoding {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
+        }
+    }
+    response
+}
+
+/// The smallest form that the client takes.
+fn choose(file: &'static File, asked: &HeaderMap) -> (Option<&'static str>, &'static [u8]) {
+    if accepts(asked, "br") {
+        (Some("br"), file.brotli)
+    } else if accepts(asked, "gzip") {
+        (Some("gzip"), file.gzip)
+    } else {
+        (None, file.plain)
+    }
+}
+
+/// Whether `Accept-Encoding` names this coding with a weight above zero (RFC 9110, section 12.5.3).
+fn accepts(asked: &HeaderMap, coding: &str) -> bool {
+    let name: HeaderName = header::ACCEPT_ENCODING;
+    asked.get_all(name).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|one| {
+        let (named, weight) = one.split_once(';').unwrap_or((one, ""));
+        let weight = weight.trim().strip_prefix("q=").and_then(|q| q.trim().parse::<f32>().ok());
+        named.trim().eq_ignore_ascii_case(coding) && weight.unwrap_or(1.0) > 0.0
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codings() {
+        let accepts = |value: &'static str, coding| {
+            let headers = HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(value))]);
+            super::accepts(&headers, coding)
+        };
+        assert!(accepts("gzip, deflate, br, zstd", "br"));
+        assert!(accepts("GZIP;q=0.5", "gzip"));
+        assert!(!accepts("gzip;q=0, br;q=0.0", "gzip"));
+        assert!(!accepts("", "br"));
+        assert!(!accepts("brotli", "br"));
+    }
+
+    #[test]
+    fn everything_is_embedded_and_sorted() {
+        for files in [STATIC, PAGES] {
+            assert!(files.is_sorted_by_key(|file| file.path));
+            assert!(files.iter().all(|file| !file.plain.is_empty() && find(files, file.path).is_some()));
+        }
+        for path in [
+            "js/app.js",
+            "js/workers/derive.js",
+            "js/workers/session.js",
+            "wasm/derive_bg.wasm",
+            "wasm/session_bg.wasm",
+        ] {
+            assert!(find(STATIC, path).is_some(), "{path}");
+        }
+    }
+
+    #[test]
+    fn pages_hold_this_builds_addresses() {
+        let page = std::str::from_utf8(find(PAGES, "join.html").unwrap().plain).unwrap();
+        assert!(page.contains(&format!("/static/{BUILD}/js/app.js")));
+        assert!(page.contains("integrity=\"sha384-"));
+    }
+}

@@ -1,0 +1,435 @@
+//! One room's logic, without IO: who is in, in which order things happen, what is to be done.
+//!
+//! Inputs are calls that carry the time; what follows from them is added to a list of [`Effect`]s.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use subtle::ConstantTimeEq;
+use wire::{
+    CloseCode, Counter, Departure, MemberId, Person, Refusal, RoomId, RoomName, Seq, ServerFrame, Skeleton, UserName,
+    Welcome,
+};
+
+use crate::{Address, SecondHash, TokenHash};
+
+/// A room, from its creation until the last member is gone.
+pub struct Room {
+    id: RoomId,
+    name: RoomName,
+    hash: SecondHash,
+    members: BTreeMap<MemberId, Member>,
+    last_member: MemberId,
+    seq: Seq,
+    bounds: Bounds,
+}
+
+/// What a room holds to.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Members at one time.
+    pub members: usize,
+    /// How long a member without a connection keeps its place.
+    pub grace: Duration,
+}
+
+struct Member {
+    name: UserName,
+    skeleton: Skeleton,
+    token: TokenHash,
+    address: Address,
+    /// Of its last message.
+    counter: Counter,
+    presence: Presence,
+    /// Whether the others have been told of it.
+    entered: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    Connected(ConnectionId),
+    /// Gone at this time.
+    Away(Instant),
+}
+
+/// One connection of one member, so that the end of an old one is not taken for the end of a newer one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionId(pub u64);
+
+/// Who asks to come in.
+pub struct Newcomer {
+    /// By which name.
+    pub user: UserName,
+    /// The hash of the token that the newcomer is given.
+    pub token: TokenHash,
+    /// Where it comes from.
+    pub address: Address,
+}
+
+/// Who says to be a member.
+pub struct Claim {
+    /// Which.
+    pub member_id: MemberId,
+    /// The hash of the token shown.
+    pub token: TokenHash,
+    /// Where the claim comes from.
+    pub address: Address,
+    /// The second hash of the verifier shown, if one was: binds the token to `address` anew.
+    pub hash: Option<SecondHash>,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Effect {
+    /// Write this frame to that member's connection.
+    Send(MemberId, Bytes),
+    /// Write this frame to every connection but that member's.
+    SendOthers(MemberId, Bytes),
+    /// End that member's connection.
+    Close(MemberId, CloseCode),
+    /// Call [`Room::expire`] at that time.
+    Expire(Instant),
+}
+
+impl Room {
+    /// An empty room, which nobody but its creator knows of yet.
+    #[must_use]
+    pub fn new(id: RoomId, name: RoomName, hash: SecondHash, bounds: Bounds) -> Self {
+        Self { id, name, hash, members: BTreeMap::new(), last_member: MemberId(0), seq: Seq(0), bounds }
+    }
+
+    /// The room's id.
+    #[must_use]
+    pub fn id(&self) -> RoomId {
+        self.id
+    }
+
+    /// The room's name.
+    #[must_use]
+    pub fn name(&self) -> &RoomName {
+        &self.name
+    }
+
+    /// Whether the last member is gone, and with it the room.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// Whether this is the hash of the verifier, in constant time.
+    #[must_use]
+    pub fn opens_to(&self, hash: &SecondHash) -> bool {
+        self.hash.ct_eq(hash).into()
+    }
+
+    /// Lets a newcomer in who has shown the verifier. The others hear of it when its connection is up.
+    ///
+    /// # Errors
+    /// [`Refusal::UserNameTaken`], [`Refusal::RoomFull`].
+    pub fn admit(&mut self, newcomer: Newcomer, now: Instant, effects: &mut Vec<Effect>) -> Result<MemberId, Refusal> {
+        let skeleton = newcomer.user.skeleton();
+        if self.members.values().any(|member| member.skeleton.same(&skeleton)) {
+            return Err(Refusal::UserNameTaken);
+        }
+        if self.members.len() >= self.bounds.members {
+            return Err(Refusal::RoomFull);
+        }
+        let id = MemberId(self.last_member.0.checked_add(1).ok_or(Refusal::RoomFull)?);
+        self.last_member = id;
+        let until = now + self.bounds.grace;
+        let member = Member {
+            name: newcomer.user,
+            skeleton,
+            token: newcomer.token,
+            address: newcomer.address,
+            counter: Counter(0),
+            presence: Presence::Away(until),
+            entered: false,
+        };
+        self.members.insert(id, member);
+        effects.push(Effect::Expire(until));
+        Ok(id)
+    }
+
+    /// Checks who says to be a member: token first, then address.
+    ///
+    /// # Errors
+    /// [`CloseCode::UnknownToken`] where there is no such member, [`CloseCode::TokenRefused`] where the
+    /// token is not its, [`CloseCode::AddressChanged`] where the address is not and no right verifier came along.
+    pub fn check(&mut self, claim: &Claim) -> Result<(), CloseCode> {
+        let rebinds = claim.hash.as_ref().is_some_and(|hash| self.opens_to(hash));
+        let member = self.members.get_mut(&claim.member_id).ok_or(CloseCode::UnknownToken)?;
+        if !bool::from(member.token.ct_eq(&claim.token)) {
+            return Err(CloseCode::TokenRefused);
+        }
+        if member.address != claim.address {
+            if !rebinds {
+                return Err(CloseCode::AddressChanged);
+            }
+            member.address = claim.address;
+        }
+        Ok(())
+    }
+
+    /// A member's connection is up: it is welcomed, and the others hear of it. An older one is closed.
+    ///
+    /// # Errors
+    /// Those of [`Room::check`].
+    pub fn connect(
+        &mut self,
+        claim: &Claim,
+        connection: ConnectionId,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), CloseCode> {
+        self.check(claim)?;
+        let id = claim.member_id;
+        let seq = self.seq.next();
+        let Some(member) = self.members.get_mut(&id) else { return Err(CloseCode::UnknownToken) };
+        let was = std::mem::replace(&mut member.presence, Presence::Connected(connection));
+        if !member.entered {
+            member.entered = true;
+            self.seq = seq;
+            let frame = ServerFrame::Entered { seq, member_id: id, name: member.name.clone() };
+            effects.push(Effect::SendOthers(id, frame.to_bytes().into()));
+        } else if matches!(was, Presence::Away(_)) {
+            self.seq = seq;
+            effects.push(presence(seq, id, true));
+        }
+        let people = self.members.iter().filter(|(_, member)| member.entered).map(|(id, member)| Person {
+            member_id: *id,
+            name: member.name.clone(),
+            counter: member.counter,
+            connected: matches!(member.presence, Presence::Connected(_)),
+        });
+        let welcome = ServerFrame::Welcome(Welcome { seq: self.seq, people: people.collect() });
+        effects.push(Effect::Send(id, welcome.to_bytes().into()));
+        Ok(())
+    }
+
+    /// Gives a member's message its place in the order.
+    ///
+    /// # Errors
+    /// [`CloseCode::UnknownToken`] when the member is gone, [`CloseCode::CounterSkipped`] when a counter is missing
+    /// before this one. One that came before is passed over: it has its place.
+    pub fn append(
+        &mut self,
+        id: MemberId,
+        counter: Counter,
+        sealed: &[u8],
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), CloseCode> {
+        let member = self.members.get_mut(&id).ok_or(CloseCode::UnknownToken)?;
+        if counter <= member.counter {
+            return Ok(());
+        }
+        if counter != member.counter.next() {
+            return Err(CloseCode::CounterSkipped);
+        }
+        member.counter = counter;
+        self.seq = self.seq.next();
+        let message = ServerFrame::Message { seq: self.seq, sender: id, counter, sealed };
+        effects.push(Effect::SendOthers(id, message.to_bytes().into()));
+        let accepted = ServerFrame::Accepted { seq: self.seq, counter };
+        effects.push(Effect::Send(id, accepted.to_bytes().into()));
+        Ok(())
+    }
+
+    /// A connection is lost. The member keeps its place for the time of grace, from the last byte heard.
+    pub fn disconnect(
+        &mut self,
+        id: MemberId,
+        connection: ConnectionId,
+        last_heard: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(member) = self.members.get_mut(&id) else { return };
+        if member.presence != Presence::Connected(connection) {
+            return;
+        }
+        let until = last_heard + self.bounds.grace;
+        member.presence = Presence::Away(until);
+        self.seq = self.seq.next();
+        effects.push(presence(self.seq, id, false));
+        effects.push(Effect::Expire(until));
+    }
+
+    /// A member leaves, at once.
+    pub fn leave(&mut self, id: MemberId, effects: &mut Vec<Effect>) {
+        self.remove(id, Departure::Left, effects);
+    }
+
+    /// Removes the members whose time of grace is over.
+    pub fn expire(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        let over = |(id, member): (&MemberId, &Member)| match member.presence {
+            Presence::Away(until) if until <= now => Some(*id),
+            _ => None,
+        };
+        for id in self.members.iter().filter_map(over).collect::<Vec<_>>() {
+            self.remove(id, Departure::Lost, effects);
+        }
+    }
+
+    fn remove(&mut self, id: MemberId, departure: Departure, effects: &mut Vec<Effect>) {
+        let Some(member) = self.members.remove(&id) else { return };
+        if member.entered {
+            self.seq = self.seq.next();
+            let left = ServerFrame::Left { seq: self.seq, member_id: id, departure };
+            effects.push(Effect::SendOthers(id, left.to_bytes().into()));
+        }
+        let code = if departure == Departure::Left { CloseCode::Left } else { CloseCode::UnknownToken };
+        effects.push(Effect::Close(id, code));
+    }
+}
+
+fn presence(seq: Seq, id: MemberId, connected: bool) -> Effect {
+    Effect::SendOthers(id, ServerFrame::Presence { seq, member_id: id, connected }.to_bytes().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+    use wire::Token;
+
+    fn address(last: u8) -> Address {
+        std::net::IpAddr::from(Ipv4Addr::new(192, 0, 2, last)).into()
+    }
+
+    fn token(byte: u8) -> TokenHash {
+        TokenHash::from(&Token::from([byte; 32]))
+    }
+
+    struct Scene {
+        room: Room,
+        effects: Vec<Effect>,
+        now: Instant,
+    }
+
+    impl Scene {
+        fn new(members: usize) -> Self {
+            let bounds = Bounds { members, grace: Duration::from_secs(60) };
+            let room = Room::new(RoomId([1; 16]), "Book club".parse().unwrap(), SecondHash::of(9), bounds);
+            Self { room, effects: Vec::new(), now: Instant::now() }
+        }
+
+        fn admit(&mut self, user: &str, byte: u8) -> Result<MemberId, Refusal> {
+            let newcomer = Newcomer { user: user.parse().unwrap(), token: token(byte), address: address(byte) };
+            self.room.admit(newcomer, self.now, &mut self.effects)
+        }
+
+        fn claim(id: u32, byte: u8) -> Claim {
+            Claim { member_id: MemberId(id), token: token(byte), address: address(byte), hash: None }
+        }
+
+        fn connect(&mut self, id: u32, byte: u8, connection: u64) -> Result<(), CloseCode> {
+            self.room.connect(&Self::claim(id, byte), ConnectionId(connection), &mut self.effects)
+        }
+
+        /// What others than the one named are told, as frames.
+        fn told(&mut self) -> Vec<String> {
+            let tell = |effect: &Effect| match effect {
+                Effect::SendOthers(but, frame) => format!("not {but}: {:?}", ServerFrame::parse(frame).unwrap()),
+                Effect::Send(to, frame) => format!("{to}: {:?}", ServerFrame::parse(frame).unwrap()),
+                other => format!("{other:?}"),
+            };
+            let told = self.effects.iter().map(tell).filter(|line| !line.starts_with("Expire")).collect();
+            self.effects.clear();
+            told
+        }
+    }
+
+    #[test]
+    fn names_and_places() {
+        let mut scene = Scene::new(2);
+        assert_eq!(scene.admit("Ana", 1), Ok(MemberId(1)));
+        assert_eq!(scene.admit("аna", 2), Err(Refusal::UserNameTaken));
+        assert_eq!(scene.admit("Bo", 2), Ok(MemberId(2)));
+        assert_eq!(scene.admit("Cy", 3), Err(Refusal::RoomFull));
+        assert_eq!(scene.admit("Bo", 3), Err(Refusal::UserNameTaken), "a name is told of before a full room");
+        scene.room.leave(MemberId(2), &mut scene.effects);
+        assert_eq!(scene.admit("Bo", 3), Ok(MemberId(3)), "a number is never used again");
+    }
+
+    #[test]
+    fn who_is_who() {
+        let mut scene = Scene::new(9);
+        scene.admit("Ana", 1).unwrap();
+        scene.admit("Bo", 2).unwrap();
+        let mut check = |id, token_of: u8, from: u8, hash: Option<SecondHash>| {
+            let claim = Claim { member_id: MemberId(id), token: token(token_of), address: address(from), hash };
+            scene.room.check(&claim)
+        };
+        assert_eq!(check(1, 1, 1, None), Ok(()));
+        assert_eq!(check(3, 1, 1, None), Err(CloseCode::UnknownToken));
+        assert_eq!(check(2, 1, 1, None), Err(CloseCode::TokenRefused));
+        assert_eq!(check(2, 1, 1, Some(SecondHash::of(9))), Err(CloseCode::TokenRefused));
+        assert_eq!(check(1, 1, 7, None), Err(CloseCode::AddressChanged));
+        assert_eq!(check(1, 1, 7, Some(SecondHash::of(8))), Err(CloseCode::AddressChanged));
+        assert_eq!(check(1, 1, 7, Some(SecondHash::of(9))), Ok(()));
+        assert_eq!(check(1, 1, 7, None), Ok(()), "bound anew");
+        assert_eq!(check(1, 1, 1, None), Err(CloseCode::AddressChanged));
+    }
+
+    #[test]
+    fn one_order_for_all() {
+        let mut scene = Scene::new(9);
+        scene.admit("Ana", 1).unwrap();
+        scene.admit("Bo", 2).unwrap();
+        scene.connect(1, 1, 1).unwrap();
+        scene.connect(2, 2, 2).unwrap();
+        let told = scene.told();
+        assert!(told[0].starts_with("not 1: Entered { seq: Seq(1), member_id: MemberId(1)"), "{told:?}");
+        assert!(
+            told[1].starts_with("1: Welcome(Welcome { seq: Seq(1)") && !told[1].contains("MemberId(2)"),
+            "{told:?}"
+        );
+        assert!(told[2].starts_with("not 2: Entered { seq: Seq(2), member_id: MemberId(2)"), "{told:?}");
+        assert!(told[3].starts_with("2: Welcome(Welcome { seq: Seq(2)"), "{told:?}");
+
+        let say =
+            |scene: &mut Scene, counter| scene.room.append(MemberId(1), Counter(counter), b"x", &mut scene.effects);
+        assert_eq!(say(&mut scene, 1), Ok(()));
+        assert_eq!(say(&mut scene, 1), Ok(()), "sent again: it has its place");
+        assert_eq!(say(&mut scene, 3), Err(CloseCode::CounterSkipped));
+        let told = scene.told();
+        assert_eq!(told.len(), 2);
+        assert!(told[0].starts_with("not 1: Message { seq: Seq(3), sender: MemberId(1), counter: Counter(1)"));
+        assert_eq!(told[1], "1: Accepted { seq: Seq(3), counter: Counter(1) }");
+    }
+
+    #[test]
+    fn lost_and_back_and_gone() {
+        let mut scene = Scene::new(9);
+        scene.admit("Ana", 1).unwrap();
+        scene.connect(1, 1, 1).unwrap();
+        scene.told();
+        let heard = scene.now;
+        // A newer connection takes over; the end of the older one changes nothing.
+        scene.connect(1, 1, 2).unwrap();
+        scene.room.disconnect(MemberId(1), ConnectionId(1), heard, &mut scene.effects);
+        assert_eq!(scene.told().len(), 1, "only the welcome");
+        scene.room.disconnect(MemberId(1), ConnectionId(2), heard, &mut scene.effects);
+        assert_eq!(scene.told(), ["not 1: Presence { seq: Seq(2), member_id: MemberId(1), connected: false }"]);
+        scene.connect(1, 1, 3).unwrap();
+        assert!(scene.told()[0].contains("connected: true"));
+        scene.room.expire(heard + Duration::from_secs(61), &mut scene.effects);
+        assert!(!scene.room.is_empty(), "it is back");
+        scene.room.disconnect(MemberId(1), ConnectionId(3), heard, &mut scene.effects);
+        scene.room.expire(heard + Duration::from_secs(59), &mut scene.effects);
+        assert!(!scene.room.is_empty());
+        scene.room.expire(heard + Duration::from_secs(60), &mut scene.effects);
+        assert!(scene.room.is_empty());
+        assert_eq!(scene.connect(1, 1, 4), Err(CloseCode::UnknownToken));
+    }
+
+    #[test]
+    fn who_never_came_is_not_missed() {
+        let mut scene = Scene::new(9);
+        scene.admit("Ana", 1).unwrap();
+        scene.room.expire(scene.now + Duration::from_secs(60), &mut scene.effects);
+        assert_eq!(scene.told(), ["Close(MemberId(1), UnknownToken)"]);
+    }
+}

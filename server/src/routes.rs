@@ -1,0 +1,71 @@
+//! Every address that the server answers, in one table.
+
+use std::{ops::Deref, sync::Arc};
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::{HeaderMap, Uri},
+    middleware,
+    response::{IntoResponse, Response},
+    routing::{any, get, post},
+};
+use tokio_util::task::TaskTracker;
+use tower_http::catch_panic::CatchPanicLayer;
+use wire::{Refusal, door as paths};
+
+use crate::{Config, ServerSecret, door, guard, log::SharedLog, pages, rate::PerMinute, refuse::Refused, socket};
+
+/// What handlers share.
+#[derive(Clone)]
+pub(crate) struct App(pub(crate) Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) log: SharedLog,
+    pub(crate) secret: ServerSecret,
+    pub(crate) creates: PerMinute,
+    pub(crate) joins: PerMinute,
+    /// The sockets: upgraded connections live on after their request was answered.
+    pub(crate) sockets: TaskTracker,
+}
+
+impl Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+pub(crate) fn router(app: App) -> Router {
+    Router::new()
+        .route("/", get(pages::landing))
+        .route("/create", get(pages::create))
+        .route("/login", get(pages::join))
+        .route("/chat/{room}", get(pages::join))
+        .route("/static/{build}/{*path}", get(pages::file))
+        .route("/healthz", get("ok\n"))
+        .route(paths::SALT, post(door::salt))
+        .route(paths::CREATE, post(door::create))
+        .route(paths::JOIN, post(door::join))
+        .route(paths::LEAVE, post(door::leave))
+        .route(paths::SOCKET, any(socket::upgrade))
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(|| async { Refused::from(Refusal::MethodNotAllowed) })
+        .layer(DefaultBodyLimit::max(app.config.max_door_bytes))
+        .layer(middleware::from_fn_with_state(app.clone(), guard::check))
+        .layer(CatchPanicLayer::custom(|_| {
+            tracing::error!("a handler panicked");
+            Refused::from(Refusal::Internal).into_response()
+        }))
+        .layer(middleware::from_fn_with_state(app.clone(), guard::headers))
+        .with_state(app)
+}
+
+async fn nothing_here(uri: Uri, headers: HeaderMap) -> Response {
+    if uri.path().starts_with("/api/") {
+        return Refused::from(Refusal::NotFound).into_response();
+    }
+    pages::not_found(&headers)
+}

@@ -1,0 +1,210 @@
+//! One socket: a hello, then frames both ways until one side is done.
+
+use std::time::{Duration, Instant};
+
+use axum::{
+    extract::{
+        Extension, State,
+        ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
+    },
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use futures_util::{
+    SinkExt, StreamExt,
+    stream::{SplitSink, SplitStream},
+};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tungstenite::{Error as WsError, error::CapacityError};
+use uuid::Uuid;
+use wire::{ClientFrame, CloseCode, FrameError, Refusal, ServerFrame, limits};
+
+use crate::{Address, Outbox, TokenHash, listen::Place, log::Seat, refuse::Refused, room::Claim, routes::App};
+
+/// More makes every read cost more: the buffer is cleared each time.
+const READ_BUFFER_BYTES: usize = 4 * 1024;
+/// How long a peer may take to answer a close.
+const CLOSE_WITHIN: Duration = Duration::from_secs(3);
+
+type Sink = SplitSink<WebSocket, Message>;
+type Stream = SplitStream<WebSocket>;
+
+pub(crate) async fn upgrade(
+    State(app): State<App>,
+    address: Address,
+    Extension(place): Extension<Place>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    let Ok(upgrade) = upgrade else { return Refused::from(Refusal::Malformed).into_response() };
+    upgrade
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .max_message_size(app.config.max_frame_bytes)
+        .max_frame_size(app.config.max_frame_bytes)
+        .on_upgrade(move |socket| {
+            let sockets = app.sockets.clone();
+            sockets.track_future(async move {
+                serve(socket, app, address).await;
+                drop(place);
+            })
+        })
+}
+
+async fn serve(socket: WebSocket, app: App, address: Address) {
+    // A connection is logged by an id of its own: names, rooms and tokens stay out of logs.
+    let id = Uuid::new_v4();
+    tracing::debug!(%id, "socket open");
+    let (mut sink, mut stream) = socket.split();
+    let code = match greet(&mut stream, &app, address).await {
+        Ok((seat, outbox)) => {
+            let mut heard = Instant::now();
+            let code = tokio::select! {
+                code = read(&mut stream, seat.as_ref(), &outbox, &mut heard) => code,
+                code = write(&mut sink, &outbox) => code,
+            };
+            if code == Some(CloseCode::Left) {
+                seat.leave();
+            } else {
+                seat.disconnect(heard);
+            }
+            code
+        }
+        Err(code) => code,
+    };
+    tracing::debug!(%id, code = code.map(CloseCode::number), "socket closed");
+    if let Some(code) = code {
+        close(&mut sink, &mut stream, code).await;
+    }
+}
+
+/// Waits for the hello and takes the member's place. No code: the peer is gone already.
+async fn greet(stream: &mut Stream, app: &App, address: Address) -> Result<(Box<dyn Seat>, Outbox), Option<CloseCode>> {
+    let Ok(frame) = timeout(limits::HELLO_WITHIN, next(stream)).await else { return Err(Some(CloseCode::NoHello)) };
+    let bytes = frame?;
+    let hello = match ClientFrame::parse(&bytes) {
+        Ok(ClientFrame::Hello(hello)) => hello,
+        Ok(_) => return Err(Some(CloseCode::NoHello)),
+        Err(error) => return Err(Some(misread(error))),
+    };
+    let claim = Claim {
+        member_id: hello.member_id,
+        token: TokenHash::from(&hello.token),
+        address,
+        hash: hello.verifier.as_ref().map(|verifier| app.secret.second_hash(verifier)),
+    };
+    let outbox = Outbox::new(app.config.max_queue_bytes);
+    let seat = app.log.follow(hello.room_id, claim, outbox.clone()).await.map_err(Some)?;
+    Ok((seat, outbox))
+}
+
+/// Takes frames in until the connection ends; says why, if the server is to say it.
+async fn read(stream: &mut Stream, seat: &dyn Seat, outbox: &Outbox, heard: &mut Instant) -> Option<CloseCode> {
+    loop {
+        let message = match timeout(limits::SILENCE, stream.next()).await {
+            Ok(message) => message,
+            Err(_) => return Some(CloseCode::Silent),
+        };
+        *heard = Instant::now();
+        let bytes = match sort(message) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => continue,
+            Err(code) => return code,
+        };
+        match ClientFrame::parse(&bytes) {
+            Ok(ClientFrame::Message { counter, sealed }) => {
+                if let Err(code) = seat.append(counter, sealed) {
+                    return Some(code);
+                }
+            }
+            Ok(ClientFrame::Ping) => outbox.push(ServerFrame::Pong.to_bytes().into()),
+            Ok(ClientFrame::Leave) => return Some(CloseCode::Left),
+            Ok(ClientFrame::Hello(_)) => return Some(CloseCode::Malformed),
+            Err(error) => return Some(misread(error)),
+        }
+    }
+}
+
+/// Writes what the outbox holds, many frames to a flush, and asks now and then whether the peer is there.
+async fn write(sink: &mut Sink, outbox: &Outbox) -> Option<CloseCode> {
+    let mut ping = interval(limits::PING_EVERY);
+    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let batch = tokio::select! {
+            batch = outbox.next() => Some(batch),
+            _ = ping.tick() => None,
+        };
+        let closed = batch.as_ref().and_then(|batch| batch.closed);
+        let writing = async {
+            match batch {
+                Some(batch) => {
+                    for frame in batch.frames {
+                        sink.feed(Message::Binary(frame)).await?;
+                    }
+                }
+                None => sink.feed(Message::Ping(Bytes::new())).await?,
+            }
+            sink.flush().await
+        };
+        let ended = tokio::select! {
+            written = timeout(limits::WRITE_WITHIN, writing) => match written {
+                Ok(Ok(())) => closed,
+                Ok(Err(_)) => return None,
+                Err(_) => Some(CloseCode::TooSlow),
+            },
+            // One who is cut off while a write waits for it is not waited for.
+            CloseCode::TooSlow = outbox.closed() => Some(CloseCode::TooSlow),
+        };
+        if ended.is_some() {
+            return ended;
+        }
+    }
+}
+
+/// The next binary message.
+async fn next(stream: &mut Stream) -> Result<Bytes, Option<CloseCode>> {
+    loop {
+        if let Some(bytes) = sort(stream.next().await)? {
+            return Ok(bytes);
+        }
+    }
+}
+
+/// A binary message, or nothing where the WebSocket layer has dealt with it, or why it is over.
+fn sort(message: Option<Result<Message, axum::Error>>) -> Result<Option<Bytes>, Option<CloseCode>> {
+    match message {
+        Some(Ok(Message::Binary(bytes))) => Ok(Some(bytes)),
+        Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(None),
+        Some(Ok(Message::Text(_))) => Err(Some(CloseCode::Malformed)),
+        Some(Ok(Message::Close(_))) | None => Err(None),
+        Some(Err(error)) => Err(match error.into_inner().downcast_ref::<WsError>() {
+            Some(WsError::Capacity(CapacityError::MessageTooLong { .. })) => Some(CloseCode::TooBig),
+            Some(WsError::Utf8(_)) => Some(CloseCode::NotUtf8),
+            Some(WsError::Protocol(_)) => Some(CloseCode::ProtocolError),
+            _ => None,
+        }),
+    }
+}
+
+fn misread(error: FrameError) -> CloseCode {
+    match error {
+        FrameError::Version(_) => CloseCode::UnknownVersion,
+        FrameError::Malformed => CloseCode::Malformed,
+    }
+}
+
+/// Says why, then waits for the answer. Where none can come, since what came last was no frame, it waits all
+/// the same: to drop a connection with unread bytes resets it, and the reason might not arrive.
+async fn close(sink: &mut Sink, stream: &mut Stream, code: CloseCode) {
+    let frame = CloseFrame { code: code.number(), reason: "".into() };
+    let closing = async {
+        if sink.send(Message::Close(Some(frame))).await.is_err() {
+            return;
+        }
+        while let Some(Ok(message)) = stream.next().await {
+            if matches!(message, Message::Close(_)) {
+                return;
+            }
+        }
+        std::future::pending().await
+    };
+    let _ = timeout(CLOSE_WITHIN, closing).await;
+}

@@ -12,11 +12,11 @@ use wire::limits;
 #[derive(Clone, Debug, Parser)]
 #[command(name = "cloakroom", version)]
 pub struct Config {
-    /// Address and port to serve on; may be repeated (in the variable: separated by commas) [default: 127.0.0.1:8080 and [::1]:8080]
+    /// Address and port to serve on; may be repeated (in the variable: separated by commas) [default: `127.0.0.1:8080` and `[::1]:8080`]
     #[arg(long, env = "CLOAKROOM_LISTEN", value_name = "ADDR:PORT", value_delimiter = ',')]
     pub listen: Vec<SocketAddr>,
 
-    /// The one origin people open, such as https://chat.example.org; without it, only localhost and IP addresses are served
+    /// The one origin people open, such as `https://chat.example.org`; without it, only localhost and IP addresses are served
     #[arg(long, env = "CLOAKROOM_PUBLIC_ORIGIN", value_name = "ORIGIN")]
     pub public_origin: Option<PublicOrigin>,
 
@@ -28,8 +28,8 @@ pub struct Config {
     #[arg(long, env = "CLOAKROOM_SECRET_FILE", value_name = "PATH")]
     pub secret_file: Option<PathBuf>,
 
-    /// Members in one room, at most
-    #[arg(long, env = "CLOAKROOM_MAX_MEMBERS", value_name = "MEMBERS", default_value_t = limits::MEMBERS, value_parser = at_least(1))]
+    /// Members in one room, at most (65535 at the most: a welcome counts them in 16 bits)
+    #[arg(long, env = "CLOAKROOM_MAX_MEMBERS", value_name = "MEMBERS", default_value_t = limits::MEMBERS, value_parser = between(1, 65_535))]
     pub max_members: usize,
 
     /// Rooms at one time, at most
@@ -77,6 +77,13 @@ fn at_least(least: usize) -> impl Fn(&str) -> Result<usize, String> + Clone + Se
     move |text| match text.parse::<usize>() {
         Ok(number) if number >= least => Ok(number),
         _ => Err(format!("wants a whole number of at least {least}")),
+    }
+}
+
+fn between(least: usize, most: usize) -> impl Fn(&str) -> Result<usize, String> + Clone + Send + Sync + 'static {
+    move |text| match text.parse::<usize>() {
+        Ok(number) if (least..=most).contains(&number) => Ok(number),
+        _ => Err(format!("wants a whole number from {least} to {most}")),
     }
 }
 

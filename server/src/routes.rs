@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, Uri},
     middleware,
     response::{IntoResponse, Response},
-    routing::{any, get, post},
+    routing::{get, post},
 };
 use tokio_util::task::TaskTracker;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -50,7 +50,7 @@ pub(crate) fn router(app: App) -> Router {
         .route(paths::CREATE, post(door::create))
         .route(paths::JOIN, post(door::join))
         .route(paths::LEAVE, post(door::leave))
-        .route(paths::SOCKET, any(socket::upgrade))
+        .route(paths::SOCKET, get(socket::upgrade))
         .fallback(nothing_here)
         .method_not_allowed_fallback(|| async { Refused::from(Refusal::MethodNotAllowed) })
         .layer(DefaultBodyLimit::max(app.config.max_door_bytes))

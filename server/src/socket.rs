@@ -71,8 +71,10 @@ async fn serve(socket: WebSocket, app: App, address: Address) {
         Err(code) => code,
     };
     tracing::debug!(%id, code = code.map(CloseCode::number), "socket closed");
-    if let Some(code) = code {
-        close(&mut sink, &mut stream, code).await;
+    match code {
+        Some(code) => close(&mut sink, &mut stream, code).await,
+        // The peer's own close is answered, if it was one (RFC 6455, section 5.5.1).
+        None => drop(timeout(CLOSE_WITHIN, sink.close()).await),
     }
 }
 
@@ -85,6 +87,10 @@ async fn greet(stream: &mut Stream, app: &App, address: Address) -> Result<(Box<
         Ok(_) => return Err(Some(CloseCode::NoHello)),
         Err(error) => return Err(Some(misread(error))),
     };
+    // A verifier in a hello is an attempt at the password like one at the door.
+    if hello.verifier.is_some() && app.joins.check(address).is_err() {
+        return Err(Some(CloseCode::AddressChanged));
+    }
     let claim = Claim {
         member_id: hello.member_id,
         token: TokenHash::from(&hello.token),

@@ -9,7 +9,7 @@ export class Client {
   #derive = null;
   #session = null;
   #listening = null;
-  #visit = null;
+  #farewell = null; // what is sent on leaving, ready to go
 
   constructor(tell) {
     this.#tell = tell;
@@ -62,13 +62,19 @@ export class Client {
 
   /** The session has already taken leave: there is nothing left to tell the server. */
   forget() {
-    this.#visit = null;
+    this.#farewell = null;
     this.stop();
   }
 
-  /** Takes leave on the way out, when no worker would live long enough to do it; and first of all, as the page may not either. */
+  /**
+   * Takes leave on the way out, when no worker would live long enough to do it. A browser that closes a tab may
+   * stop its scripts after their first few steps: the beacon is the first.
+   */
   close() {
-    if (this.#visit) farewell(this.#visit);
+    const farewell = this.#farewell;
+    if (farewell && !navigator.sendBeacon('/api/leave', farewell)) {
+      fetch('/api/leave', { method: 'POST', body: farewell, keepalive: true }).catch(() => {});
+    }
     this.forget();
   }
 
@@ -86,7 +92,7 @@ export class Client {
       return;
     }
     const { room_id, member_id, token, ...told } = event;
-    this.#visit = { room_id, member_id, token };
+    this.#farewell = new Blob([JSON.stringify({ room_id, member_id, token })], { type: 'application/json' });
     this.#tell(told);
   }
 
@@ -98,10 +104,4 @@ export class Client {
     this.stop();
     this.#tell({ type: 'broken' });
   }
-}
-
-function farewell(visit) {
-  const body = new Blob([JSON.stringify(visit)], { type: 'application/json' });
-  if (navigator.sendBeacon('/api/leave', body)) return;
-  fetch('/api/leave', { method: 'POST', body, keepalive: true }).catch(() => {});
 }

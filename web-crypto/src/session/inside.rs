@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::{
     Connection, Env, Input, Output, Unreadable, View,
     connection::{Due, Timing},
-    peers::{Peer, Peers, Standing},
+    peers::{Impossible, Peer, Peers, Standing},
 };
 use crate::{
     content::{Content, ContentError},
@@ -43,6 +43,12 @@ pub(super) struct Inside {
 
 /// The server did what the protocol does not allow: the connection is not worth keeping.
 struct Disturbed;
+
+impl From<Impossible> for Disturbed {
+    fn from(_: Impossible) -> Self {
+        Self
+    }
+}
 
 impl Inside {
     pub(super) fn new(
@@ -241,24 +247,21 @@ impl Inside {
             }
             (ServerFrame::Entered { seq, member_id, name }, true) => {
                 self.advance(seq)?;
-                if self.peers.0.contains_key(&member_id) {
-                    return Err(Disturbed);
-                }
                 let person = Person { member_id, name, counter: Counter(0), connected: true };
-                self.entered(&person, out);
+                self.entered(&person, out)?;
                 self.show_people(out);
                 Ok(())
             }
-            (ServerFrame::Left { seq, member_id, departure }, true) => {
+            (ServerFrame::Left { seq, member_id, departure }, true) if member_id != self.me => {
                 self.advance(seq)?;
-                let peer = self.peers.0.remove(&member_id).ok_or(Disturbed)?;
+                let peer = self.peers.remove(member_id)?;
                 show_left(member_id, &peer, departure == Departure::Lost, out);
                 self.show_people(out);
                 Ok(())
             }
             (ServerFrame::Presence { seq, member_id, connected }, true) => {
                 self.advance(seq)?;
-                self.peers.0.get_mut(&member_id).ok_or(Disturbed)?.connected = connected;
+                self.peers.get_mut(member_id)?.connected = connected;
                 self.show_people(out);
                 Ok(())
             }
@@ -280,16 +283,17 @@ impl Inside {
         if me.name != self.name || (self.known && welcome.seq < self.seq) {
             return Err(Disturbed);
         }
+        if self.known {
+            self.catch_up(&welcome.people, out)?;
+        } else {
+            self.peers = Peers::default();
+            welcome.people.iter().try_for_each(|person| self.peers.add(person))?;
+        }
+        self.known = true;
         self.seq = welcome.seq;
         self.rebind = false;
         self.timing.up(env);
         show_connection(Connection::Connected, 0, "", out);
-        if self.known {
-            self.catch_up(&welcome.people, out);
-        } else {
-            welcome.people.iter().for_each(|person| self.peers.add(person));
-        }
-        self.known = true;
         self.show_people(out);
         self.accepted(me.counter, out);
         self.send(Counter(0), env, out);
@@ -297,30 +301,29 @@ impl Inside {
     }
 
     /// After a lost connection: who went, who came, and what was missed.
-    fn catch_up(&mut self, people: &[Person], out: &mut VecDeque<Output>) {
-        self.peers.0.retain(|id, peer| {
-            let stays = people.iter().any(|person| person.member_id == *id);
-            if !stays {
-                show_left(*id, peer, false, out);
-            }
-            stays
-        });
-        let me = self.me;
-        for person in people.iter().filter(|person| person.member_id != me) {
-            match self.peers.0.get_mut(&person.member_id) {
-                Some(peer) => peer.connected = person.connected,
-                None => self.entered(&Person { counter: Counter(0), ..person.clone() }, out),
-            }
-            let Some(peer) = self.peers.0.get_mut(&person.member_id) else { continue };
-            let missing = peer.heard_of(person.counter);
-            show_missed(person.member_id, peer.name.as_str(), missing, out);
+    fn catch_up(&mut self, people: &[Person], out: &mut VecDeque<Output>) -> Result<(), Disturbed> {
+        for id in self.peers.missing_from(people) {
+            show_left(id, &self.peers.remove(id)?, false, out);
         }
+        for person in people {
+            match self.peers.get_mut(person.member_id) {
+                Ok(peer) if peer.name == person.name => peer.connected = person.connected,
+                Ok(_) => return Err(Disturbed),
+                Err(Impossible) => self.entered(&Person { counter: Counter(0), ..person.clone() }, out)?,
+            }
+            if person.member_id != self.me {
+                let missing = self.peers.get_mut(person.member_id)?.heard_of(person.counter);
+                show_missed(person.member_id, person.name.as_str(), missing, out);
+            }
+        }
+        Ok(())
     }
 
-    fn entered(&mut self, person: &Person, out: &mut VecDeque<Output>) {
-        self.peers.add(person);
+    fn entered(&mut self, person: &Person, out: &mut VecDeque<Output>) -> Result<(), Disturbed> {
+        self.peers.add(person)?;
         let name = person.name.as_str().to_owned();
         out.push_back(Output::Show(View::Entered { id: person.member_id, name }));
+        Ok(())
     }
 
     fn accepted(&mut self, up_to: Counter, out: &mut VecDeque<Output>) {
@@ -344,7 +347,7 @@ impl Inside {
         if sender == self.me {
             return Err(Disturbed);
         }
-        let peer = self.peers.0.get_mut(&sender).ok_or(Disturbed)?;
+        let peer = self.peers.get_mut(sender)?;
         let name = peer.name.as_str().to_owned();
         let unreadable = |why| Output::Show(View::Unreadable { id: sender, name: name.clone(), why });
         let Ok(padded) = self.key.open(sender, counter, sealed) else {

@@ -1,6 +1,6 @@
 //! Who is in the room, and how far each one's messages have come.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wire::{Counter, MemberId, Person, UserName};
 
@@ -59,14 +59,42 @@ impl Peer {
     }
 }
 
-/// Everyone in the room.
+/// Everyone in the room, and the numbers of those who were.
 #[derive(Debug, Default)]
-pub(super) struct Peers(pub(super) BTreeMap<MemberId, Peer>);
+pub(super) struct Peers {
+    present: BTreeMap<MemberId, Peer>,
+    gone: BTreeSet<MemberId>,
+}
+
+/// The server names someone who cannot be there: a number in use, or one used before. Were that taken, what
+/// a member said before it left could be passed off as new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Impossible;
 
 impl Peers {
-    pub(super) fn add(&mut self, person: &Person) {
+    /// Takes someone in whose messages up to `person.counter` were before one's time.
+    pub(super) fn add(&mut self, person: &Person) -> Result<(), Impossible> {
+        if self.gone.contains(&person.member_id) || self.present.contains_key(&person.member_id) {
+            return Err(Impossible);
+        }
         let peer = Peer::new(person.name.clone(), person.connected, person.counter);
-        self.0.insert(person.member_id, peer);
+        self.present.insert(person.member_id, peer);
+        Ok(())
+    }
+
+    pub(super) fn remove(&mut self, id: MemberId) -> Result<Peer, Impossible> {
+        self.gone.insert(id);
+        self.present.remove(&id).ok_or(Impossible)
+    }
+
+    pub(super) fn get_mut(&mut self, id: MemberId) -> Result<&mut Peer, Impossible> {
+        self.present.get_mut(&id).ok_or(Impossible)
+    }
+
+    /// Those who are not in this list.
+    pub(super) fn missing_from(&self, people: &[Person]) -> Vec<MemberId> {
+        let is_listed = |id: &MemberId| people.iter().any(|person| person.member_id == *id);
+        self.present.keys().copied().filter(|id| !is_listed(id)).collect()
     }
 
     pub(super) fn view(&self, me: MemberId) -> Vec<PersonView> {
@@ -76,7 +104,7 @@ impl Peers {
             connected: peer.connected,
             you: *id == me,
         };
-        self.0.iter().map(view).collect()
+        self.present.iter().map(view).collect()
     }
 }
 

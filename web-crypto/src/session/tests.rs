@@ -235,7 +235,7 @@ fn gaps_and_replays_are_shown() {
 
 #[test]
 fn a_server_out_of_order_is_not_followed() {
-    let person = |name: &str| name.parse().unwrap();
+    let person = |name: &str| name.parse::<UserName>().unwrap();
     let sealed = key().seal([1; 24], MemberId(ME), Counter(1), &text("x")).unwrap();
     let frames: Vec<(&str, ServerFrame<'_>)> = vec![
         ("a hole", ServerFrame::Presence { seq: Seq(12), member_id: MemberId(ANA), connected: false }),
@@ -259,6 +259,28 @@ fn a_server_out_of_order_is_not_followed() {
         assert_eq!(scene.take("connection").last().unwrap()["state"], "waiting", "{what}");
         assert!(scene.take("message").is_empty() && scene.take("entered").is_empty(), "{what}");
     }
+    // Who left does not come back under its number, with its messages, by one frame or by a welcome; nor does
+    // anybody get another name.
+    let left = ServerFrame::Left { seq: Seq(11), member_id: MemberId(ANA), departure: Departure::Left };
+    let mut scene = Scene::inside();
+    scene.frame(left.clone());
+    scene.frame(ServerFrame::Entered { seq: Seq(12), member_id: MemberId(ANA), name: person("Ana") });
+    assert_eq!(scene.disconnects, 1);
+    let mut scene = Scene::inside();
+    scene.frame(left);
+    scene.input(Input::Closed(1006));
+    scene.wake();
+    scene.welcome(20, 3, 0);
+    assert_eq!(scene.disconnects, 1);
+    let mut scene = Scene::inside();
+    scene.input(Input::Closed(1006));
+    scene.wake();
+    let known =
+        |id, name: &str| Person { member_id: MemberId(id), name: person(name), counter: Counter(3), connected: true };
+    let people = vec![known(ANA, "Anna"), known(ME, "Bo")];
+    scene.frame(ServerFrame::Welcome(Welcome { seq: Seq(20), people }));
+    assert_eq!(scene.disconnects, 1);
+
     let mut scene = Scene::inside();
     scene.input(Input::Received(b"\x01\xffgarbage"));
     assert_eq!(scene.disconnects, 1);

@@ -5,7 +5,7 @@ export class Scroll {
   #log = document.getElementById('messages');
   #jump = document.getElementById('jump');
   #following = true;
-  #top = 0;
+  #seen = { top: 0, height: 0, view: 0 };
 
   constructor() {
     this.#log.addEventListener('scroll', () => this.#scrolled(), { passive: true });
@@ -26,12 +26,16 @@ export class Scroll {
     this.#log.scrollTop = this.#log.scrollHeight;
   }
 
-  /** Only moving up ends following: a late event of an earlier scroll to the end must not. */
+  /**
+   * Only the reader's moving up ends following: neither a late event of an earlier scroll to the end does, nor
+   * a new layout, such as a phone's being turned.
+   */
   #scrolled() {
-    const { scrollTop, scrollHeight, clientHeight } = this.#log;
-    if (scrollHeight - scrollTop - clientHeight < NEAR_PX) this.#follow(true);
-    else if (scrollTop < this.#top) this.#follow(false);
-    this.#top = scrollTop;
+    const { scrollTop: top, scrollHeight: height, clientHeight: view } = this.#log;
+    const { top: before, height: heightBefore, view: viewBefore } = this.#seen;
+    this.#seen = { top, height, view };
+    if (height - top - view < NEAR_PX) this.#follow(true);
+    else if (top < before && height === heightBefore && view === viewBefore) this.#follow(false);
   }
 
   #follow(following) {

@@ -26,6 +26,9 @@ const READ_BUFFER_BYTES: usize = 4 * 1024;
 /// How long a peer may take to answer a close.
 const CLOSE_WITHIN: Duration = Duration::from_secs(3);
 
+/// What browsers close a socket with when its page goes (RFC 6455, section 7.4.1).
+const GOING_AWAY: u16 = 1001;
+
 type Sink = SplitSink<WebSocket, Message>;
 type Stream = SplitStream<WebSocket>;
 
@@ -180,6 +183,8 @@ fn sort(message: Option<Result<Message, axum::Error>>) -> Result<Option<Bytes>, 
         Some(Ok(Message::Binary(bytes))) => Ok(Some(bytes)),
         Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(None),
         Some(Ok(Message::Text(_))) => Err(Some(CloseCode::Malformed)),
+        // The browser is closing the page: it may not have come to sending the farewell itself.
+        Some(Ok(Message::Close(Some(frame)))) if frame.code == GOING_AWAY => Err(Some(CloseCode::Left)),
         Some(Ok(Message::Close(_))) | None => Err(None),
         Some(Err(error)) => Err(match error.into_inner().downcast_ref::<WsError>() {
             Some(WsError::Capacity(CapacityError::MessageTooLong { .. })) => Some(CloseCode::TooBig),

@@ -1,0 +1,91 @@
+//! Networks fail and servers start again: nothing typed is lost, and nothing missed is passed over.
+
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use support::{
+    browser::{Engine, eventually, play},
+    proxy::Proxy,
+    server::Server,
+};
+
+with_each_engine! { lost_and_found server_starts_again }
+
+const PASSWORD: &str = "correct horse battery";
+/// How soon after the network's return everything is as it should be.
+const SOON: Duration = Duration::from_secs(2);
+
+async fn lost_and_found(engine: Engine) {
+    let server = Server::start().await;
+    let proxy = Proxy::start(&server.address).await;
+    let shaky = proxy.address.replace("127.0.0.1", "http://localhost");
+    play(&format!("lost and found, {engine:?}"), async |scene| {
+        let ana = scene.person("Ana", engine.other()).await;
+        let bo = scene.person("Bo", engine).await;
+        ana.creates(&server.origin(), "Book club", PASSWORD).await;
+        bo.joins(&shaky, "Book club", PASSWORD).await;
+        ana.is_with(&["Ana", "Bo"]).await;
+        ana.says("before").await;
+        bo.hears("before").await;
+
+        bo.network(false).await;
+        proxy.refuse(true);
+        proxy.cut();
+        bo.connection_says("Offline").await;
+        eventually("Ana sees that Bo is away", async || ana.text().await.contains("connecting…").then_some(())).await;
+        bo.says("typed meanwhile").await;
+        bo.hears("typed meanwhile").await;
+        bo.reads("sending…").await;
+        bo.types("Message", "a draft").await;
+        for text in ["missed", "missed too"] {
+            ana.says(text).await;
+            ana.hears(text).await;
+        }
+        eventually("the server has Ana's", async || (!ana.text().await.contains("sending…")).then_some(())).await;
+
+        proxy.refuse(false);
+        let back = Instant::now();
+        bo.network(true).await;
+        ana.hears("typed meanwhile").await;
+        assert!(back.elapsed() < SOON, "it took {:?} until what was typed arrived", back.elapsed());
+        bo.connection_says("Connected").await;
+        bo.reads("2 messages from Ana did not arrive").await;
+        eventually("nothing is on its way", async || (!bo.text().await.contains("sending…")).then_some(())).await;
+        assert_eq!(bo.value("Message").await, "a draft");
+
+        ana.says("after").await;
+        bo.hears("after").await;
+        assert_eq!(ana.messages().await, ["before", "missed", "missed too", "typed meanwhile", "after"]);
+        assert_eq!(bo.messages().await, ["before", "typed meanwhile", "after"]);
+    })
+    .await;
+}
+
+async fn server_starts_again(engine: Engine) {
+    let mut server = Server::start().await;
+    let origin = server.origin();
+    play(&format!("server starts again, {engine:?}"), async |scene| {
+        let ana = scene.person("Ana", engine).await;
+        ana.creates(&origin, "Book club", PASSWORD).await;
+        ana.says("remember this").await;
+        let killed = Command::new("kill").args(["-KILL", &server.pid().to_string()]).status().unwrap();
+        assert!(killed.success());
+        assert!(!server.ended().await);
+        let _server = Server::with(&["--listen", &server.address]).await;
+
+        ana.by_role("link", "Make the room again").await;
+        let words = ana.alert().await;
+        assert!(words.contains("no longer knows"), "{words}");
+        assert_eq!(ana.messages().await, ["remember this"]);
+        ana.follow("Make the room again").await;
+        ana.arrives_at(&format!("{origin}/create")).await;
+        assert_eq!(ana.value("Room name").await, "Book club");
+        assert_eq!(ana.value("Your name").await, "Ana");
+        ana.fills("Password", PASSWORD).await;
+        ana.press("Create room").await;
+        ana.is_in().await;
+    })
+    .await;
+}

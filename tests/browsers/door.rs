@@ -1,0 +1,92 @@
+//! The forms in front of a room: what they take, refuse, keep and forget.
+
+use support::{
+    browser::{Engine, play},
+    server::Server,
+};
+
+with_each_engine! { wrong_password same_name names_in_the_address }
+
+const PASSWORD: &str = "correct horse battery";
+
+async fn wrong_password(engine: Engine) {
+    let server = Server::start().await;
+    let origin = server.origin();
+    play(&format!("wrong password, {engine:?}"), async |scene| {
+        let ana = scene.person("Ana", engine.other()).await;
+        let bo = scene.person("Bo", engine).await;
+        ana.creates(&origin, "Book club", PASSWORD).await;
+        bo.open(&format!("{origin}/login")).await;
+        bo.knocks("Book club", "Bo", "incorrect horse", "Join room").await;
+        let words = bo.complaint("Password").await;
+        assert!(words.contains("the password is not right"), "{words}");
+        assert_eq!(bo.alert().await, words);
+        assert!(bo.has_focus("Password").await);
+        assert_eq!(bo.value("Password").await, "");
+        assert_eq!(bo.value("Room name").await, "Book club");
+        assert_eq!(bo.value("Your name").await, "Bo");
+        assert_eq!(ana.people().await, ["Ana"]);
+
+        bo.types("Password", PASSWORD).await;
+        bo.enters("Password").await;
+        bo.is_in().await;
+        bo.is_with(&["Ana", "Bo"]).await;
+    })
+    .await;
+}
+
+async fn same_name(engine: Engine) {
+    let server = Server::start().await;
+    let origin = server.origin();
+    play(&format!("same name, {engine:?}"), async |scene| {
+        let ana = scene.person("Ana", engine).await;
+        ana.creates(&origin, "Book club", PASSWORD).await;
+        let first_tab = ana.new_tab().await;
+        ana.open(&format!("{origin}/login")).await;
+        // The last begins with a Cyrillic letter.
+        for name in ["Ana", "aNA", "\u{410}na"] {
+            ana.knocks("Book club", name, PASSWORD, "Join room").await;
+            let words = ana.complaint("Your name").await;
+            assert!(words.contains("Someone in the room has this name"), "{name}: {words}");
+            assert!(ana.has_focus("Your name").await);
+        }
+        ana.switch_to(&first_tab).await;
+        assert_eq!(ana.people().await, ["Ana"]);
+        assert_eq!(ana.connection().await, "Connected");
+        assert_eq!(ana.messages().await, [""; 0]);
+
+        let bo = scene.person("Bo", engine.other()).await;
+        bo.joins(&origin, "Book club", PASSWORD).await;
+        ana.says("undisturbed").await;
+        bo.hears("undisturbed").await;
+    })
+    .await;
+}
+
+async fn names_in_the_address(engine: Engine) {
+    let server = Server::start().await;
+    let origin = server.origin();
+    play(&format!("names in the address, {engine:?}"), async |scene| {
+        let ana = scene.person("Ana", engine).await;
+        for (path, shown, room, user, focus) in [
+            ("/login?username=Ana&roomname=Book%20club", "/login", "Book club", "Ana", "Password"),
+            ("/login?username=&roomname=Book%20club", "/login", "Book club", "", "Your name"),
+            ("/create?username=%D0%90&roomname=", "/create", "", "\u{410}", "Room name"),
+            ("/create?roomname=a%26b%3D%25%2B+c", "/create", "a&b=%+ c", "", "Your name"),
+            ("/create", "/create", "", "", "Room name"),
+            ("/chat/Book%20club", "/chat/Book%20club", "Book club", "", "Your name"),
+            ("/chat/Book%20club?username=Ana", "/chat/Book%20club", "Book club", "Ana", "Password"),
+            ("/chat/%E8%AA%AD%2F%3F", "/chat/%E8%AA%AD%2F%3F", "読/?", "", "Your name"),
+        ] {
+            ana.open(&format!("{origin}{path}")).await;
+            ana.arrives_at(&format!("{origin}{shown}")).await;
+            assert_eq!(ana.value("Room name").await, room, "{path}");
+            assert_eq!(ana.value("Your name").await, user, "{path}");
+            assert!(ana.has_focus(focus).await, "{path} waits elsewhere than at {focus}");
+            let button = if path.starts_with("/create") { "Create room" } else { "Join room" };
+            assert!(ana.sees("button", button).await, "{path}");
+        }
+        assert_eq!(ana.violations().await, [""; 0]);
+    })
+    .await;
+}

@@ -1,0 +1,168 @@
+//! What the program is made of, and what makes it anew.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::SystemTime,
+};
+
+use support::{root, server};
+
+fn cargo(args: &[&str]) -> String {
+    let output = Command::new(env!("CARGO")).current_dir(root()).args(args).stderr(Stdio::inherit()).output().unwrap();
+    assert!(output.status.success(), "cargo {args:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The packages that one is built from, with those that its build script is built from.
+fn dependencies(package: &str) -> BTreeSet<String> {
+    let tree = cargo(&[
+        "tree",
+        "--locked",
+        "--package",
+        package,
+        "--edges",
+        "normal,build",
+        "--prefix",
+        "none",
+        "--target",
+        "all",
+    ]);
+    tree.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_server_does_not_link_the_client_core() {
+    let server = dependencies("cloakroom");
+    assert!(server.contains("wire") && server.contains("axum"), "the list is one of dependencies");
+    for crypto in ["web-crypto", "chacha20poly1305", "argon2", "hkdf"] {
+        assert!(!server.contains(crypto), "the server is built from {crypto}");
+    }
+    let core = dependencies("web-crypto");
+    assert!(core.contains("chacha20poly1305") && !core.contains("cloakroom") && !core.contains("tokio"));
+    let wire = dependencies("wire");
+    for other in ["cloakroom", "web-crypto", "tokio", "sha2", "hmac"] {
+        assert!(!wire.contains(other), "wire is built from {other}");
+    }
+}
+
+/// The modules that the last build left for the browser, and when it wrote them.
+fn modules() -> Vec<(PathBuf, SystemTime)> {
+    let target = server::program().ancestors().nth(2).unwrap().join("browser");
+    ["derive", "session"]
+        .map(|name| target.join(name).join("wasm32-unknown-unknown/browser/web_crypto.wasm"))
+        .map(|path| (path.clone(), fs::metadata(path).unwrap().modified().unwrap()))
+        .to_vec()
+}
+
+fn touch(path: &str) {
+    let path = root().join(path);
+    assert!(path.exists(), "{path:?}");
+    fs::File::options().append(true).open(path).unwrap().set_modified(SystemTime::now()).unwrap();
+}
+
+#[test]
+fn only_what_the_wasm_is_made_of_makes_it_anew() {
+    let check = || cargo(&["check", "--quiet", "--package", "cloakroom"]);
+    check();
+    let before = modules();
+    touch("static/css/1-tokens.css");
+    check();
+    assert_eq!(modules(), before, "a stylesheet is no part of the wasm");
+    touch("wire/src/lib.rs");
+    check();
+    for ((path, before), (_, after)) in before.iter().zip(modules()) {
+        assert!(after > *before, "{path:?} is made of wire");
+    }
+}
+
+#[tokio::test]
+async fn the_program_needs_no_file_beside_it() {
+    let dir = std::env::temp_dir().join(format!("cloakroom-{}", std::process::id()));
+    fs::create_dir_all(&dir).unwrap();
+    let alone = dir.join("cloakroom");
+    fs::copy(server::program(), &alone).unwrap();
+    let running = server::Server::of(&alone, Some(&dir), &[]).await;
+    let page = reqwest::get(format!("http://{}/create", running.address)).await.unwrap();
+    assert_eq!(page.status().as_u16(), 200);
+    assert!(page.text().await.unwrap().contains("Create room"));
+    drop(running);
+    fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
+fn a_wrong_setting_is_named() {
+    let run = |args: &[&str], variable: (&str, &str)| {
+        let output =
+            Command::new(server::program()).args(args).env_clear().env(variable.0, variable.1).output().unwrap();
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let error = run(&[], ("CLOAKROOM_MAX_MEMBERS", "many"));
+    assert!(
+        error.contains("--max-members") && error.contains("'many'") && error.contains("wants a whole number"),
+        "{error}"
+    );
+    let error = run(&["--public-origin", "chat.example.org"], ("X", ""));
+    assert!(error.contains("--public-origin") && error.contains("wants an origin such as https://"), "{error}");
+    let short = std::env::temp_dir().join(format!("short-secret-{}", std::process::id()));
+    fs::write(&short, "hunter2\n").unwrap();
+    let error = run(&["--listen", "127.0.0.1:0"], ("CLOAKROOM_SECRET_FILE", short.to_str().unwrap()));
+    assert!(error.contains("CLOAKROOM_SECRET_FILE") && error.contains("at least 32 bytes, got 7"), "{error}");
+    assert!(!error.contains("hunter2"));
+    fs::remove_file(short).unwrap();
+    let error = run(&["--listen", "192.0.2.1:80"], ("X", ""));
+    assert!(error.contains("CLOAKROOM_LISTEN") && error.contains("192.0.2.1:80"), "{error}");
+}
+
+#[test]
+fn help_says_everything_once() {
+    let output = Command::new(server::program()).arg("--help").output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    for flag in ["--listen", "--public-origin", "--trusted-proxy", "--secret-file", "--max-frame-bytes", "--grace"] {
+        assert!(help.contains(flag), "{flag}");
+    }
+    assert!(help.contains("[env: CLOAKROOM_GRACE") && help.contains("[default: 60]"), "{help}");
+}
+
+/// Nothing in a file that is served points to another site.
+#[test]
+fn nothing_is_loaded_from_elsewhere() {
+    fn files(dir: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { files(&path, found) } else { found.push(path) }
+        }
+    }
+    let mut found = Vec::new();
+    for dir in ["static", "templates"] {
+        files(&root().join(dir), &mut found);
+    }
+    for path in found {
+        let text = fs::read_to_string(&path).unwrap().replace("http://www.w3.org/2000/svg", "");
+        assert!(!text.contains("https://") && !text.contains("http://"), "{path:?}");
+    }
+}
+
+/// The build script by itself, with a compiler that cannot make wasm.
+#[test]
+fn a_missing_target_is_one_line_that_says_what_to_run() {
+    let build = server::program().parent().unwrap().join("build");
+    let is_ours =
+        |path: &PathBuf| path.to_str().unwrap().contains("/cloakroom-") && path.join("build-script-build").exists();
+    let folder = fs::read_dir(build).unwrap().map(|entry| entry.unwrap().path()).find(is_ours).unwrap();
+    let out =
+        std::env::temp_dir().join(format!("cloakroom-out-{}", std::process::id())).join("debug/build/cloakroom/out");
+    let output = Command::new(folder.join("build-script-build"))
+        .env("CARGO_MANIFEST_DIR", root().join("server"))
+        .env("OUT_DIR", &out)
+        .env("RUSTC", "/bin/false")
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let errors = said.lines().filter_map(|line| line.strip_prefix("cargo::error=")).collect::<Vec<_>>();
+    assert_eq!(errors, ["the target wasm32-unknown-unknown is not installed: run `rustup toolchain install`"]);
+    assert!(output.status.success() && !out.exists(), "nothing else is done, and nothing else is said");
+}

@@ -1,0 +1,193 @@
+//! Pages and static files over HTTP, as a browser or a proxy would ask for them.
+
+use std::collections::BTreeMap;
+
+use base64ct::{Base64, Encoding};
+use reqwest::{Client, Method, Response};
+use sha2::{Digest, Sha384};
+use support::server::Server;
+
+const PAGES: [&str; 4] = ["/", "/create", "/login", "/chat/Book%20club"];
+
+async fn get(server: &Server, path: &str, headers: &[(&str, &str)]) -> Response {
+    let mut request = Client::new().get(format!("http://{}{path}", server.address));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.send().await.unwrap()
+}
+
+fn header<'a>(response: &'a Response, name: &str) -> &'a str {
+    response.headers().get(name).map_or("", |value| value.to_str().unwrap())
+}
+
+/// The values of an attribute in a page.
+fn attributes(html: &str, tag: &str, attribute: &str) -> Vec<String> {
+    let start = format!("<{tag} ");
+    let tags = html.split(&start).skip(1).map(|rest| rest.split('>').next().unwrap());
+    let value =
+        |tag: &str| tag.split(&format!("{attribute}=\"")).nth(1).map(|rest| rest.split('"').next().unwrap().to_owned());
+    tags.map(|tag| value(tag).unwrap_or_default()).collect()
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_security_headers() {
+    let server = Server::start().await;
+    let client = Client::new();
+    for (method, path) in [
+        (Method::GET, "/"),
+        (Method::HEAD, "/login"),
+        (Method::GET, "/nothing/here"),
+        (Method::GET, "/static/0000000000000000/js/app.js"),
+        (Method::DELETE, "/"),
+        (Method::POST, "/api/join"),
+        (Method::GET, "/api/socket"),
+        (Method::GET, "/healthz"),
+        (Method::GET, "/static/..%2f..%2fCargo.toml"),
+    ] {
+        let response = client.request(method.clone(), format!("http://{}{path}", server.address)).send().await.unwrap();
+        let policy = header(&response, "content-security-policy");
+        for part in [
+            "default-src 'none'",
+            "script-src 'self' 'wasm-unsafe-eval'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+            "require-trusted-types-for 'script'",
+            "trusted-types cloakroom",
+        ] {
+            assert!(policy.contains(part), "{method} {path}: {part}");
+        }
+        assert!(!policy.contains("unsafe-inline") && !policy.contains("'unsafe-eval'"), "{path}");
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+            ("x-frame-options", "DENY"),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("cross-origin-embedder-policy", "require-corp"),
+            ("cross-origin-resource-policy", "same-origin"),
+        ] {
+            assert_eq!(header(&response, name), value, "{method} {path}: {name}");
+        }
+        assert_ne!(header(&response, "cache-control"), "", "{method} {path}");
+        assert!(response.headers().get("set-cookie").is_none(), "no cookies");
+    }
+}
+
+#[tokio::test]
+async fn pages_are_the_same_bytes_for_everyone() {
+    let server = Server::start().await;
+    for (one, other) in [
+        ("/login", "/login?roomname=Book+club&username=%3Cscript%3E"),
+        ("/login", "/chat/Book%20club"),
+        ("/chat/a", "/chat/%3Cb%3E"),
+    ] {
+        let one = get(&server, one, &[("accept-language", "de")]).await.bytes().await.unwrap();
+        let other = get(&server, other, &[("user-agent", "other")]).await.bytes().await.unwrap();
+        assert_eq!(one, other);
+    }
+}
+
+#[tokio::test]
+async fn pages_are_checked_anew_and_static_files_are_kept() {
+    let server = Server::start().await;
+    for path in PAGES {
+        let page = get(&server, path, &[]).await;
+        assert_eq!((page.status().as_u16(), header(&page, "cache-control")), (200, "no-cache"), "{path}");
+        let tag = header(&page, "etag").to_owned();
+        let again = get(&server, path, &[("if-none-match", &format!("\"other\", W/{tag}"))]).await;
+        assert_eq!((again.status().as_u16(), header(&again, "etag")), (304, tag.as_str()), "{path}");
+        let changed = get(&server, path, &[("if-none-match", "\"other\"")]).await;
+        assert_eq!(changed.status().as_u16(), 200);
+        // Another coding is another representation.
+        let brotli = get(&server, path, &[("accept-encoding", "br"), ("if-none-match", &tag)]).await;
+        assert_eq!((brotli.status().as_u16(), header(&brotli, "vary")), (200, "accept-encoding"));
+    }
+    let html = get(&server, "/login", &[]).await.text().await.unwrap();
+    let script = attributes(&html, "script", "src").remove(0);
+    let file = get(&server, &script, &[]).await;
+    assert_eq!(header(&file, "cache-control"), "public, max-age=31536000, immutable");
+    let build = script.split('/').nth(2).unwrap();
+    let gone = get(&server, &script.replace(build, "0123456789abcdef"), &[]).await;
+    assert_eq!(gone.status().as_u16(), 404, "a file of another build is not this one");
+    assert_eq!(header(&gone, "cache-control"), "no-cache");
+}
+
+#[tokio::test]
+async fn integrity_stands_beside_every_script_and_style_and_holds() {
+    let server = Server::start().await;
+    let mut checked = BTreeMap::new();
+    for path in PAGES {
+        let html = get(&server, path, &[]).await.text().await.unwrap();
+        let handler = |word: &str| word.starts_with("on") && word.contains("=\"");
+        assert!(!html.contains("<style") && !html.contains(" style="), "{path}: no style inline");
+        assert!(!html.split_whitespace().any(handler), "{path}: no handler inline");
+        let links = attributes(&html, "link", "href").into_iter().zip(attributes(&html, "link", "integrity"));
+        let kinds = attributes(&html, "link", "rel");
+        let scripts = attributes(&html, "script", "src").into_iter().zip(attributes(&html, "script", "integrity"));
+        let files = links.zip(kinds).filter(|(_, kind)| kind != "icon").map(|(file, _)| file).chain(scripts);
+        for (url, integrity) in files {
+            let bytes = get(&server, &url, &[]).await.bytes().await.unwrap();
+            assert_eq!(integrity, format!("sha384-{}", Base64::encode_string(&Sha384::digest(&bytes))), "{url}");
+            checked.insert(url, bytes);
+        }
+    }
+    // Every module that another one imports is among them: none is loaded unchecked.
+    for (url, bytes) in &checked {
+        let text = std::str::from_utf8(bytes).unwrap();
+        for import in text.split(" from './").skip(1).map(|rest| rest.split('\'').next().unwrap()) {
+            let imported = format!("{}/{import}", url.rsplit_once('/').unwrap().0);
+            assert!(checked.contains_key(&imported), "{url} imports {import}");
+        }
+    }
+    assert!(checked.len() > 5, "{}", checked.len());
+}
+
+/// The landing page is HTML and CSS alone, and small.
+#[tokio::test]
+async fn the_landing_page_is_light() {
+    let server = Server::start().await;
+    let html = get(&server, "/", &[]).await.text().await.unwrap();
+    assert!(!html.contains("<script"), "first paint needs no script");
+    let mut total = 0;
+    for url in attributes(&html, "link", "href").iter().map(String::as_str).chain(["/"]) {
+        let file = get(&server, url, &[("accept-encoding", "br")]).await;
+        assert_eq!(header(&file, "content-encoding"), "br", "{url}");
+        total += file.bytes().await.unwrap().len();
+    }
+    assert!(total <= 40 * 1024, "{total} bytes in brotli");
+}
+
+#[tokio::test]
+async fn codings_carry_the_same_bytes() {
+    let server = Server::start().await;
+    let html = get(&server, "/login", &[]).await.text().await.unwrap();
+    let build = attributes(&html, "script", "src")[0].split('/').nth(2).unwrap().to_owned();
+    let url = format!("/static/{build}/wasm/session_bg.wasm");
+    let plain = get(&server, &url, &[]).await;
+    assert_eq!(header(&plain, "content-type"), "application/wasm");
+    let plain = plain.bytes().await.unwrap();
+    assert!(plain.starts_with(b"\0asm"));
+    let zipped = get(&server, &url, &[("accept-encoding", "gzip")]).await.bytes().await.unwrap();
+    let mut unzipped = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&zipped[..]), &mut unzipped).unwrap();
+    assert_eq!(unzipped, plain);
+    let packed = get(&server, &url, &[("accept-encoding", "br")]).await.bytes().await.unwrap();
+    let mut unpacked = Vec::new();
+    brotli::BrotliDecompress(&mut &packed[..], &mut unpacked).unwrap();
+    assert_eq!(unpacked, plain);
+    assert!(packed.len() < zipped.len() && zipped.len() < plain.len());
+}
+
+#[tokio::test]
+async fn a_public_origin_is_the_only_one() {
+    let server = Server::with(&["--public-origin", "https://chat.example"]).await;
+    let post = |origin: &'static str| {
+        let request = Client::new().post(format!("http://{}/api/salt", server.address));
+        request.header("origin", origin).header("content-type", "application/json").body(r#"{"room":"x"}"#).send()
+    };
+    let ours = post("https://chat.example").await.unwrap();
+    assert_eq!((ours.status().as_u16(), header(&ours, "strict-transport-security")), (200, "max-age=31536000"));
+    assert_eq!(post("http://localhost").await.unwrap().status().as_u16(), 403);
+    assert_eq!(get(&server, "/healthz", &[("host", "anything")]).await.status().as_u16(), 200);
+}

@@ -1,0 +1,517 @@
+//! Walks the table of `docs/PROTOCOL.md`, section 7: every row is brought about against the real
+//! server, or in the real core, and none of it may touch anybody else's connection.
+
+use std::{collections::BTreeSet, fs};
+
+use futures_util::{SinkExt, StreamExt, future::join_all};
+use serde_json::{Value, json};
+use support::{
+    client::{Person, Socket, System},
+    root,
+    server::Server,
+    within,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use tokio_tungstenite::{
+    connect_async,
+    tungstenite::{
+        Message,
+        client::IntoClientRequest,
+        protocol::{CloseFrame, frame::coding::CloseCode as CloseReason},
+    },
+};
+use web_crypto::session::{Input, Intent, Output, Session};
+use wire::{ClientFrame, CloseCode, Counter, Hello, MemberId, Refusal, RoomId};
+
+struct Row {
+    case: String,
+    words: String,
+    answer: String,
+}
+
+/// The rows of section 7.
+fn table() -> Vec<Row> {
+    let text = fs::read_to_string(root().join("docs/PROTOCOL.md")).unwrap();
+    let section = text.split("\n## 7.").nth(1).expect("section 7");
+    let cells = |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
+    let rows = section.lines().filter(|line| line.starts_with("| ")).skip(2).map(cells);
+    rows.map(|row| {
+        let [case, words, answer] = <[String; 3]>::try_from(row).unwrap();
+        Row { case, words, answer }
+    })
+    .collect()
+}
+
+#[test]
+fn the_table_and_the_code_say_the_same() {
+    let rows = table();
+    let said = rows.iter().map(|row| (row.answer.clone(), row.words.clone())).collect::<Vec<_>>();
+    let coded = Refusal::ALL
+        .iter()
+        .map(|refusal| (format!("{} `{}`", refusal.status(), refusal.code()), refusal.words().to_owned()))
+        .chain(CloseCode::ALL.iter().map(|code| (format!("close {}", code.number()), code.words().to_owned())))
+        .collect::<Vec<_>>();
+    let from_table = said.iter().filter(|(answer, _)| !answer.starts_with("shown")).collect::<Vec<_>>();
+    assert_eq!(from_table, coded.iter().collect::<Vec<_>>());
+}
+
+/// A room with Ana and Bo in it, by plain requests: what they were given.
+struct Scene {
+    server: Server,
+    verifier: String,
+    ana: Value,
+    bo: Value,
+}
+
+fn bytes32(byte: u8) -> String {
+    wire::Token::from([byte; 32]).to_text()
+}
+
+fn room_id(byte: u8) -> Value {
+    serde_json::to_value(RoomId([byte; 16])).unwrap()
+}
+
+impl Scene {
+    async fn new(flags: &[&str]) -> Self {
+        // Where the test is to come from several addresses, it says so as a trusted proxy would.
+        let flags = [&["--trusted-proxy", "127.0.0.1/32", "--log", "cloakroom=debug"], flags].concat();
+        let server = Server::with(&flags).await;
+        let verifier = bytes32(7);
+        let create = json!({ "room": "Book club", "user": "Ana", "room_id": room_id(1), "verifier": verifier });
+        let (status, ana) = server.post("/api/create", &create).await;
+        assert_eq!(status, 200, "{ana}");
+        let join = json!({ "room": "Book club", "user": "Bo", "verifier": verifier });
+        let (status, bo) = server.post("/api/join", &join).await;
+        assert_eq!(status, 200, "{bo}");
+        Self { server, verifier, ana, bo }
+    }
+
+    fn hello(&self, who: &Value) -> Hello {
+        Hello {
+            room_id: serde_json::from_value(self.ana["room_id"].clone()).unwrap(),
+            member_id: serde_json::from_value(who["member_id"].clone()).unwrap(),
+            token: serde_json::from_value(who["token"].clone()).unwrap(),
+            verifier: None,
+        }
+    }
+
+    async fn socket(&self) -> Socket {
+        connect_async(format!("ws://{}/api/socket", self.server.address)).await.unwrap().0
+    }
+
+    /// A socket that has said hello and was welcomed.
+    async fn connected(&self, who: &Value) -> Socket {
+        let mut socket = self.socket().await;
+        send(&mut socket, ClientFrame::Hello(self.hello(who))).await;
+        assert_eq!(frame(&mut socket).await[1], 0x81, "a welcome");
+        socket
+    }
+
+    async fn join(&self, body: Value) -> String {
+        answer(self.server.post("/api/join", &body).await)
+    }
+
+    async fn create(&self, body: Value) -> String {
+        answer(self.server.post("/api/create", &body).await)
+    }
+
+    /// A request by hand, for what no client would send.
+    async fn raw(&self, head: &str, body: &[u8]) -> String {
+        let mut stream = TcpStream::connect(&self.server.address).await.unwrap();
+        let length =
+            if head.contains("content-length") { String::new() } else { format!("content-length: {}\r\n", body.len()) };
+        let head = format!("{head}\r\n{length}connection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(body).await.unwrap();
+        let mut text = Vec::new();
+        within("an answer", stream.read_to_end(&mut text)).await.unwrap();
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.contains("content-security-policy: "), "every answer has the headers: {text}");
+        let status = text.split(' ').nth(1).unwrap().parse().unwrap();
+        answer((status, serde_json::from_str(text.split("\r\n\r\n").nth(1).unwrap()).unwrap()))
+    }
+}
+
+/// As the table has it, with the words after a line break.
+fn answer((status, body): (u16, Value)) -> String {
+    match body["error"].as_str() {
+        Some(code) => format!("{status} `{code}`\n{}", body["message"].as_str().unwrap()),
+        None => format!("{status}"),
+    }
+}
+
+const JSON: &str = "host: localhost\r\ncontent-type: application/json";
+
+async fn send(socket: &mut Socket, frame: ClientFrame<'_>) {
+    socket.send(Message::binary(frame.to_bytes())).await.unwrap();
+}
+
+async fn frame(socket: &mut Socket) -> Vec<u8> {
+    within("a frame", async {
+        loop {
+            if let Message::Binary(bytes) = socket.next().await.unwrap().unwrap() {
+                return bytes.to_vec();
+            }
+        }
+    })
+    .await
+}
+
+/// Waits for the end of a socket: the close code.
+async fn closed(mut socket: Socket) -> String {
+    let code = within("the socket is closed", async {
+        loop {
+            match socket.next().await {
+                Some(Ok(Message::Close(frame))) => return frame.map_or(1005, |frame| u16::from(frame.code)),
+                Some(Ok(_)) => {}
+                other => panic!("the socket ended without a code: {other:?}"),
+            }
+        }
+    });
+    let code = code.await;
+    let words = CloseCode::from_number(code).map_or("", CloseCode::words);
+    format!("close {code}\n{words}")
+}
+
+/// Sends these messages after the upgrade and waits for the end.
+async fn after(scene: &Scene, hello: bool, messages: Vec<Message>) -> String {
+    let mut socket = if hello { scene.connected(&scene.bo).await } else { scene.socket().await };
+    for message in messages {
+        socket.send(message).await.unwrap();
+    }
+    closed(socket).await
+}
+
+/// Raw bytes in place of a frame, behind a real upgrade and hello.
+async fn after_raw(scene: &Scene, bytes: &[u8]) -> String {
+    let mut socket = scene.connected(&scene.bo).await;
+    let tokio_tungstenite::MaybeTlsStream::Plain(stream) = socket.get_mut() else { panic!("plain TCP") };
+    stream.write_all(bytes).await.unwrap();
+    closed(socket).await
+}
+
+/// What the core shows for these inputs: code and words.
+fn core(room: &str, user: &str, inputs: Vec<Input<'_>>) -> String {
+    let mut session = Session::new(Intent::Join, room, user, "this build", &mut System);
+    let mut shown = String::new();
+    for input in inputs {
+        session.handle(input, &mut System);
+    }
+    while let Some(output) = session.poll() {
+        if let Output::Show(view) = output {
+            let view = serde_json::to_value(view).unwrap();
+            if view["type"] == "refused" {
+                shown = format!("shown `{}`\n{}", view["code"].as_str().unwrap(), view["words"].as_str().unwrap());
+            }
+        }
+    }
+    shown
+}
+
+fn stretched(password: &str) -> String {
+    let error = web_crypto::stretch::stretch(password, &"Book club".parse().unwrap(), &[0; 32].into()).err().unwrap();
+    core("Book club", "Ana", vec![Input::NotStretched(error.code(), &error.to_string())])
+}
+
+/// Brings a case about, in each of the ways that its row names: the answers.
+async fn bring_about(case: &str) -> Vec<String> {
+    let scene = match case {
+        "room full" => Scene::new(&["--max-members", "2"]).await,
+        "too many rooms or attempts" => Scene::new(&["--creates-per-minute", "1", "--joins-per-minute", "1"]).await,
+        "too many rooms on the server" => Scene::new(&["--max-rooms", "1"]).await,
+        "reads too slowly (if the code still gets through)" => Scene::new(&["--max-queue-bytes", "65536"]).await,
+        _ => Scene::new(&[]).await,
+    };
+    let mut ana = scene.connected(&scene.ana).await;
+    let (verifier, s) = (scene.verifier.clone(), &scene);
+    let leave = |token: Value| json!({ "room_id": s.ana["room_id"], "member_id": s.bo["member_id"], "token": token });
+    let from = |address: &str| format!("{JSON}\r\nx-forwarded-for: {address}");
+    let answers = match case {
+        "body is not the JSON wanted; bad UTF-8 in it; no WebSocket handshake" => vec![
+            s.raw("GET /api/socket HTTP/1.1\r\nhost: localhost", b"").await,
+            s.raw(&format!("POST /api/join HTTP/1.1\r\n{JSON}"), b"{").await,
+            s.raw(&format!("POST /api/join HTTP/1.1\r\n{JSON}"), b"{\"room\": 3}").await,
+            s.raw(&format!("POST /api/salt HTTP/1.1\r\n{JSON}"), b"{\"room\": \"\xff\xfe\"}").await,
+            s.join(json!({ "room": "Book club", "user": "Cy", "verifier": "too short" })).await,
+        ],
+        "wrong password; unknown room" => vec![
+            s.join(json!({ "room": "Book club", "user": "Bo", "verifier": bytes32(8) })).await,
+            s.join(json!({ "room": "Cook club", "user": "Bo", "verifier": verifier })).await,
+        ],
+        "request from another site" => vec![
+            s.raw(&format!("POST /api/join HTTP/1.1\r\n{JSON}\r\norigin: http://evil.example"), b"{}").await,
+            s.raw(&format!("POST /api/leave HTTP/1.1\r\n{JSON}\r\norigin: null"), b"{}").await,
+            s.raw("GET /api/socket HTTP/1.1\r\nhost: localhost\r\norigin: http://evil.example", b"").await,
+        ],
+        "leaving with a token that is unknown or another's" => vec![
+            answer(s.server.post("/api/leave", &leave(json!(bytes32(3)))).await),
+            answer(s.server.post("/api/leave", &leave(s.ana["token"].clone())).await),
+        ],
+        "leaving from another address" => {
+            let body = leave(s.bo["token"].clone()).to_string();
+            vec![s.raw(&format!("POST /api/leave HTTP/1.1\r\n{}", from("192.0.2.1")), body.as_bytes()).await]
+        }
+        "no such page" => vec![s.raw(&format!("POST /api/nothing HTTP/1.1\r\n{JSON}"), b"{}").await],
+        "wrong method" => vec![s.raw("GET /api/join HTTP/1.1\r\nhost: localhost", b"").await],
+        "request too slow" => {
+            vec![s.raw(&format!("POST /api/join HTTP/1.1\r\n{JSON}\r\ncontent-length: 9"), b"{").await]
+        }
+        "room name taken on create" => vec![
+            s.create(json!({ "room": "BOOK сlub", "user": "Eve", "room_id": room_id(2), "verifier": verifier })).await,
+        ],
+        "user name taken" => {
+            vec![s.join(json!({ "room": "Book club", "user": "ANА", "verifier": verifier })).await]
+        }
+        "room full" => vec![s.join(json!({ "room": "Book club", "user": "Cy", "verifier": verifier })).await],
+        "room id in use" => {
+            vec![s.create(json!({ "room": "Other", "user": "Eve", "room_id": room_id(1), "verifier": verifier })).await]
+        }
+        "request too large" => {
+            vec![s.join(json!({ "room": "Book club", "user": "x".repeat(9000), "verifier": verifier })).await]
+        }
+        "body not application/json" => vec![
+            s.raw("POST /api/leave HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/plain", b"{}").await,
+            s.raw("POST /api/leave HTTP/1.1\r\nhost: localhost", b"{}").await,
+        ],
+        "host not served" => vec![
+            s.raw("GET / HTTP/1.1\r\nhost: evil.example", b"").await,
+            s.raw("POST /api/join HTTP/1.1\r\nhost: evil.example\r\norigin: http://evil.example", b"").await,
+        ],
+        "bad room name" => vec![
+            s.join(json!({ "room": "a\u{202e}b", "user": "Cy", "verifier": verifier })).await,
+            answer(s.server.post("/api/salt", &json!({ "room": " " })).await),
+            core("\u{200b}", "Ana", vec![]).replace("shown", "422"),
+        ],
+        "bad user name" => {
+            vec![
+                s.join(json!({ "room": "Book club", "user": "x".repeat(65), "verifier": verifier })).await,
+                core("Book club", "", vec![]).replace("shown", "422"),
+            ]
+        }
+        "too many rooms or attempts" => vec![
+            s.create(json!({ "room": "Two", "user": "Eve", "room_id": room_id(2), "verifier": verifier })).await,
+            s.join(json!({ "room": "Book club", "user": "Cy", "verifier": verifier })).await,
+        ],
+        // Nothing from outside brings this about; the words are held to the code by the other test.
+        "fault of the server" => return Vec::new(),
+        "too many rooms on the server" => {
+            vec![s.create(json!({ "room": "Two", "user": "Eve", "room_id": room_id(2), "verifier": verifier })).await]
+        }
+        "member left" => vec![after(s, true, vec![Message::binary(ClientFrame::Leave.to_bytes())]).await],
+        // A reserved opcode, masked and empty.
+        "not WebSocket frames" => vec![after_raw(s, &[0x83, 0x80, 0, 0, 0, 0]).await],
+        "text that is not UTF-8" => vec![after_raw(s, &[0x81, 0x81, 0, 0, 0, 0, 0xff]).await],
+        "frame too large" => vec![after(s, true, vec![Message::binary(vec![1; wire::limits::FRAME_BYTES + 1])]).await],
+        "server stops" => {
+            let socket = s.connected(&s.bo).await;
+            s.server.terminate();
+            return vec![closed(socket).await, closed(ana).await];
+        }
+        "malformed frame; text message" => vec![
+            after(s, true, vec![Message::binary(vec![])]).await,
+            after(s, true, vec![Message::binary(vec![1, 0x7f])]).await,
+            after(s, true, vec![Message::text("hello")]).await,
+            after(s, false, vec![Message::text("hello")]).await,
+            after(s, true, vec![Message::binary(ClientFrame::Hello(s.hello(&s.bo)).to_bytes())]).await,
+        ],
+        "frame of unknown version" => vec![
+            after(s, false, vec![Message::binary(vec![2, 1])]).await,
+            after(s, true, vec![Message::binary(vec![0, 4])]).await,
+        ],
+        "socket without a token" => {
+            // One that begins with something else, and one that says nothing for ten seconds.
+            let message = ClientFrame::Message { counter: Counter(1), sealed: b"x" }.to_bytes();
+            vec![after(s, false, vec![Message::binary(message)]).await, after(s, false, vec![]).await]
+        }
+        "socket with the token of another member, or of another room, for a member who is there" => {
+            let stolen = Hello { member_id: s.hello(&s.bo).member_id, ..s.hello(&s.ana) };
+            let other = json!({ "room": "Other", "user": "Eve", "room_id": room_id(2), "verifier": verifier });
+            let (_, eve) = s.server.post("/api/create", &other).await;
+            let foreign = Hello { member_id: s.hello(&s.bo).member_id, ..s.hello(&eve) };
+            vec![
+                after(s, false, vec![Message::binary(ClientFrame::Hello(stolen).to_bytes())]).await,
+                after(
+                    s,
+                    false,
+                    vec![Message::binary(ClientFrame::Hello(Hello { room_id: RoomId([1; 16]), ..foreign }).to_bytes())],
+                )
+                .await,
+            ]
+        }
+        "socket after leaving; after a restart; for a room or member that is not there" => {
+            assert_eq!(answer(s.server.post("/api/leave", &leave(s.bo["token"].clone())).await), "204");
+            let hello = |hello| Message::binary(ClientFrame::Hello(hello).to_bytes());
+            let elsewhere = Hello { room_id: RoomId([9; 16]), ..s.hello(&s.ana) };
+            let nobody = Hello { member_id: MemberId(99), ..s.hello(&s.ana) };
+            vec![
+                after(s, false, vec![hello(s.hello(&s.bo))]).await,
+                after(s, false, vec![hello(elsewhere)]).await,
+                after(s, false, vec![hello(nobody)]).await,
+            ]
+        }
+        "socket from another address" => {
+            let hello = |verifier: Option<&str>| Hello {
+                verifier: verifier.map(|text| serde_json::from_value(json!(text)).unwrap()),
+                ..s.hello(&s.bo)
+            };
+            let knock = |hello: Hello, address: &'static str| async move {
+                let mut request = format!("ws://{}/api/socket", s.server.address).into_client_request().unwrap();
+                request.headers_mut().insert("x-forwarded-for", address.parse().unwrap());
+                let mut socket = connect_async(request).await.unwrap().0;
+                send(&mut socket, ClientFrame::Hello(hello)).await;
+                socket
+            };
+            let refused = vec![
+                closed(knock(hello(None), "192.0.2.1").await).await,
+                closed(knock(hello(Some(&bytes32(8))), "192.0.2.1").await).await,
+            ];
+            // With the right verifier it is bound anew, and the old address is the wrong one.
+            let mut moved = knock(hello(Some(&verifier)), "192.0.2.1").await;
+            assert_eq!(frame(&mut moved).await[1], 0x81);
+            assert!(closed(knock(hello(None), "192.0.2.2").await).await.starts_with("close 4005"));
+            refused
+        }
+        "newer socket of the same member" => {
+            let older = s.connected(&s.bo).await;
+            let _newer = s.connected(&s.bo).await;
+            vec![closed(older).await]
+        }
+        "reads too slowly (if the code still gets through)" => {
+            let slow = s.connected(&s.bo).await;
+            let sealed = vec![1; 60_000];
+            for counter in 1..400 {
+                send(&mut ana, ClientFrame::Message { counter: Counter(counter), sealed: &sealed }).await;
+                let accepted = 0x83;
+                while frame(&mut ana).await[1] != accepted {}
+                if s.server.log().contains("code=4007") {
+                    break;
+                }
+            }
+            s.server.logged("code=4007").await;
+            vec![closed(slow).await]
+        }
+        "silent for too long" => {
+            // One whose system answers nothing, not even a ping: it is there only as far as TCP goes.
+            let mut socket = s.connected(&s.bo).await;
+            let alive = async { while ana.next().await.is_some() {} };
+            tokio::select! {
+                _ = s.server.logged("code=4008") => {}
+                () = alive => panic!("Ana, who answers pings, was cut off too"),
+            }
+            let tokio_tungstenite::MaybeTlsStream::Plain(stream) = socket.get_mut() else { panic!("plain TCP") };
+            let mut bytes = Vec::new();
+            within("the end", stream.read_to_end(&mut bytes)).await.unwrap();
+            let code = u16::from_be_bytes(bytes[bytes.len() - 2..].try_into().unwrap());
+            vec![format!("close {code}\n{}", CloseCode::from_number(code).unwrap().words())]
+        }
+        "counter left out" => {
+            let message = ClientFrame::Message { counter: Counter(2), sealed: b"x" }.to_bytes();
+            vec![after(s, true, vec![Message::binary(message)]).await]
+        }
+        "password too short" => vec![stretched("1234567")],
+        "password too long" => vec![stretched(&"x".repeat(1025))],
+        "no answer from the server" => vec![core("Book club", "Ana", vec![Input::Unanswered])],
+        "page of another build" => {
+            let body = json!({ "salt": bytes32(1), "build": "another build" }).to_string();
+            vec![core("Book club", "Ana", vec![Input::Answered { status: 200, body: body.as_bytes() }])]
+        }
+        // Brought about by the tests of the client core and of the browsers.
+        "too little memory for Argon2id"
+        | "text empty or too long"
+        | "too many unsent"
+        | "ciphertext that does not open; bad UTF-8 in it"
+        | "content of unknown kind"
+        | "message that came before"
+        | "messages missing" => return Vec::new(),
+        other => panic!("no test brings this about: {other}"),
+    };
+    // Ana's connection has seen nothing of all this.
+    send(&mut ana, ClientFrame::Ping).await;
+    let pong = 0x87;
+    while frame(&mut ana).await[1] != pong {}
+    answers
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_row_happens_as_the_table_says() {
+    let rows = table();
+    assert_eq!(rows.iter().map(|row| &row.case).collect::<BTreeSet<_>>().len(), rows.len(), "a case stands once");
+    let checks = rows.into_iter().map(|row| async move {
+        for came in bring_about(&row.case).await {
+            assert_eq!(came, format!("{}\n{}", row.answer, row.words), "{}", row.case);
+        }
+    });
+    join_all(checks).await;
+}
+
+/// The sentences that the page makes itself, with a name and a number in them.
+#[test]
+fn the_page_has_the_words_of_the_table() {
+    let page = fs::read_to_string(root().join("static/js/words.js")).unwrap();
+    let named = table().into_iter().filter(|row| row.answer == "shown" && row.words.contains("Ana"));
+    for row in named {
+        for part in row.words.split("Ana").flat_map(|part| part.split("2 ")).filter(|part| !part.trim().is_empty()) {
+            let part = part.strip_prefix("messages from ").unwrap_or(part);
+            assert!(page.contains(part), "static/js/words.js has {part:?} of {:?}", row.words);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_salt_for_any_name_and_always_the_same() {
+    let server = Server::start().await;
+    let salt = |room: &'static str| {
+        let server = &server;
+        async move { server.post("/api/salt", &json!({ "room": room })).await.1["salt"].clone() }
+    };
+    let before = salt("Book club").await;
+    assert_eq!(before, salt("  Book   club ").await);
+    let _ana = Person::create(&server.address, "Book club", "Ana", "correct horse battery").await.unwrap();
+    assert_eq!(before, salt("Book club").await);
+    assert_ne!(before, salt("Cook club").await);
+}
+
+/// A verifier in a hello is an attempt at the password, and bound like one at the door.
+#[tokio::test]
+async fn a_hello_is_no_way_round_the_bound_on_attempts() {
+    let scene = Scene::new(&["--joins-per-minute", "1"]).await;
+    // The scene's own join was from 127.0.0.1; these come from elsewhere, with Bo's token and a guess each.
+    let mut codes = Vec::new();
+    for guess in [8, 7] {
+        let mut request = format!("ws://{}/api/socket", scene.server.address).into_client_request().unwrap();
+        request.headers_mut().insert("x-forwarded-for", "192.0.2.1".parse().unwrap());
+        let mut socket = connect_async(request).await.unwrap().0;
+        let verifier = Some(serde_json::from_value(json!(bytes32(guess))).unwrap());
+        send(&mut socket, ClientFrame::Hello(Hello { verifier, ..scene.hello(&scene.bo) })).await;
+        codes.push(closed(socket).await.lines().next().unwrap().to_owned());
+    }
+    assert_eq!(codes, ["close 4005", "close 4005"], "the second guess was right, and not looked at");
+}
+
+/// A browser that closes its page closes the socket with 1001, whatever else it still gets to do.
+#[tokio::test]
+async fn going_away_is_leaving() {
+    let scene = Scene::new(&[]).await;
+    let mut ana = scene.connected(&scene.ana).await;
+    let mut bo = scene.connected(&scene.bo).await;
+    assert_eq!(frame(&mut ana).await[1], 0x84, "Bo came in");
+    let going_away = CloseFrame { code: CloseReason::Away, reason: "".into() };
+    bo.close(Some(going_away)).await.unwrap();
+    assert_eq!(frame(&mut ana).await[1], 0x85, "and left, without a time of grace");
+    let back = after(&scene, false, vec![Message::binary(ClientFrame::Hello(scene.hello(&scene.bo)).to_bytes())]).await;
+    assert!(back.starts_with("close 4004"), "{back}");
+}
+
+/// A client's close is answered with a close (RFC 6455, section 5.5.1).
+#[tokio::test]
+async fn a_close_is_answered() {
+    let scene = Scene::new(&[]).await;
+    for hello in [true, false] {
+        let mut socket = if hello { scene.connected(&scene.bo).await } else { scene.socket().await };
+        socket.close(None).await.unwrap();
+        assert!(closed(socket).await.starts_with("close 1005"));
+    }
+}

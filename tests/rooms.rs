@@ -1,0 +1,202 @@
+//! Two clients and more, the real core in each, over real sockets to the real server.
+
+use support::{client::Person, proxy::Proxy, server::Server, within};
+
+const PASSWORD: &str = "correct horse battery";
+
+async fn two(base: &str) -> (Person, Person) {
+    let mut ana = Person::create(base, "Book club", "Ana", PASSWORD).await.unwrap();
+    let mut bo = Person::join(base, "Book club", "Bo", PASSWORD).await.unwrap();
+    ana.sees_people(&["Ana", "Bo"]).await;
+    bo.sees_people(&["Ana", "Bo"]).await;
+    (ana, bo)
+}
+
+#[tokio::test]
+async fn two_people_talk_and_leave_nothing_behind() {
+    let server = Server::start().await;
+    let (mut ana, mut bo) = two(&server.address).await;
+    ana.say("Hello Bo").await;
+    assert_eq!(bo.hears().await, ("Ana".into(), "Hello Bo".into()));
+    ana.sees("accepted").await;
+    bo.say("Hello Ana 👋").await;
+    assert_eq!(ana.hears().await, ("Bo".into(), "Hello Ana 👋".into()));
+
+    bo.leave().await;
+    assert_eq!(bo.sees("ended").await["code"], "left");
+    assert_eq!(ana.sees("left").await["lost"], false);
+    ana.leave().await;
+    ana.sees("ended").await;
+
+    // The room is gone: its password opens nothing, and its name is free.
+    let refused = Person::join(&server.address, "Book club", "Bo", PASSWORD).await.err().unwrap();
+    assert_eq!(refused["code"], "wrong_credentials");
+    let mut cy = Person::create(&server.address, "Book club", "Ana", "another password").await.unwrap();
+    cy.sees_people(&["Ana"]).await;
+    let refused = Person::join(&server.address, "Book club", "Bo", PASSWORD).await.err().unwrap();
+    assert_eq!(refused["code"], "wrong_credentials");
+}
+
+#[tokio::test]
+async fn an_unknown_room_and_a_wrong_password_are_told_alike() {
+    let server = Server::start().await;
+    let _ana = Person::create(&server.address, "Book club", "Ana", PASSWORD).await.unwrap();
+    // Even for a name that is taken, and in a room that is full.
+    let wrong = Person::join(&server.address, "Book club", "Ana", "wrong horse battery").await.err().unwrap();
+    let unknown = Person::join(&server.address, "Cook club", "Ana", PASSWORD).await.err().unwrap();
+    assert_eq!(wrong, unknown);
+    assert_eq!(wrong["code"], "wrong_credentials");
+    assert_eq!(wrong["field"], "password");
+}
+
+#[tokio::test]
+async fn names_are_taken_by_what_looks_the_same() {
+    let server = Server::start().await;
+    let _ana = Person::create(&server.address, "Book club", "Ana", PASSWORD).await.unwrap();
+    for name in ["Ana", " ana ", "Аnа", "ＡＮＡ"] {
+        let refused = Person::join(&server.address, "Book club", name, PASSWORD).await.err().unwrap();
+        assert_eq!((&refused["code"], &refused["field"]), (&"user_name_taken".into(), &"user".into()), "{name}");
+    }
+    let refused = Person::create(&server.address, "bооk CLUB", "Eve", PASSWORD).await.err().unwrap();
+    assert_eq!((&refused["code"], &refused["field"]), (&"room_name_taken".into(), &"room".into()));
+}
+
+#[tokio::test]
+async fn a_full_room_says_so() {
+    let server = Server::with(&["--max-members", "2"]).await;
+    let _two = two(&server.address).await;
+    let refused = Person::join(&server.address, "Book club", "Cy", PASSWORD).await.err().unwrap();
+    assert_eq!(refused["code"], "room_full");
+}
+
+#[tokio::test]
+async fn a_lost_connection_comes_back_and_says_what_it_missed() {
+    let server = Server::start().await;
+    let proxy = Proxy::start(&server.address).await;
+    let mut ana = Person::create(&server.address, "Book club", "Ana", PASSWORD).await.unwrap();
+    let mut bo = Person::join(&proxy.address, "Book club", "Bo", PASSWORD).await.unwrap();
+    ana.sees_people(&["Ana", "Bo"]).await;
+    ana.say("one").await;
+    assert_eq!(bo.hears().await.1, "one");
+
+    proxy.refuse(true);
+    proxy.cut();
+    bo.wait("offline", |view| view["state"] == "waiting").await;
+    ana.wait("Bo away", |view| view["people"][1]["connected"] == false).await;
+    ana.say("two").await;
+    ana.say("three").await;
+    ana.wait("taken", |view| view["type"] == "accepted" && view["counter"] == 3).await;
+    bo.say("typed offline").await;
+
+    proxy.refuse(false);
+    bo.network(true).await;
+    let missed = bo.sees("missed").await;
+    assert_eq!((&missed["name"], &missed["count"]), (&"Ana".into(), &2.into()));
+    bo.wait("connected again", |view| view["state"] == "connected").await;
+
+    bo.sees("accepted").await;
+    assert_eq!(ana.hears().await, ("Bo".into(), "typed offline".into()));
+    ana.say("four").await;
+    assert_eq!(bo.hears().await.1, "four");
+}
+
+#[tokio::test]
+async fn nothing_is_doubled_across_cuts() {
+    let server = Server::start().await;
+    let proxy = Proxy::start(&server.address).await;
+    let mut ana = Person::create(&server.address, "Book club", "Ana", PASSWORD).await.unwrap();
+    let mut bo = Person::join(&proxy.address, "Book club", "Bo", PASSWORD).await.unwrap();
+    for round in 0..20 {
+        // The cut comes before the server's answer can: whether it took the message is not known to Bo.
+        bo.say(&round.to_string()).await;
+        if round % 2 == 0 {
+            proxy.cut();
+        }
+        bo.wait("taken", |view| view["type"] == "accepted" && view["counter"] == round + 1).await;
+    }
+    for round in 0..20 {
+        assert_eq!(ana.hears().await.1, round.to_string());
+    }
+}
+
+#[tokio::test]
+async fn who_does_not_come_back_is_gone_after_the_grace() {
+    let server = Server::with(&["--grace", "1"]).await;
+    let (mut ana, mut bo) = two(&server.address).await;
+    let proxy = Proxy::start(&server.address).await;
+    let mut cy = Person::join(&proxy.address, "Book club", "Cy", PASSWORD).await.unwrap();
+    ana.sees_people(&["Ana", "Bo", "Cy"]).await;
+    proxy.refuse(true);
+    proxy.cut();
+    let left = ana.sees("left").await;
+    assert_eq!((&left["name"], &left["lost"]), (&"Cy".into(), &true.into()));
+    // The name is free again, and who takes it is someone new.
+    let new = Person::join(&server.address, "Book club", "Cy", PASSWORD).await.unwrap();
+    assert_ne!(new.admitted["member_id"], cy.admitted["member_id"]);
+    // The old one is told, and offered to make the room again.
+    proxy.refuse(false);
+    cy.wait("offline", |view| view["state"] == "waiting").await;
+    cy.network(true).await;
+    let ended = cy.sees("ended").await;
+    assert_eq!((&ended["code"], &ended["remake"]), (&"unknown_token".into(), &true.into()));
+    bo.say("still here").await;
+    assert_eq!(ana.hears().await.1, "still here");
+}
+
+#[tokio::test]
+async fn the_last_lost_connection_takes_the_room_along() {
+    let server = Server::with(&["--grace", "1", "--log", "cloakroom=debug"]).await;
+    let ana = Person::create(&server.address, "Book club", "Ana", PASSWORD).await.unwrap();
+    drop(ana);
+    server.logged("a room is gone rooms=0").await;
+    Person::create(&server.address, "Book club", "Bo", PASSWORD).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_restart_forgets_all_rooms_and_says_so() {
+    let mut server = Server::start().await;
+    let (mut ana, _bo) = two(&server.address).await;
+    server.terminate();
+    let waiting = ana.wait("offline", |view| view["state"] == "waiting").await;
+    assert_eq!(waiting["words"], "The server is restarting.");
+    assert!(server.ended().await);
+    let _new = Server::with(&["--listen", &server.address]).await;
+    let ended = ana.sees("ended").await;
+    assert_eq!((&ended["code"], &ended["remake"]), (&"unknown_token".into(), &true.into()));
+}
+
+#[tokio::test]
+async fn stopping_takes_less_than_ten_seconds_with_open_connections() {
+    let mut server = Server::start().await;
+    let _two = two(&server.address).await;
+    // One that never says anything, and one in the middle of a request.
+    let _silent = tokio::net::TcpStream::connect(&server.address).await.unwrap();
+    let started = std::time::Instant::now();
+    server.terminate();
+    assert!(within("the end", server.ended()).await);
+    assert!(started.elapsed() < wire::limits::STOP_WITHIN + std::time::Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn many_people_in_one_order() {
+    let server = Server::start().await;
+    let mut first = Person::create(&server.address, "Crowd", "P0", PASSWORD).await.unwrap();
+    let mut others = Vec::new();
+    for n in 1..6 {
+        others.push(Person::join(&server.address, "Crowd", &format!("P{n}"), PASSWORD).await.unwrap());
+    }
+    first.wait("all six", |view| view["people"].as_array().is_some_and(|people| people.len() == 6)).await;
+    for round in 0..20 {
+        for (n, person) in others.iter_mut().enumerate() {
+            person.say(&format!("{n} {round}")).await;
+        }
+    }
+    let mut heard = Vec::new();
+    for _ in 0..100 {
+        heard.push(first.hears().await.1);
+    }
+    for n in 0..5 {
+        let of_one = heard.iter().filter(|text| text.starts_with(&format!("{n} "))).cloned().collect::<Vec<_>>();
+        assert_eq!(of_one, (0..20).map(|round| format!("{n} {round}")).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,56 @@
+//! Real browsers, driven over WebDriver as a person would: by what can be seen, and by role and name.
+
+mod driver;
+mod person;
+mod scene;
+mod seeing;
+mod session;
+mod sight;
+
+use std::{pin::pin, time::Duration};
+
+pub use person::Person;
+pub use scene::{Scene, play};
+pub use seeing::Change;
+pub use session::Element;
+
+use crate::PATIENCE;
+
+/// How often to look again at what cannot be awaited.
+const LOOK_EVERY: Duration = Duration::from_millis(40);
+
+/// Which browser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// Chromium, under chromedriver.
+    Chromium,
+    /// Firefox, under geckodriver.
+    Firefox,
+}
+
+impl Engine {
+    /// The other one: people who meet need not have the same browser.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Chromium => Self::Firefox,
+            Self::Firefox => Self::Chromium,
+        }
+    }
+}
+
+/// Looks again and again until there is something to be seen, and says what was missing if it does not come.
+pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let seen = async {
+        loop {
+            if let Some(seen) = look().await {
+                return seen;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    match tokio::time::timeout(PATIENCE, pin!(seen)).await {
+        Ok(seen) => seen,
+        Err(_) => panic!("not seen in {PATIENCE:?}: {what}"),
+    }
+}

@@ -1,0 +1,182 @@
+//! The driver's process, the browser that it starts, and the folder that they write to.
+
+use std::{
+    env, fs,
+    io::{BufRead, BufReader},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{self, Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+    thread,
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::Engine;
+use crate::within;
+
+/// Starts the driver in a process group of its own, and kills all of the group when its input closes:
+/// so the browser ends with the test, however the test ends.
+const GUARD: &str = r#""$0" "$@" </dev/null & read -r _; kill -KILL 0"#;
+
+const CHROMIUM_FLAGS: [&str; 12] = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-breakpad",
+    "--disable-crash-reporter",
+    "--disable-dev-shm-usage",
+    "--window-size=1440,900",
+];
+
+/// A driver that waits for orders; ends with its browser when dropped.
+pub(super) struct Driver {
+    guard: Child,
+    /// Where it takes orders.
+    pub(super) url: String,
+    folder: PathBuf,
+}
+
+impl Driver {
+    pub(super) async fn start(engine: Engine) -> Self {
+        let (program, package) = match engine {
+            Engine::Chromium => ("chromedriver", "chromium-driver"),
+            Engine::Firefox => ("geckodriver", "geckodriver"),
+        };
+        let program = find(&[program], package);
+        let folder = folder();
+        let mut command = Command::new("sh");
+        command.args(["-c", GUARD]).arg(program).arg("--port=0");
+        if engine == Engine::Firefox {
+            // The browser's own context holds the console that tells of violated policies.
+            command.arg("--allow-system-access").arg("--profile-root").arg(&folder);
+        }
+        let mut guard = command
+            .process_group(0)
+            .env("TMPDIR", &folder)
+            .env("HOME", &folder)
+            .env("XDG_CONFIG_HOME", &folder)
+            .env("MOZ_CRASHREPORTER_DISABLE", "1")
+            .env("MOZ_HEADLESS_WIDTH", "1440")
+            .env("MOZ_HEADLESS_HEIGHT", "900")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(guard.stdout.take().unwrap()).lines();
+        let (ready, port) = oneshot::channel();
+        thread::spawn(move || {
+            let mut ready = Some(ready);
+            // Read to the end, or the driver would stop at a full pipe.
+            for line in lines.map_while(Result::ok) {
+                if let (Some(port), true) = (port_in(&line), ready.is_some()) {
+                    ready.take().map(|ready| ready.send(port));
+                }
+            }
+        });
+        let port = within("the driver listens", port).await.expect("the driver ended before it listened");
+        Self { guard, url: format!("http://127.0.0.1:{port}"), folder }
+    }
+
+    /// What the browser is to be like. The proxy is a closed port: only this machine can be reached.
+    pub(super) fn capabilities(&self, engine: Engine) -> Value {
+        let nowhere = "127.0.0.1:9";
+        let mut wanted = json!({
+            "proxy": { "proxyType": "manual", "httpProxy": nowhere, "sslProxy": nowhere },
+            "unhandledPromptBehavior": "ignore",
+            "timeouts": { "script": 30_000, "pageLoad": 30_000, "implicit": 0 },
+        });
+        match engine {
+            Engine::Chromium => {
+                let profile = format!("--user-data-dir={}", self.folder.join("profile").display());
+                let args: Vec<_> = CHROMIUM_FLAGS.iter().map(ToString::to_string).chain([profile]).collect();
+                let binary = find(&["chromium", "chromium-browser", "google-chrome"], "chromium");
+                wanted["goog:chromeOptions"] = json!({ "binary": binary, "args": args });
+                wanted["goog:loggingPrefs"] = json!({ "browser": "ALL" });
+            }
+            Engine::Firefox => {
+                let binary = find(&["firefox-esr", "firefox"], "firefox-esr");
+                wanted["moz:firefoxOptions"] =
+                    json!({ "binary": binary, "args": ["-headless"], "prefs": preferences() });
+            }
+        }
+        json!({ "capabilities": { "alwaysMatch": wanted } })
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        drop(self.guard.stdin.take());
+        let _ = self.guard.wait();
+        // The killed processes may still be on their way out.
+        for _ in 0..50 {
+            if fs::remove_dir_all(&self.folder).is_ok() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+fn port_in(line: &str) -> Option<u16> {
+    let rest =
+        line.split_once("started successfully on port ").or_else(|| line.split_once("Listening on 127.0.0.1:"))?;
+    rest.1.trim_end_matches('.').parse().ok()
+}
+
+fn folder() -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("cloakroom-browser-{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let folder = env::temp_dir().join(name);
+    fs::create_dir(&folder).unwrap();
+    folder
+}
+
+/// The first of these programs that is there.
+fn find(names: &[&str], package: &str) -> PathBuf {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let cargo = env::var_os("CARGO_HOME").map(|home| Path::new(&home).join("bin"));
+    let home = env::var_os("HOME").map(|home| Path::new(&home).join(".cargo/bin"));
+    let folders: Vec<_> = env::split_paths(&path).chain(cargo).chain(home).collect();
+    let paths = names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    paths
+        .into_iter()
+        .find(|path| path.is_file())
+        .unwrap_or_else(|| panic!("{} is not installed: install {package}, or run tests/run, which does", names[0]))
+}
+
+/// Nothing in the background, and no question at the start.
+fn preferences() -> Value {
+    json!({
+        "app.normandy.enabled": false,
+        "app.update.disabledForTesting": true,
+        "browser.aboutwelcome.enabled": false,
+        "browser.newtabpage.enabled": false,
+        "browser.region.update.enabled": false,
+        "browser.safebrowsing.downloads.enabled": false,
+        "browser.safebrowsing.malware.enabled": false,
+        "browser.safebrowsing.phishing.enabled": false,
+        "browser.search.update": false,
+        "datareporting.policy.dataSubmissionEnabled": false,
+        "dom.push.connection.enabled": false,
+        "extensions.systemAddon.update.enabled": false,
+        "extensions.update.enabled": false,
+        "media.gmp-manager.updateEnabled": false,
+        "network.captive-portal-service.enabled": false,
+        "network.connectivity-service.enabled": false,
+        "network.dns.disablePrefetch": true,
+        "network.prefetch-next": false,
+        "privacy.trackingprotection.enabled": false,
+        "services.settings.server": "data:,none",
+        "signon.rememberSignons": false,
+        "toolkit.telemetry.enabled": false,
+    })
+}

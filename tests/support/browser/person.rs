@@ -1,0 +1,294 @@
+//! A person at a browser, and what they do.
+
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use serde_json::{Value, json};
+
+use super::{
+    Element, Engine,
+    driver::Driver,
+    eventually,
+    session::{Fault, Session},
+};
+
+/// The key that sends.
+const ENTER: &str = "\u{e007}";
+
+/// Someone with a browser; the browser ends with the last clone.
+#[derive(Clone)]
+pub struct Person(Arc<Inner>);
+
+struct Inner {
+    name: String,
+    session: Session,
+    /// After the session, so that it goes last.
+    _driver: Driver,
+}
+
+/// Milliseconds since 1970, as the pages' clocks have them.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis().try_into().unwrap()
+}
+
+impl Person {
+    pub(super) async fn new(name: &str, engine: Engine) -> Self {
+        let driver = Driver::start(engine).await;
+        let session = Session::open(&driver, engine).await;
+        Self(Arc::new(Inner { name: name.to_owned(), session, _driver: driver }))
+    }
+
+    pub(super) fn session(&self) -> &Session {
+        &self.0.session
+    }
+
+    /// What the others call them.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Which browser it is.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        self.session().engine
+    }
+
+    pub(super) fn done<T>(&self, what: &str, result: Result<T, Fault>) -> T {
+        result.unwrap_or_else(|fault| panic!("{} cannot {what}: {}: {}", self.name(), fault.error, fault.message))
+    }
+
+    /// Carries out what can fail while a page is changing, again and again.
+    pub(super) async fn manages<T>(&self, what: &str, mut act: impl AsyncFnMut() -> Result<Option<T>, Fault>) -> T {
+        eventually(&format!("{} manages to {what}", self.name()), async || match act().await {
+            Ok(done) => done,
+            Err(fault) if fault.passes() => None,
+            Err(fault) => self.done(what, Err(fault)),
+        })
+        .await
+    }
+
+    // Going about
+
+    /// Opens an address; when.
+    pub async fn open(&self, url: &str) -> u64 {
+        let when = now();
+        self.done("open the page", self.session().post("/url", json!({ "url": url })).await);
+        when
+    }
+
+    /// What the address bar says.
+    pub async fn address(&self) -> String {
+        let address = self.done("read the address", self.session().get("/url").await);
+        address.as_str().unwrap().to_owned()
+    }
+
+    /// Waits until the address bar says this.
+    pub async fn arrives_at(&self, url: &str) {
+        eventually(&format!("{} is at {url}", self.name()), async || (self.address().await == url).then_some(())).await;
+    }
+
+    /// Goes back, forward or reloads: `back`, `forward`, `refresh`; when.
+    pub async fn turns(&self, which: &str) -> u64 {
+        let when = now();
+        self.done(which, self.session().post(&format!("/{which}"), json!({})).await);
+        when
+    }
+
+    /// Opens a further tab, and goes on in it; the one before is handed back.
+    pub async fn new_tab(&self) -> String {
+        let old = self.done("tell the tab", self.session().get("/window").await);
+        let new = self.done("open a tab", self.session().post("/window/new", json!({ "type": "tab" })).await);
+        self.switch_to(new["handle"].as_str().unwrap()).await;
+        old.as_str().unwrap().to_owned()
+    }
+
+    /// Goes on in another tab.
+    pub async fn switch_to(&self, tab: &str) {
+        self.done("switch tabs", self.session().post("/window", json!({ "handle": tab })).await);
+    }
+
+    /// Closes the tab; when.
+    pub async fn close_tab(&self) -> u64 {
+        let when = now();
+        self.done("close the tab", self.session().delete("/window").await);
+        when
+    }
+
+    /// Has the page shown at this size, whatever the window's frame takes.
+    pub async fn resizes(&self, width: u32, height: u32) {
+        if self.engine() == Engine::Chromium {
+            let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+            self.chromium("Emulation.setDeviceMetricsOverride", size).await;
+            return;
+        }
+        let script = "document.documentElement.style.setProperty('min-width', '0', 'important')";
+        self.done("allow narrow windows", self.behind(script, &[]).await);
+        let script = "return [innerWidth, innerHeight, outerWidth - innerWidth, outerHeight - innerHeight]";
+        eventually(&format!("the page is {width} × {height}"), async || {
+            let sizes = self.runs(script, &[]).await;
+            let of = |index: usize| u32::try_from(sizes[index].as_i64().unwrap()).unwrap_or_default();
+            if [of(0), of(1)] == [width, height] {
+                return Some(());
+            }
+            let outer = json!({ "width": width + of(2), "height": height + of(3) });
+            self.done("size the window", self.session().post("/window/rect", outer).await);
+            None
+        })
+        .await;
+    }
+
+    // Finding
+
+    /// The visible thing of this role and name; waits for it.
+    pub async fn by_role(&self, role: &str, name: &str) -> Element {
+        let what = format!("find the {role} {name:?}");
+        self.manages(&what, async || {
+            let seen = self.sees_all(role, name).await?;
+            assert!(seen.len() < 2, "{} sees {} times the {role} {name:?}", self.name(), seen.len());
+            Ok(seen.into_iter().next())
+        })
+        .await
+    }
+
+    /// Whether there is such a thing to be seen.
+    pub async fn sees(&self, role: &str, name: &str) -> bool {
+        self.manages("look", async || Ok(Some(!self.sees_all(role, name).await?.is_empty()))).await
+    }
+
+    /// The field with this label, a password's too.
+    pub async fn field(&self, label: &str) -> Element {
+        self.by_role("field", label).await
+    }
+
+    // Doing
+
+    /// Presses the button of this name; when.
+    pub async fn press(&self, name: &str) -> u64 {
+        self.click("button", name).await
+    }
+
+    /// Follows the link of this name.
+    pub async fn follow(&self, name: &str) {
+        self.click("link", name).await;
+    }
+
+    async fn click(&self, role: &str, name: &str) -> u64 {
+        self.manages(&format!("press the {role} {name:?}"), async || {
+            let Some(element) = self.sees_all(role, name).await?.into_iter().next() else { return Ok(None) };
+            let when = now();
+            self.session().post(&format!("/element/{}/click", element.0), json!({})).await?;
+            Ok(Some(when))
+        })
+        .await
+    }
+
+    /// Types into a field, in place of what is there.
+    pub async fn fills(&self, label: &str, text: &str) {
+        let field = self.field(label).await;
+        self.done("clear a field", self.session().post(&format!("/element/{}/clear", field.0), json!({})).await);
+        self.types(label, text).await;
+    }
+
+    /// Types key by key.
+    pub async fn types(&self, label: &str, text: &str) {
+        let field = self.field(label).await;
+        let typed = self.session().post(&format!("/element/{}/value", field.0), json!({ "text": text })).await;
+        self.done("type", typed);
+    }
+
+    /// Puts a text into a field in one go, in place of what is there: not all texts have keys.
+    pub async fn pastes(&self, label: &str, text: &str) {
+        let script = "arguments[0].focus(); arguments[0].select();
+            document.execCommand(arguments[1] ? 'insertText' : 'delete', false, arguments[1]);";
+        self.runs(script, &[self.field(label).await.to_value(), json!(text)]).await;
+    }
+
+    /// Types a message and sends it with the Enter key.
+    pub async fn says(&self, text: &str) {
+        self.types("Message", &format!("{text}{ENTER}")).await;
+    }
+
+    /// Sends a message that cannot be typed key by key.
+    pub async fn says_pasted(&self, text: &str) {
+        self.pastes("Message", text).await;
+        self.types("Message", ENTER).await;
+    }
+
+    /// Presses Enter in a field.
+    pub async fn enters(&self, label: &str) {
+        self.types(label, ENTER).await;
+    }
+
+    /// Allows pages to run scripts, or forbids it.
+    pub async fn allows_script(&self, allowed: bool) {
+        if self.engine() == Engine::Chromium {
+            self.chromium("Emulation.setScriptExecutionDisabled", json!({ "value": !allowed })).await;
+        } else {
+            let script = "Services.prefs.setBoolPref('javascript.enabled', arguments[0])";
+            self.done("forbid scripts", self.behind(script, &[json!(allowed)]).await);
+        }
+    }
+
+    /// Tells the browser that there is a network, or none.
+    pub async fn network(&self, online: bool) {
+        if self.engine() == Engine::Chromium {
+            let params = json!({ "offline": !online, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
+            self.chromium("Network.emulateNetworkConditions", params).await;
+        } else {
+            let script = "Services.io.offline = !arguments[0]";
+            self.done("go offline", self.behind(script, &[json!(online)]).await);
+        }
+    }
+
+    /// Runs a script of Firefox's own, behind the page.
+    pub(super) async fn behind(&self, script: &str, args: &[Value]) -> Result<Value, Fault> {
+        let session = self.session();
+        session.post("/moz/context", json!({ "context": "chrome" })).await?;
+        let result = session.script(script, args).await;
+        session.post("/moz/context", json!({ "context": "content" })).await?;
+        result
+    }
+
+    /// Runs a script in the page.
+    pub async fn runs(&self, script: &str, args: &[Value]) -> Value {
+        self.manages("run a script", async || self.session().script(script, args).await.map(Some)).await
+    }
+
+    /// Gives an order of Chromium's own protocol.
+    pub async fn chromium(&self, command: &str, params: Value) -> Value {
+        self.done(command, self.session().chromium(command, params).await)
+    }
+
+    // The door
+
+    /// Fills in the form that is there and sends it off.
+    pub async fn knocks(&self, room: &str, user: &str, password: &str, button: &str) {
+        self.fills("Room name", room).await;
+        self.fills("Your name", user).await;
+        self.fills("Password", password).await;
+        self.press(button).await;
+    }
+
+    /// Makes a room and is in it.
+    pub async fn creates(&self, origin: &str, room: &str, password: &str) {
+        self.open(&format!("{origin}/create")).await;
+        self.knocks(room, self.name(), password, "Create room").await;
+        self.is_in().await;
+    }
+
+    /// Enters a room that is there.
+    pub async fn joins(&self, origin: &str, room: &str, password: &str) {
+        self.open(&format!("{origin}/login")).await;
+        self.knocks(room, self.name(), password, "Join room").await;
+        self.is_in().await;
+    }
+
+    /// Waits until the room is there and connected.
+    pub async fn is_in(&self) {
+        self.by_role("log", "Messages").await;
+        self.connection_says("Connected").await;
+    }
+}

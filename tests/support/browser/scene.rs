@@ -1,0 +1,65 @@
+//! One test's people, and what is left of them to look at when it fails.
+
+use std::{
+    fs,
+    panic::{AssertUnwindSafe, resume_unwind},
+    sync::Mutex,
+    time::Duration,
+};
+
+use base64ct::{Base64, Encoding};
+use futures_util::FutureExt;
+use tokio::sync::Semaphore;
+
+use super::{Engine, person::Person};
+use crate::root;
+
+/// Browsers want much of a machine: one scene at a time keeps the times that are measured honest.
+static STAGE: Semaphore = Semaphore::const_new(1);
+
+/// Where people with browsers come from.
+pub struct Scene {
+    people: Mutex<Vec<Person>>,
+}
+
+impl Scene {
+    /// Someone new, with a browser of their own.
+    pub async fn person(&self, name: &str, engine: Engine) -> Person {
+        let person = Person::new(name, engine).await;
+        self.people.lock().unwrap().push(person.clone());
+        person
+    }
+}
+
+/// Plays a scene. If it fails, what everyone last saw is in `target/browser-failures/`.
+pub async fn play(title: &str, act: impl AsyncFnOnce(&Scene)) {
+    let _turn = STAGE.acquire().await.unwrap();
+    let scene = Scene { people: Mutex::default() };
+    let played = AssertUnwindSafe(act(&scene)).catch_unwind().await;
+    let people = std::mem::take(&mut *scene.people.lock().unwrap());
+    if let Err(failure) = played {
+        for person in &people {
+            let _ = tokio::time::timeout(Duration::from_secs(10), keep(title, person)).await;
+        }
+        resume_unwind(failure);
+    }
+}
+
+async fn keep(title: &str, person: &Person) {
+    let folder = root().join("target/browser-failures");
+    fs::create_dir_all(&folder).unwrap();
+    let file = folder.join(format!("{title}, {} with {:?}", person.name(), person.engine()));
+    let (text, picture) = (file.with_added_extension("txt"), file.with_added_extension("png"));
+    let session = person.session();
+    let address = session.get("/url").await.unwrap_or_default();
+    let shown = session.script("return document.documentElement.innerText", &[]).await.unwrap_or_default();
+    let console = person.console().await.unwrap_or_default().join("\n");
+    let words = [address.as_str().unwrap_or_default(), shown.as_str().unwrap_or_default(), &console].join("\n\n");
+    fs::write(&text, words).unwrap();
+    if let Ok(shot) = session.get("/screenshot").await
+        && let Ok(bytes) = Base64::decode_vec(shot.as_str().unwrap_or_default())
+    {
+        fs::write(&picture, bytes).unwrap();
+    }
+    eprintln!("what {} saw at last: {} and .png", person.name(), text.display());
+}

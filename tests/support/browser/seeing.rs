@@ -1,0 +1,189 @@
+//! What a person sees.
+
+use base64ct::{Base64, Encoding};
+use serde_json::{Value, json};
+
+use super::{Engine, eventually, person::Person, session::Fault};
+
+/// The list of people, as it was from some moment on.
+#[derive(Debug)]
+pub struct Change {
+    /// Milliseconds since 1970, by the page's clock.
+    pub at: u64,
+    /// Who was in it.
+    pub names: Vec<String>,
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    value.as_array().into_iter().flatten().filter_map(|text| text.as_str().map(ToOwned::to_owned)).collect()
+}
+
+impl Person {
+    /// What a field holds.
+    pub async fn value(&self, label: &str) -> String {
+        let value = self.runs("return arguments[0].value", &[self.field(label).await.to_value()]).await;
+        value.as_str().unwrap().to_owned()
+    }
+
+    /// Whether the keyboard writes into this field.
+    pub async fn has_focus(&self, label: &str) -> bool {
+        let field = self.field(label).await;
+        self.runs("return document.activeElement === arguments[0]", &[field.to_value()]).await == true
+    }
+
+    /// What the alert says that goes with a field; waits for it.
+    pub async fn complaint(&self, label: &str) -> String {
+        let script = "return (arguments[0].getAttribute('aria-describedby') ?? '').split(' ')
+            .map((id) => document.getElementById(id))
+            .filter((note) => note?.getAttribute('role') === 'alert' && note.checkVisibility())
+            .map((note) => note.textContent).join('')";
+        self.manages(&format!("read what is wrong with {label:?}"), async || {
+            let Some(field) = self.sees_all("field", label).await?.into_iter().next() else { return Ok(None) };
+            let words = self.session().script(script, &[field.to_value()]).await?;
+            Ok(words.as_str().filter(|words| !words.is_empty()).map(ToOwned::to_owned))
+        })
+        .await
+    }
+
+    /// All that alerts say.
+    pub async fn alert(&self) -> String {
+        let script = "return [...document.querySelectorAll('[role=alert]')]
+            .filter((alert) => alert.checkVisibility()).map((alert) => alert.textContent).join('')";
+        self.runs(script, &[]).await.as_str().unwrap().to_owned()
+    }
+
+    /// Everything that can be read on the page.
+    pub async fn text(&self) -> String {
+        self.runs("return document.body.innerText", &[]).await.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The texts of all messages, to the letter.
+    pub async fn messages(&self) -> Vec<String> {
+        let log = self.by_role("log", "Messages").await;
+        let script = "return [...arguments[0].querySelectorAll('p[dir=auto]')].map((text) => text.textContent)";
+        texts(&self.runs(script, &[log.to_value()]).await)
+    }
+
+    /// Waits until the last message is this one.
+    pub async fn hears(&self, text: &str) {
+        let what = format!("{} hears {text:?}", self.name());
+        eventually(&what, async || (self.messages().await.last()? == text).then_some(())).await;
+    }
+
+    /// Waits until the log says this, in a message or a note.
+    pub async fn reads(&self, words: &str) {
+        let log = self.by_role("log", "Messages").await;
+        eventually(&format!("{} reads {words:?}", self.name()), async || {
+            let said = self.runs("return arguments[0].textContent", &[log.to_value()]).await;
+            said.as_str()?.contains(words).then_some(())
+        })
+        .await;
+    }
+
+    /// Who is in the list *People*.
+    pub async fn people(&self) -> Vec<String> {
+        let list = self.by_role("list", "People").await;
+        let script = "return [...arguments[0].querySelectorAll('li bdi')].map((name) => name.textContent)";
+        texts(&self.runs(script, &[list.to_value()]).await)
+    }
+
+    /// Waits until the list *People* is this.
+    pub async fn is_with(&self, names: &[&str]) {
+        let what = format!("{} sees {names:?} in the list", self.name());
+        eventually(&what, async || (self.people().await == names).then_some(())).await;
+    }
+
+    /// Has the page keep a record of changes to the list *People*.
+    pub async fn watches_people(&self) {
+        let list = self.by_role("list", "People").await;
+        let script = "const list = arguments[0];
+            window.seen = [];
+            new MutationObserver(() => {
+              window.seen.push({ at: Date.now(), names: [...list.querySelectorAll('li bdi')].map((name) => name.textContent) });
+            }).observe(list, { childList: true, subtree: true, characterData: true });";
+        self.runs(script, &[list.to_value()]).await;
+    }
+
+    /// The moment from which on the list was this; waits for it.
+    pub async fn saw_people(&self, names: &[&str]) -> Change {
+        eventually(&format!("{} sees {names:?} in the list", self.name()), async || {
+            let seen = self.runs("return window.seen", &[]).await;
+            let mut changes = seen
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|change| Change { at: change["at"].as_u64().unwrap(), names: texts(&change["names"]) });
+            changes.find(|change| change.names == names)
+        })
+        .await
+    }
+
+    /// What the status *Connection* says.
+    pub async fn connection(&self) -> String {
+        let status = self.by_role("status", "Connection").await;
+        self.runs("return arguments[0].textContent", &[status.to_value()]).await.as_str().unwrap().to_owned()
+    }
+
+    /// Waits until the status *Connection* begins like this.
+    pub async fn connection_says(&self, words: &str) {
+        let what = format!("{}'s connection says {words:?}", self.name());
+        eventually(&what, async || self.connection().await.starts_with(words).then_some(())).await;
+    }
+
+    /// Whether the page can be moved sideways: how much wider it is than the window.
+    pub async fn overflow(&self) -> i64 {
+        let script = "const { scrollWidth, clientWidth } = document.documentElement; return scrollWidth - clientWidth";
+        self.runs(script, &[]).await.as_i64().unwrap()
+    }
+
+    /// What sticks out of the window sideways, of all that can be seen.
+    pub async fn outside(&self) -> Vec<String> {
+        let script = "const shown = (element) => {
+              let { left, right } = element.getBoundingClientRect();
+              for (let outer = element.parentElement; outer; outer = outer.parentElement) {
+                if (getComputedStyle(outer).overflowX === 'visible') continue;
+                const clip = outer.getBoundingClientRect();
+                [left, right] = [Math.max(left, clip.left), Math.min(right, clip.right)];
+              }
+              return { left, right };
+            };
+            return [...document.querySelectorAll('body *')]
+              .filter((element) => element.checkVisibility() && !element.closest('svg'))
+              .map((element) => ({ element, ...shown(element) }))
+              .filter(({ left, right }) => right - left > 1 && (left < -1 || right > innerWidth + 1))
+              .map(({ element, left, right }) => `${left} to ${right}: ${element.outerHTML.slice(0, 200)}`)";
+        texts(&self.runs(script, &[]).await)
+    }
+
+    /// Whether the browser shows a dialog of a script's.
+    pub async fn sees_dialog(&self) -> bool {
+        self.session().get("/alert/text").await.is_ok()
+    }
+
+    /// What the browser has complained of since it was last asked, as to the page's content security policy.
+    pub async fn violations(&self) -> Vec<String> {
+        let lines = self.done("read the console", self.console().await);
+        let told = |line: &String| line.contains("Content Security Policy") || line.contains("Content-Security-Policy");
+        lines.into_iter().filter(told).collect()
+    }
+
+    /// The lines in the browser's console.
+    pub(super) async fn console(&self) -> Result<Vec<String>, Fault> {
+        let session = self.session();
+        if session.engine == Engine::Chromium {
+            let log = session.post("/se/log", json!({ "type": "browser" })).await?;
+            let lines = log.as_array().into_iter().flatten();
+            return Ok(lines.filter_map(|line| line["message"].as_str().map(ToOwned::to_owned)).collect());
+        }
+        let script = "const lines = Services.console.getMessageArray().map(({ message }) => message);
+            Services.console.reset();
+            return lines;";
+        Ok(texts(&self.behind(script, &[]).await?))
+    }
+
+    /// The page as a PNG.
+    pub async fn picture(&self) -> Vec<u8> {
+        let picture = self.done("take a picture", self.session().get("/screenshot").await);
+        Base64::decode_vec(picture.as_str().unwrap()).unwrap()
+    }
+}

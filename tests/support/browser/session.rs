@@ -1,0 +1,108 @@
+//! WebDriver as far as it is needed here: orders and answers in JSON.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{Engine, driver::Driver};
+use crate::{PATIENCE, within};
+
+/// The name under which the standard hands over elements.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// An element of the page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Element(pub(super) String);
+
+impl Element {
+    pub(super) fn from_value(value: &Value) -> Option<Self> {
+        value[ELEMENT].as_str().map(|id| Self(id.to_owned()))
+    }
+
+    /// As an argument of a script.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        json!({ ELEMENT: self.0 })
+    }
+}
+
+/// Why an order was not carried out.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) error: String,
+    pub(super) message: String,
+}
+
+impl Fault {
+    /// Whether it may go otherwise a moment later: the page was just changing.
+    pub(super) fn passes(&self) -> bool {
+        [
+            "stale element reference",
+            "no such element",
+            "element not interactable",
+            "element click intercepted",
+            "detached shadow root",
+        ]
+        .contains(&self.error.as_str())
+            // A script that ran while the page gave way to the next one.
+            || (self.error == "javascript error" && self.message.contains("unloaded"))
+            || (self.error == "unknown error" && self.message.contains("context"))
+            || (self.error == "no such window" && self.message.contains("discarded"))
+    }
+}
+
+/// One browser under orders.
+pub(super) struct Session {
+    http: reqwest::Client,
+    url: String,
+    pub(super) engine: Engine,
+}
+
+impl Session {
+    pub(super) async fn open(driver: &Driver, engine: Engine) -> Self {
+        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE + PATIENCE).build().unwrap();
+        let mut session = Self { http, url: format!("{}/session", driver.url), engine };
+        let opened = session.order(Method::POST, "", driver.capabilities(engine));
+        let opened = within("the browser starts", opened).await;
+        let opened = opened.unwrap_or_else(|fault| panic!("{engine:?} does not start: {fault:?}"));
+        session.url = format!("{}/{}", session.url, opened["sessionId"].as_str().unwrap());
+        session
+    }
+
+    pub(super) async fn order(&self, method: Method, path: &str, body: Value) -> Result<Value, Fault> {
+        let mut request = self.http.request(method.clone(), format!("{}{path}", self.url));
+        if method == Method::POST {
+            request = request.json(&body);
+        }
+        let lost = |error: reqwest::Error| Fault { error: "driver lost".into(), message: error.to_string() };
+        let mut answer: Value = request.send().await.map_err(lost)?.json().await.map_err(lost)?;
+        match answer["value"]["error"].as_str() {
+            Some(error) => Err(Fault {
+                error: error.to_owned(),
+                message: answer["value"]["message"].as_str().unwrap_or_default().to_owned(),
+            }),
+            None => Ok(answer["value"].take()),
+        }
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Result<Value, Fault> {
+        self.order(Method::GET, path, Value::Null).await
+    }
+
+    pub(super) async fn post(&self, path: &str, body: Value) -> Result<Value, Fault> {
+        self.order(Method::POST, path, body).await
+    }
+
+    pub(super) async fn delete(&self, path: &str) -> Result<Value, Fault> {
+        self.order(Method::DELETE, path, Value::Null).await
+    }
+
+    pub(super) async fn script(&self, script: &str, args: &[Value]) -> Result<Value, Fault> {
+        self.post("/execute/sync", json!({ "script": script, "args": args })).await
+    }
+
+    /// An order of Chromium's own protocol.
+    pub(super) async fn chromium(&self, command: &str, params: Value) -> Result<Value, Fault> {
+        assert_eq!(self.engine, Engine::Chromium, "{command} is for Chromium alone");
+        self.post("/goog/cdp/execute", json!({ "cmd": command, "params": params })).await
+    }
+}

@@ -1,0 +1,47 @@
+//! Finding things as assistive technology does: by the role and the name that the browser computes.
+
+use serde_json::{Value, json};
+
+use super::{Element, person::Person, session::Fault};
+
+/// What may have a role at all; the browser has the last word. A password field has none.
+fn candidates(role: &str) -> String {
+    let plain = match role {
+        "alert" | "log" | "status" => "",
+        "button" => "button, [type=submit], [type=button], summary,",
+        "dialog" => "dialog,",
+        "field" | "textbox" => "input:not([type=hidden]), textarea,",
+        "heading" => "h1, h2, h3, h4,",
+        "image" => "img, svg, canvas,",
+        "link" => "a[href],",
+        "list" => "ul, ol,",
+        "meter" => "meter,",
+        other => panic!("what has the role {other:?} is not known here"),
+    };
+    format!("{plain} [role={role}]")
+}
+
+impl Person {
+    /// The visible things of a role and a name.
+    pub(super) async fn sees_all(&self, role: &str, name: &str) -> Result<Vec<Element>, Fault> {
+        let session = self.session();
+        let candidates = json!({ "using": "css selector", "value": candidates(role) });
+        let candidates = session.post("/elements", candidates).await?;
+        let mut seen = Vec::new();
+        for element in candidates.as_array().into_iter().flatten().filter_map(Element::from_value) {
+            let path = |what: &str| format!("/element/{}/{what}", element.0);
+            if session.get(&path("computedlabel")).await? == name
+                && (role == "field" || same_role(role, &session.get(&path("computedrole")).await?))
+                && session.get(&path("displayed")).await? == true
+            {
+                seen.push(element);
+            }
+        }
+        Ok(seen)
+    }
+}
+
+/// Engines still differ in what they call an image.
+fn same_role(wanted: &str, computed: &Value) -> bool {
+    computed == wanted || (wanted == "image" && computed == "img")
+}

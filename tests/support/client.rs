@@ -1,0 +1,225 @@
+//! A native client: the real core, driven over a real socket. The test's counterpart of `session.js`.
+
+use std::collections::VecDeque;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::Value;
+use tokio::{
+    net::TcpStream,
+    time::{Duration, Instant, sleep_until},
+};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
+use web_crypto::{
+    session::{Env, Input, Intent, Output, Session},
+    stretch::stretch,
+};
+
+use crate::within;
+
+pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// The system's clock and entropy.
+pub struct System;
+
+impl Env for System {
+    fn now(&self) -> u64 {
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis().try_into().unwrap()
+    }
+
+    fn random(&mut self, bytes: &mut [u8]) {
+        getrandom::fill(bytes).unwrap();
+    }
+}
+
+/// Someone at a client.
+pub struct Person {
+    session: Session,
+    base: String,
+    password: String,
+    socket: Option<Socket>,
+    wake: Option<Instant>,
+    shown: VecDeque<Value>,
+    /// The last `admitted`, whose token and numbers adversaries borrow.
+    pub admitted: Value,
+}
+
+/// What came of one step.
+enum Event {
+    Message(Option<Message>),
+    Woken,
+}
+
+impl Person {
+    /// Sets out; returns once the person is connected, or with what the door said.
+    pub async fn enter(base: &str, intent: Intent, room: &str, user: &str, password: &str) -> Result<Self, Value> {
+        let session = Session::new(intent, room, user, "", &mut System);
+        let mut person = Self {
+            session,
+            base: base.to_owned(),
+            password: password.to_owned(),
+            socket: None,
+            wake: None,
+            shown: VecDeque::new(),
+            admitted: Value::Null,
+        };
+        person.drain().await;
+        let came = |view: &Value| view["type"] == "refused" || view["state"] == "connected";
+        let view = person.wait("the door's answer", came).await;
+        if view["type"] == "refused" { Err(view) } else { Ok(person) }
+    }
+
+    /// Makes a room.
+    pub async fn create(base: &str, room: &str, user: &str, password: &str) -> Result<Self, Value> {
+        Self::enter(base, Intent::Create, room, user, password).await
+    }
+
+    /// Joins a room.
+    pub async fn join(base: &str, room: &str, user: &str, password: &str) -> Result<Self, Value> {
+        Self::enter(base, Intent::Join, room, user, password).await
+    }
+
+    /// Sends a text.
+    pub async fn say(&mut self, text: &str) {
+        self.input(Input::Say(text)).await;
+    }
+
+    /// Leaves the room.
+    pub async fn leave(&mut self) {
+        self.input(Input::Leave).await;
+    }
+
+    /// Breaks the connection as a tunnel does: no farewell.
+    pub async fn lose_connection(&mut self) {
+        self.socket = None;
+        self.input(Input::Closed(1006)).await;
+    }
+
+    /// The network is back, says the system.
+    pub async fn network(&mut self, there: bool) {
+        self.input(Input::Network(there)).await;
+    }
+
+    /// Waits until something is shown that fits, and returns it. What is shown before is dropped.
+    pub async fn wait(&mut self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        within(what, async {
+            loop {
+                while let Some(view) = self.shown.pop_front() {
+                    if fits(&view) {
+                        return view;
+                    }
+                }
+                self.step().await;
+            }
+        })
+        .await
+    }
+
+    /// Waits for something of this type.
+    pub async fn sees(&mut self, kind: &str) -> Value {
+        self.wait(kind, |view| view["type"] == kind).await
+    }
+
+    /// Waits for a message of someone else: who, and what.
+    pub async fn hears(&mut self) -> (String, String) {
+        let view = self.wait("a message", |view| view["type"] == "message" && view["mine"] == false).await;
+        (view["name"].as_str().unwrap().to_owned(), view["text"].as_str().unwrap().to_owned())
+    }
+
+    /// Waits until these are in the room.
+    pub async fn sees_people(&mut self, names: &[&str]) {
+        let fits = |view: &Value| {
+            view["people"].as_array().is_some_and(|people| people.iter().map(|person| &person["name"]).eq(names))
+        };
+        self.wait(&format!("people: {names:?}"), fits).await;
+    }
+
+    async fn input(&mut self, input: Input<'_>) {
+        self.session.handle(input, &mut System);
+        self.drain().await;
+    }
+
+    async fn step(&mut self) {
+        let far = Instant::now() + Duration::from_secs(3600);
+        let event = tokio::select! {
+            message = next(&mut self.socket) => Event::Message(message),
+            () = sleep_until(self.wake.unwrap_or(far)) => Event::Woken,
+        };
+        match event {
+            Event::Woken => {
+                self.wake = None;
+                self.input(Input::Woken).await;
+            }
+            Event::Message(Some(Message::Binary(bytes))) => self.input(Input::Received(&bytes)).await,
+            Event::Message(Some(Message::Close(frame))) => {
+                self.socket = None;
+                self.input(Input::Closed(frame.map_or(1005, |frame| frame.code.into()))).await;
+            }
+            Event::Message(Some(_)) => {}
+            Event::Message(None) => {
+                self.socket = None;
+                self.input(Input::Closed(1006)).await;
+            }
+        }
+    }
+
+    async fn drain(&mut self) {
+        while let Some(output) = self.session.poll() {
+            match output {
+                Output::Post(path, body) => {
+                    let request = reqwest::Client::new()
+                        .post(format!("http://{}{path}", self.base))
+                        .header("content-type", "application/json")
+                        .body(body.to_vec());
+                    match request.send().await {
+                        Ok(answer) => {
+                            let status = answer.status().as_u16();
+                            let body = answer.bytes().await.unwrap();
+                            self.session.handle(Input::Answered { status, body: &body }, &mut System);
+                        }
+                        Err(_) => self.session.handle(Input::Unanswered, &mut System),
+                    }
+                }
+                Output::Stretch(room, salt) => match stretch(&self.password, &room, &salt) {
+                    Ok(stretched) => self.session.handle(Input::Stretched(stretched), &mut System),
+                    Err(error) => {
+                        self.session.handle(Input::NotStretched(error.code(), &error.to_string()), &mut System);
+                    }
+                },
+                Output::Connect => match connect_async(format!("ws://{}/api/socket", self.base)).await {
+                    Ok((socket, _)) => {
+                        self.socket = Some(socket);
+                        self.session.handle(Input::Opened, &mut System);
+                    }
+                    Err(_) => self.session.handle(Input::Closed(1006), &mut System),
+                },
+                Output::Send(frame) => {
+                    if let Some(socket) = &mut self.socket {
+                        // A connection that is lost says so when it is read.
+                        let _ = socket.send(Message::binary(frame)).await;
+                    }
+                }
+                Output::Disconnect => {
+                    if let Some(mut socket) = self.socket.take() {
+                        let _ = socket.close(None).await;
+                    }
+                }
+                Output::Wake(ms) => self.wake = Some(Instant::now() + Duration::from_millis(ms)),
+                Output::Show(view) => {
+                    let view = serde_json::to_value(&view).unwrap();
+                    if view["type"] == "admitted" {
+                        self.admitted = view.clone();
+                    }
+                    self.shown.push_back(view);
+                }
+            }
+        }
+    }
+}
+
+/// The next message; never, without a socket.
+async fn next(socket: &mut Option<Socket>) -> Option<Message> {
+    match socket {
+        Some(socket) => socket.next().await.and_then(Result::ok),
+        None => std::future::pending().await,
+    }
+}

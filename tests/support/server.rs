@@ -1,0 +1,142 @@
+//! The real server, as people run it: a process of its own, on a port of its own.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command as StdCommand, Stdio},
+    sync::{Arc, Mutex, OnceLock},
+};
+
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+    sync::watch,
+};
+
+use crate::{root, within};
+
+/// The program, built by the same cargo that built the tests, once in a run.
+pub fn program() -> PathBuf {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    let build = || {
+        let mut cargo = StdCommand::new(env!("CARGO"));
+        cargo.current_dir(root()).args(["build", "--quiet", "--package", "cloakroom", "--message-format", "json"]);
+        if !cfg!(debug_assertions) {
+            cargo.arg("--release");
+        }
+        let output = cargo.stderr(Stdio::inherit()).output().unwrap();
+        assert!(output.status.success(), "the server does not build");
+        let lines = String::from_utf8(output.stdout).unwrap();
+        let messages = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let mut programs = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
+        programs.next_back().expect("cargo names the program")
+    };
+    PROGRAM.get_or_init(build).clone()
+}
+
+/// A running server; ends when dropped.
+pub struct Server {
+    child: Child,
+    /// `127.0.0.1` and the port.
+    pub address: String,
+    log: Arc<Mutex<String>>,
+    lines: watch::Receiver<usize>,
+}
+
+impl Server {
+    /// With bounds that tests do not run into.
+    pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// With these flags.
+    pub async fn with(flags: &[&str]) -> Self {
+        Self::of(&program(), None, flags).await
+    }
+
+    /// This program, in this folder.
+    pub async fn of(program: &Path, dir: Option<&Path>, flags: &[&str]) -> Self {
+        let mut child = Command::new(program)
+            .current_dir(dir.unwrap_or(&root()))
+            .args(flags)
+            .env_clear()
+            .env("CLOAKROOM_LISTEN", "127.0.0.1:0")
+            .env("CLOAKROOM_CREATES_PER_MINUTE", "100000")
+            .env("CLOAKROOM_JOINS_PER_MINUTE", "100000")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let (counted, lines) = watch::channel(0);
+        let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
+        tokio::spawn({
+            let log = Arc::clone(&log);
+            async move {
+                while let Ok(Some(line)) = stderr.next_line().await {
+                    *log.lock().unwrap() += &format!("{line}\n");
+                    counted.send_modify(|count| *count += 1);
+                }
+            }
+        });
+        let mut server = Self { child, address: String::new(), log, lines };
+        let line = server.logged("listening on ").await;
+        let rest = line.split("listening on ").nth(1).unwrap();
+        server.address = rest.split([':', ' ', ',']).take(2).collect::<Vec<_>>().join(":");
+        server
+    }
+
+    /// `http://localhost:…`, which browsers take for a secure context.
+    pub fn origin(&self) -> String {
+        format!("http://localhost:{}", self.port())
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.address.rsplit(':').next().unwrap().parse().unwrap()
+    }
+
+    /// The process's id.
+    pub fn pid(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
+    /// All that it has logged.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Waits for a line with this text.
+    pub async fn logged(&self, text: &str) -> String {
+        let mut lines = self.lines.clone();
+        within(&format!("the log says {text:?}"), async {
+            loop {
+                if let Some(line) = self.log().lines().find(|line| line.contains(text)) {
+                    return line.to_owned();
+                }
+                assert!(lines.changed().await.is_ok(), "the server ended before it said {text:?}: {}", self.log());
+            }
+        })
+        .await
+    }
+
+    /// Sends SIGTERM.
+    pub fn terminate(&self) {
+        let status = StdCommand::new("kill").args(["-TERM", &self.pid().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits for the end; whether it was a good one.
+    pub async fn ended(&mut self) -> bool {
+        within("the server ends", self.child.wait()).await.unwrap().success()
+    }
+
+    /// Asks the door: the status and the body.
+    pub async fn post(&self, path: &str, body: &serde_json::Value) -> (u16, serde_json::Value) {
+        let answer =
+            reqwest::Client::new().post(format!("http://{}{path}", self.address)).json(body).send().await.unwrap();
+        let status = answer.status().as_u16();
+        (status, serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or_default())
+    }
+}

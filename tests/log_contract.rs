@@ -128,7 +128,7 @@ async fn one_order_for_everyone(make: Make) {
     assert!(lines[1].starts_with("Entered { seq: Seq(2), member_id: MemberId(2)"), "{lines:?}");
     assert_eq!(lines[2], "Accepted { seq: Seq(3), counter: Counter(1) }");
     assert!(lines[3].starts_with("Message { seq: Seq(4), sender: MemberId(2), counter: Counter(1)"), "{lines:?}");
-    let left = ServerFrame::Left { seq: wire::Seq(5), member_id: bo, departure: Departure::Left };
+    let left = ServerFrame::Left { seq: wire::Seq(5), member_id: bo, departure: Departure::Left, counter: Counter(1) };
     assert_eq!(lines[4..], [format!("{left:?}")]);
     let lines = drained(&to_bo).await;
     assert!(lines[0].starts_with("Welcome(Welcome { seq: Seq(2)"), "{lines:?}");

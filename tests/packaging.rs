@@ -105,12 +105,14 @@ fn a_wrong_setting_is_named() {
         error.contains("--max-members") && error.contains("'many'") && error.contains("wants a whole number"),
         "{error}"
     );
+    let error = run(&["--log", "cloakroom=lots"], ("X", ""));
+    assert!(error.contains("--log") && error.contains("wants error, warn"), "{error}");
     let error = run(&["--public-origin", "chat.example.org"], ("X", ""));
     assert!(error.contains("--public-origin") && error.contains("wants an origin such as https://"), "{error}");
     let short = std::env::temp_dir().join(format!("short-secret-{}", std::process::id()));
     fs::write(&short, "hunter2\n").unwrap();
     let error = run(&["--listen", "127.0.0.1:0"], ("CLOAKROOM_SECRET_FILE", short.to_str().unwrap()));
-    assert!(error.contains("CLOAKROOM_SECRET_FILE") && error.contains("at least 32 bytes, got 7"), "{error}");
+    assert!(error.contains("CLOAKROOM_SECRET_FILE") && error.contains("at least 32 bytes, got 8"), "{error}");
     assert!(!error.contains("hunter2"));
     fs::remove_file(short).unwrap();
     let error = run(&["--listen", "192.0.2.1:80"], ("X", ""));

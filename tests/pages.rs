@@ -44,6 +44,7 @@ async fn every_answer_carries_the_security_headers() {
         (Method::GET, "/api/socket"),
         (Method::GET, "/healthz"),
         (Method::GET, "/static/..%2f..%2fCargo.toml"),
+        (Method::GET, "/static/%ff/x"),
     ] {
         let response = client.request(method.clone(), format!("http://{}{path}", server.address)).send().await.unwrap();
         let policy = header(&response, "content-security-policy");

@@ -103,7 +103,7 @@ fn glue(name: &str, module: &[u8], cache: &Cache) -> [File; 2] {
         bindgen.omit_default_module_path(false).remove_name_section(true).remove_producers_section(true);
         bindgen.generate_output().expect("wasm-bindgen reads the module")
     };
-    let kind = |part: &str| format!("wasm-bindgen {part} {name} beside its module");
+    let kind = |part: &str| format!("wasm-bindgen {part} {name}");
     let js = cache.get(&kind("js"), module, || bindgen().js().as_bytes().to_vec());
     let wasm = cache.get(&kind("wasm"), module, || bindgen().wasm_mut().emit_wasm());
     [File { path: format!("wasm/{name}.js"), bytes: js }, File { path: format!("wasm/{name}_bg.wasm"), bytes: wasm }]

@@ -4,6 +4,9 @@ use std::{fs, path::PathBuf};
 
 use sha2::{Digest, Sha256};
 
+/// Every option that goes into a result stands in one of these: a change makes all of them anew.
+const RECIPES: &str = concat!(include_str!("browser.rs"), include_str!("embed.rs"), include_str!("../../Cargo.lock"));
+
 pub struct Cache(PathBuf);
 
 impl Cache {
@@ -14,7 +17,7 @@ impl Cache {
 
     /// What `make` makes of `input`, or made of the same input before.
     pub fn get(&self, kind: &str, input: &[u8], make: impl FnOnce() -> Vec<u8>) -> Vec<u8> {
-        let name = hex(&Sha256::digest([kind.as_bytes(), &[0], input].concat()));
+        let name = hex(&Sha256::digest([RECIPES.as_bytes(), kind.as_bytes(), &[0], input].concat()));
         let path = self.0.join(name);
         fs::read(&path).unwrap_or_else(|_| {
             let made = make();

@@ -17,10 +17,7 @@ pub fn write(out: &Path, build: &str, files: &[File], pages: &[File], cache: &Ca
         for (number, file) in files.iter().enumerate() {
             let put = |form: &str, bytes: Vec<u8>| {
                 let path = out.join(format!("{table}-{number}.{form}"));
-                // Untouched where nothing changed, so that the server is not compiled for nothing.
-                if fs::read(&path).ok().as_ref() != Some(&bytes) {
-                    fs::write(&path, bytes).unwrap();
-                }
+                write_changed(&path, &bytes);
                 format!("include_bytes!({path:?})")
             };
             writeln!(
@@ -37,7 +34,14 @@ pub fn write(out: &Path, build: &str, files: &[File], pages: &[File], cache: &Ca
         }
         writeln!(code, "];").unwrap();
     }
-    fs::write(out.join("embedded.rs"), code).unwrap();
+    write_changed(&out.join("embedded.rs"), code.as_bytes());
+}
+
+/// Leaves a file alone that is so already: the server is not compiled for nothing.
+fn write_changed(path: &Path, bytes: &[u8]) {
+    if fs::read(path).ok().as_deref() != Some(bytes) {
+        fs::write(path, bytes).unwrap();
+    }
 }
 
 fn media_type(path: &str) -> &'static str {

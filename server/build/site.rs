@@ -21,6 +21,9 @@ pub fn read(dir: &Path) -> Vec<File> {
     while let Some(next) = dirs.pop() {
         for entry in fs::read_dir(next).unwrap() {
             let path = entry.unwrap().path();
+            if is_leftover(&path) {
+                continue;
+            }
             if path.is_dir() {
                 dirs.push(path);
             } else {
@@ -30,6 +33,12 @@ pub fn read(dir: &Path) -> Vec<File> {
         }
     }
     files
+}
+
+/// What editors and systems leave beside the files they show.
+fn is_leftover(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with('.') || name.ends_with('~') || name.ends_with(".orig") || name.ends_with(".swp")
 }
 
 /// One hash over all static files: stands in their address, so that it changes when one of them does.

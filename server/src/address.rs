@@ -31,7 +31,9 @@ impl From<IpAddr> for Address {
 /// What a trusted proxy says, else the TCP peer. `X-Forwarded-For` is read from its end: each
 /// trusted hop names the one before it, and the first that is not trusted is the client.
 fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |ip: &IpAddr| trusted.iter().any(|net| net.contains(ip));
+    // A proxy on this machine may come by either loopback address, whichever of them was named.
+    let is_trusted =
+        |ip: &IpAddr| trusted.iter().any(|net| net.contains(ip) || (ip.is_loopback() && net.addr().is_loopback()));
     let mut client = peer.to_canonical();
     let hops = headers.get_all("x-forwarded-for").iter().flat_map(|value| value.to_str().unwrap_or("").split(','));
     for hop in hops.collect::<Vec<_>>().into_iter().rev() {
@@ -76,6 +78,17 @@ mod tests {
         assert!(address("192.0.2.1") != address("192.0.2.2"));
         assert!(address("2001:db8::1") == address("2001:db8::ffff:2"));
         assert!(address("2001:db8::1") != address("2001:db8:0:1::1"));
+    }
+
+    #[test]
+    fn a_proxy_on_this_machine_has_two_addresses() {
+        let headers = HeaderMap::from_iter([("x-forwarded-for".parse().unwrap(), "192.0.2.1".parse().unwrap())]);
+        for trusted in ["127.0.0.1/32", "::1/128"] {
+            for peer in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
+                let client = client(peer.parse().unwrap(), &headers, &[trusted.parse().unwrap()]);
+                assert_eq!(client.to_string(), "192.0.2.1", "{peer} by {trusted}");
+            }
+        }
     }
 
     #[test]

@@ -2,8 +2,10 @@
 
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, str::FromStr, time::Duration};
 
+use axum::http::uri::Authority;
 use clap::Parser;
 use ipnet::IpNet;
+use tracing_subscriber::EnvFilter;
 use wire::limits;
 
 /// A web chat whose server cannot read what is said.
@@ -65,7 +67,7 @@ pub struct Config {
     pub grace: Duration,
 
     /// What to log: error, warn, info, debug, trace, or a filter such as cloakroom=debug
-    #[arg(long, env = "CLOAKROOM_LOG", value_name = "LEVEL", default_value = "info")]
+    #[arg(long, env = "CLOAKROOM_LOG", value_name = "LEVEL", default_value = "info", value_parser = filter)]
     pub log: String,
 }
 
@@ -87,6 +89,14 @@ fn between(least: usize, most: usize) -> impl Fn(&str) -> Result<usize, String> 
     }
 }
 
+/// Checked here, so that a mistake is named; made into a filter where the log is set up.
+fn filter(text: &str) -> Result<String, String> {
+    match EnvFilter::builder().parse(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(format!("wants error, warn, info, debug, trace, or a filter: {error}")),
+    }
+}
+
 fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse::<u32>() {
         Ok(seconds) if seconds > 0 => Ok(Duration::from_secs(seconds.into())),
@@ -103,6 +113,16 @@ impl PublicOrigin {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether browsers hand out cryptography on its pages: over TLS, or on the machine itself.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        let host = self.0.strip_prefix("http://").unwrap_or_default();
+        self.is_https()
+            || ["localhost", "127.0.0.1", "[::1]"]
+                .iter()
+                .any(|local| host.strip_prefix(local).is_some_and(|rest| rest.is_empty() || rest.starts_with(':')))
     }
 
     /// Whether people reach the server over TLS.
@@ -125,8 +145,8 @@ impl FromStr for PublicOrigin {
             _ => return Err(wants()),
         };
         let host = host.strip_suffix(own_port).unwrap_or(host);
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
-        if host.is_empty() || !host.chars().all(plain) {
+        let authority = host.parse::<Authority>().map_err(|_| wants())?;
+        if authority.host().is_empty() || host.contains('@') || host.ends_with(':') {
             return Err(wants());
         }
         Ok(Self(format!("{scheme}://{host}")))
@@ -158,6 +178,15 @@ mod tests {
     }
 
     #[test]
+    fn secure_origins() {
+        let is_secure = |text: &str| text.parse::<PublicOrigin>().unwrap().is_secure();
+        assert!(
+            is_secure("https://chat.example.org") && is_secure("http://localhost:8080") && is_secure("http://[::1]")
+        );
+        assert!(!is_secure("http://chat.example.org") && !is_secure("http://localhost.example.org"));
+    }
+
+    #[test]
     fn origins() {
         for (text, origin) in [
             ("https://Chat.Example.org", "https://chat.example.org"),
@@ -166,7 +195,17 @@ mod tests {
         ] {
             assert_eq!(text.parse::<PublicOrigin>().as_ref().map(PublicOrigin::as_str), Ok(origin));
         }
-        for text in ["chat.example.org", "ftp://x", "https://", "https://x/chat", "https://a b", "https://u@x"] {
+        for text in [
+            "chat.example.org",
+            "ftp://x",
+            "https://",
+            "https://x/chat",
+            "https://a b",
+            "https://u@x",
+            "https://a:b:c",
+            "https://[[",
+            "https://x:",
+        ] {
             assert!(text.parse::<PublicOrigin>().is_err(), "{text}");
         }
     }

@@ -13,8 +13,8 @@ use crate::{config::PublicOrigin, refuse::Refused, routes::App};
 
 /// One policy for pages and workers alike: a worker follows that of its own script's answer.
 /// `form-action 'none'`: a form sent before the script is there must not put a password in a URL.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
-     img-src 'self' blob: data:; connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; \
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self';  \
+     img-src 'self'; connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; \
      frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types cloakroom";
 
 const HEADERS: &[(&str, &str)] = &[
@@ -94,7 +94,11 @@ fn is_local_or_literal(host: &str) -> bool {
     v6.is_some_and(|ip| ip.parse::<std::net::Ipv6Addr>().is_ok())
         || name.parse::<std::net::Ipv4Addr>().is_ok()
         || name == "localhost"
-        || name.ends_with(".localhost")
+        || name.strip_suffix(".localhost").is_some_and(|labels| labels.split('.').all(is_label))
+}
+
+fn is_label(label: &str) -> bool {
+    !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 #[cfg(test)]
@@ -133,6 +137,8 @@ mod tests {
             "localhost.evil.example",
             "::1",
             "notlocalhost",
+            ".localhost",
+            "evil.example/.localhost",
         ] {
             assert_eq!(ask(Method::GET, "/", &[("host", host)], None), Err(Refusal::HostRefused), "{host}");
         }

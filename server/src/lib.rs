@@ -18,6 +18,7 @@ pub mod room;
 mod routes;
 mod secret;
 mod socket;
+mod watched;
 
 pub use address::Address;
 pub use config::Config;

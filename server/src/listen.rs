@@ -29,6 +29,7 @@ use crate::{
     rate::PerMinute,
     room::Bounds,
     routes::{App, Shared, router},
+    watched::Watched,
 };
 
 /// Where the server listens if nothing else is said.
@@ -140,8 +141,11 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
         creates: PerMinute::new(config.creates_per_minute),
         joins: PerMinute::new(config.joins_per_minute),
         sockets: TaskTracker::new(),
+        stopping: shutdown.0.clone(),
         config,
     }));
+    // Each connection takes a descriptor, and what a shell allows at first is often less than the bound.
+    let _ = rlimit::increase_nofile_limit(rlimit::INFINITY);
     let connections = TaskTracker::new();
     let places = Arc::new(Semaphore::new(app.config.max_connections));
     for listener in listeners {
@@ -169,6 +173,10 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
 fn announce(listener: &TcpListener, app: &App) -> Result<(), StartError> {
     let address = listener.local_addr()?;
     match &app.config.public_origin {
+        Some(origin) if !origin.is_secure() => {
+            tracing::info!("listening on {address}, for {}", origin.as_str());
+            tracing::warn!("browsers do no cryptography on a page of {}: it takes https", origin.as_str());
+        }
         Some(origin) => tracing::info!("listening on {address}, for {}", origin.as_str()),
         None if address.ip().is_loopback() => {
             tracing::info!("listening on {address}: open http://localhost:{}", address.port());
@@ -195,25 +203,30 @@ async fn sweep(app: App) {
 
 async fn accept(listener: TcpListener, app: App, connections: TaskTracker, places: Arc<Semaphore>, shutdown: Shutdown) {
     let router = router(app);
+    let mut short = false;
     loop {
-        // A place first: beyond the bound, connections wait in the system's queue.
-        let place = tokio::select! {
-            place = Arc::clone(&places).acquire_owned() => place,
-            () = shutdown.0.cancelled() => return,
-        };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = shutdown.0.cancelled() => return,
         };
         match accepted {
             Ok((stream, peer)) => {
+                short = false;
+                // Beyond the bound, one connection waits here, and the others in the system's queue.
+                let place = tokio::select! {
+                    place = Arc::clone(&places).acquire_owned() => place,
+                    () = shutdown.0.cancelled() => return,
+                };
+
                 let (router, shutdown) = (router.clone(), shutdown.clone());
                 let place = Place(Arc::new(place.ok()));
                 connections.spawn(connection(stream, peer, place, router, shutdown));
             }
             // Out of file descriptors, most likely: others must close before another can open.
             Err(error) => {
-                tracing::warn!(%error, "cannot accept");
+                if !std::mem::replace(&mut short, true) {
+                    tracing::warn!(%error, "cannot accept connections for the moment");
+                }
                 sleep(Duration::from_millis(100)).await;
             }
         }
@@ -228,9 +241,13 @@ pub(crate) struct Place(#[expect(dead_code, reason = "held, not read")] Arc<Opti
 async fn connection(stream: TcpStream, peer: SocketAddr, place: Place, router: axum::Router, shutdown: Shutdown) {
     // A frame is to go out when it is written, not when the next one is.
     let _ = stream.set_nodelay(true);
+    let stream = Watched::new(stream);
+    let heard = stream.heard();
+
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(place.clone());
+        request.extensions_mut().insert(heard.clone());
         router.clone().oneshot(request)
     });
     let serving = http1::Builder::new()

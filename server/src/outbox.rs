@@ -24,9 +24,14 @@ struct Shared {
 #[derive(Default)]
 struct State {
     frames: VecDeque<Bytes>,
-    bytes: usize,
+    /// What these frames cost, and what those cost that are being written.
+    waiting: usize,
+    writing: usize,
     closed: Option<CloseCode>,
 }
+
+/// What a frame costs beyond its bytes: its place in the queue and in the allocator.
+const OVERHEAD: usize = 64;
 
 /// What is to be written next: frames, and then the end, if it has come.
 #[derive(Debug)]
@@ -38,7 +43,7 @@ pub struct Batch {
 }
 
 impl Outbox {
-    /// A queue that holds `limit` bytes, and one frame more.
+    /// A queue that holds `limit` bytes, what is being written among them, and one frame more.
     #[must_use]
     pub fn new(limit: usize) -> Self {
         Self(Arc::new(Shared { limit, state: Mutex::default(), changed: Notify::new() }))
@@ -50,10 +55,10 @@ impl Outbox {
         if state.closed.is_some() {
             return;
         }
-        if state.bytes >= self.0.limit {
+        if state.waiting + state.writing >= self.0.limit {
             *state = State { closed: Some(CloseCode::TooSlow), ..State::default() };
         } else {
-            state.bytes += frame.len();
+            state.waiting += frame.len() + OVERHEAD;
             state.frames.push_back(frame);
         }
         drop(state);
@@ -66,14 +71,15 @@ impl Outbox {
         self.0.changed.notify_one();
     }
 
-    /// Waits for something to write. For one reader.
+    /// Waits for something to write. For one reader, which has by now written what it was given before.
     pub async fn next(&self) -> Batch {
+        self.lock().writing = 0;
         loop {
             let changed = self.0.changed.notified();
             {
                 let mut state = self.lock();
                 if !state.frames.is_empty() || state.closed.is_some() {
-                    state.bytes = 0;
+                    state.writing = mem::take(&mut state.waiting);
                     return Batch { frames: mem::take(&mut state.frames), closed: state.closed };
                 }
             }
@@ -103,7 +109,7 @@ mod tests {
 
     #[tokio::test]
     async fn frames_come_in_order_and_all_at_once() {
-        let outbox = Outbox::new(100);
+        let outbox = Outbox::new(1000);
         outbox.push("a".into());
         outbox.push("b".into());
         let batch = outbox.next().await;
@@ -125,6 +131,19 @@ mod tests {
         let batch = outbox.next().await;
         assert_eq!((batch.frames.len(), batch.closed), (0, Some(CloseCode::TooSlow)));
         assert_eq!(outbox.closed().await, CloseCode::TooSlow);
+    }
+
+    #[tokio::test]
+    async fn what_is_being_written_and_what_is_tiny_count_too() {
+        let outbox = Outbox::new(1000);
+        outbox.push(Bytes::from_static(&[0; 900]));
+        outbox.next().await;
+        outbox.push("fits".into());
+        outbox.push("one too many".into());
+        assert_eq!(outbox.closed().await, CloseCode::TooSlow);
+        let outbox = Outbox::new(1000);
+        (0..17).for_each(|_| outbox.push(Bytes::new()));
+        assert_eq!(outbox.closed().await, CloseCode::TooSlow, "nothing costs nothing");
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! Pages and static files: what the build embedded, compressed and ready.
 
 use axum::{
-    extract::Path,
+    extract::{Path, rejection::PathRejection},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -42,9 +42,10 @@ pub(crate) fn not_found(headers: &HeaderMap) -> Response {
 }
 
 /// A static file of this build. One of another build is not found: the page that asks is to be reloaded.
-pub(crate) async fn file(Path((build, path)): Path<(String, String)>, headers: HeaderMap) -> Response {
-    match find(STATIC, &path) {
-        Some(file) if build == BUILD => {
+pub(crate) async fn file(path: Result<Path<(String, String)>, PathRejection>, headers: HeaderMap) -> Response {
+    let found = path.ok().and_then(|Path((build, path))| find(STATIC, &path).filter(|_| build == BUILD));
+    match found {
+        Some(file) => {
             let mut response = answer(file, StatusCode::OK, &headers);
             response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(IMMUTABLE));
             response
@@ -70,7 +71,8 @@ fn answer(file: &'static File, status: StatusCode, asked: &HeaderMap) -> Respons
     let tag = format!("\"{}{}\"", file.tag, encoding.map(|name| format!("-{name}")).unwrap_or_default());
     let known = status == StatusCode::OK
         && asked.get_all(header::IF_NONE_MATCH).iter().any(|value| {
-            let listed = |value: &str| value.split(',').any(|one| one.trim().trim_start_matches("W/") == tag);
+            let is_this = |one: &str| one == "*" || one.trim_start_matches("W/") == tag;
+            let listed = |value: &str| value.split(',').any(|one| is_this(one.trim()));
             value.to_str().is_ok_and(listed)
         });
     let mut response = if known { StatusCode::NOT_MODIFIED.into_response() } else { (status, body).into_response() };
@@ -104,7 +106,8 @@ fn accepts(asked: &HeaderMap, coding: &str) -> bool {
     let name: HeaderName = header::ACCEPT_ENCODING;
     asked.get_all(name).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|one| {
         let (named, weight) = one.split_once(';').unwrap_or((one, ""));
-        let weight = weight.trim().strip_prefix("q=").and_then(|q| q.trim().parse::<f32>().ok());
+        let weight = weight.split_once('=').filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
+        let weight = weight.and_then(|(_, q)| q.trim().parse::<f32>().ok());
         named.trim().eq_ignore_ascii_case(coding) && weight.unwrap_or(1.0) > 0.0
     })
 }
@@ -122,6 +125,7 @@ mod tests {
         assert!(accepts("gzip, deflate, br, zstd", "br"));
         assert!(accepts("GZIP;q=0.5", "gzip"));
         assert!(!accepts("gzip;q=0, br;q=0.0", "gzip"));
+        assert!(!accepts("gzip ; Q = 0", "gzip"));
         assert!(!accepts("", "br"));
         assert!(!accepts("brotli", "br"));
     }

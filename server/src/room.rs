@@ -174,6 +174,18 @@ impl Room {
         Ok(())
     }
 
+    /// Whether this is still the connection of that member.
+    ///
+    /// # Errors
+    /// [`CloseCode::UnknownToken`] when the member is gone, [`CloseCode::Replaced`] when a newer one took over.
+    pub fn holds(&self, id: MemberId, connection: ConnectionId) -> Result<(), CloseCode> {
+        match self.members.get(&id).map(|member| member.presence) {
+            None => Err(CloseCode::UnknownToken),
+            Some(presence) if presence == Presence::Connected(connection) => Ok(()),
+            Some(_) => Err(CloseCode::Replaced),
+        }
+    }
+
     /// A member's connection is up: it is welcomed, and the others hear of it. An older one is closed.
     ///
     /// # Errors
@@ -276,7 +288,7 @@ impl Room {
         let Some(member) = self.members.remove(&id) else { return };
         if member.entered {
             self.seq = self.seq.next();
-            let left = ServerFrame::Left { seq: self.seq, member_id: id, departure };
+            let left = ServerFrame::Left { seq: self.seq, member_id: id, departure, counter: member.counter };
             effects.push(Effect::SendOthers(id, left.to_bytes().into()));
         }
         let code = if departure == Departure::Left { CloseCode::Left } else { CloseCode::UnknownToken };

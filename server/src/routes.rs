@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_http::catch_panic::CatchPanicLayer;
 use wire::{Refusal, door as paths};
 
@@ -28,6 +28,7 @@ pub(crate) struct Shared {
     pub(crate) joins: PerMinute,
     /// The sockets: upgraded connections live on after their request was answered.
     pub(crate) sockets: TaskTracker,
+    pub(crate) stopping: CancellationToken,
 }
 
 impl Deref for App {

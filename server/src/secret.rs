@@ -27,13 +27,12 @@ impl ServerSecret {
         Hmac::new_from_slice(bytes).map(Self).map_err(io::Error::other)
     }
 
-    /// From a file, without the line end that editors leave.
+    /// From a file: all of its bytes, a line end too.
     ///
     /// # Errors
     /// When it cannot be read or is too short.
     pub fn from_file(path: &Path) -> Result<Self, io::Error> {
-        let bytes = Zeroizing::new(fs::read(path)?);
-        Self::from_bytes(bytes.trim_ascii_end())
+        Self::from_bytes(&Zeroizing::new(fs::read(path)?))
     }
 
     /// A new one, for as long as the process lives.
@@ -52,11 +51,11 @@ impl ServerSecret {
         Salt::from(self.mac(&[b"salt", room.as_str().as_bytes()]))
     }
 
-    /// second hash = HMAC-SHA-256(server secret, verifier): the verifier comes out of Argon2id, so a
+    /// second hash = HMAC-SHA-256(server secret, "verifier" ‖ verifier): the verifier comes out of Argon2id, so a
     /// fast keyed hash is right.
     #[must_use]
     pub fn second_hash(&self, verifier: &Verifier) -> SecondHash {
-        SecondHash(self.mac(&[verifier.as_bytes()]))
+        SecondHash(self.mac(&[b"verifier", verifier.as_bytes()]))
     }
 
     fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {

@@ -14,15 +14,20 @@ use futures_util::{
     SinkExt, StreamExt,
     stream::{SplitSink, SplitStream},
 };
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until, timeout};
 use tungstenite::{Error as WsError, error::CapacityError};
 use uuid::Uuid;
 use wire::{ClientFrame, CloseCode, FrameError, Refusal, ServerFrame, limits};
 
-use crate::{Address, Outbox, TokenHash, listen::Place, log::Seat, refuse::Refused, room::Claim, routes::App};
+use crate::{
+    Address, Outbox, TokenHash, listen::Place, log::Seat, refuse::Refused, room::Claim, routes::App, watched::Heard,
+};
 
 /// More makes every read cost more: the buffer is cleared each time.
 const READ_BUFFER_BYTES: usize = 4 * 1024;
+/// What is gathered for one write. Four times as much and the largest frame is where it ends: answers to a
+/// peer's pings pile up there, and one that pings without reading is to fill no more.
+const WRITE_BUFFER_BYTES: usize = 64 * 1024;
 /// How long a peer may take to answer a close.
 const CLOSE_WITHIN: Duration = Duration::from_secs(3);
 
@@ -36,38 +41,41 @@ pub(crate) async fn upgrade(
     State(app): State<App>,
     address: Address,
     Extension(place): Extension<Place>,
+    Extension(heard): Extension<Heard>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     let Ok(upgrade) = upgrade else { return Refused::from(Refusal::Malformed).into_response() };
     upgrade
         .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(WRITE_BUFFER_BYTES)
+        .max_write_buffer_size(4 * WRITE_BUFFER_BYTES + app.config.max_frame_bytes)
         .max_message_size(app.config.max_frame_bytes)
         .max_frame_size(app.config.max_frame_bytes)
         .on_upgrade(move |socket| {
             let sockets = app.sockets.clone();
             sockets.track_future(async move {
-                serve(socket, app, address).await;
+                serve(socket, app, address, heard).await;
                 drop(place);
             })
         })
 }
 
-async fn serve(socket: WebSocket, app: App, address: Address) {
+async fn serve(socket: WebSocket, app: App, address: Address, heard: Heard) {
     // A connection is logged by an id of its own: names, rooms and tokens stay out of logs.
     let id = Uuid::new_v4();
     tracing::debug!(%id, "socket open");
     let (mut sink, mut stream) = socket.split();
     let code = match greet(&mut stream, &app, address).await {
         Ok((seat, outbox)) => {
-            let mut heard = Instant::now();
             let code = tokio::select! {
-                code = read(&mut stream, seat.as_ref(), &outbox, &mut heard) => code,
+                code = read(&mut stream, seat.as_ref(), &outbox) => code,
                 code = write(&mut sink, &outbox) => code,
+                code = silence(&heard) => Some(code),
             };
             if code == Some(CloseCode::Left) {
                 seat.leave();
             } else {
-                seat.disconnect(heard);
+                seat.disconnect(heard.last());
             }
             code
         }
@@ -83,8 +91,11 @@ async fn serve(socket: WebSocket, app: App, address: Address) {
 
 /// Waits for the hello and takes the member's place. No code: the peer is gone already.
 async fn greet(stream: &mut Stream, app: &App, address: Address) -> Result<(Box<dyn Seat>, Outbox), Option<CloseCode>> {
-    let Ok(frame) = timeout(limits::HELLO_WITHIN, next(stream)).await else { return Err(Some(CloseCode::NoHello)) };
-    let bytes = frame?;
+    let bytes = tokio::select! {
+        frame = next(stream) => frame?,
+        () = sleep(limits::HELLO_WITHIN) => return Err(Some(CloseCode::NoHello)),
+        () = app.stopping.cancelled() => return Err(Some(CloseCode::Stopping)),
+    };
     let hello = match ClientFrame::parse(&bytes) {
         Ok(ClientFrame::Hello(hello)) => hello,
         Ok(_) => return Err(Some(CloseCode::NoHello)),
@@ -105,15 +116,21 @@ async fn greet(stream: &mut Stream, app: &App, address: Address) -> Result<(Box<
     Ok((seat, outbox))
 }
 
-/// Takes frames in until the connection ends; says why, if the server is to say it.
-async fn read(stream: &mut Stream, seat: &dyn Seat, outbox: &Outbox, heard: &mut Instant) -> Option<CloseCode> {
+/// Waits until not a byte has come in for too long.
+async fn silence(heard: &Heard) -> CloseCode {
     loop {
-        let message = match timeout(limits::SILENCE, stream.next()).await {
-            Ok(message) => message,
-            Err(_) => return Some(CloseCode::Silent),
-        };
-        *heard = Instant::now();
-        let bytes = match sort(message) {
+        let until = heard.last() + limits::SILENCE;
+        if until <= Instant::now() {
+            return CloseCode::Silent;
+        }
+        sleep_until(until.into()).await;
+    }
+}
+
+/// Takes frames in until the connection ends; says why, if the server is to say it.
+async fn read(stream: &mut Stream, seat: &dyn Seat, outbox: &Outbox) -> Option<CloseCode> {
+    loop {
+        let bytes = match sort(stream.next().await) {
             Ok(Some(bytes)) => bytes,
             Ok(None) => continue,
             Err(code) => return code,
@@ -154,10 +171,9 @@ async fn write(sink: &mut Sink, outbox: &Outbox) -> Option<CloseCode> {
             sink.flush().await
         };
         let ended = tokio::select! {
-            written = timeout(limits::WRITE_WITHIN, writing) => match written {
-                Ok(Ok(())) => closed,
-                Ok(Err(_)) => return None,
-                Err(_) => Some(CloseCode::TooSlow),
+                        written = writing => match written {
+                Ok(()) => closed,
+                Err(_) => return None,
             },
             // One who is cut off while a write waits for it is not waited for.
             CloseCode::TooSlow = outbox.closed() => Some(CloseCode::TooSlow),
@@ -202,20 +218,18 @@ fn misread(error: FrameError) -> CloseCode {
     }
 }
 
-/// Says why, then waits for the answer. Where none can come, since what came last was no frame, it waits all
-/// the same: to drop a connection with unread bytes resets it, and the reason might not arrive.
+/// Says why, then waits for the answer. Where none can be read any more, since what came last was no frame, it
+/// waits all the same: to drop a connection with unread bytes resets it, and the reason might not arrive.
 async fn close(sink: &mut Sink, stream: &mut Stream, code: CloseCode) {
     let frame = CloseFrame { code: code.number(), reason: "".into() };
     let closing = async {
         if sink.send(Message::Close(Some(frame))).await.is_err() {
             return;
         }
-        while let Some(Ok(message)) = stream.next().await {
-            if matches!(message, Message::Close(_)) {
-                return;
-            }
+        while let Some(Ok(_)) = stream.next().await {}
+        if matches!(code, CloseCode::ProtocolError | CloseCode::NotUtf8 | CloseCode::TooBig) {
+            std::future::pending().await
         }
-        std::future::pending().await
     };
     let _ = timeout(CLOSE_WITHIN, closing).await;
 }

@@ -60,22 +60,20 @@ export class Client {
     this.#session = null;
   }
 
-  /** The session has already taken leave: there is nothing left to tell the server. */
-  forget() {
-    this.#farewell = null;
-    this.stop();
-  }
+  
 
   /**
-   * Takes leave on the way out, when no worker would live long enough to do it. A browser that closes a tab may
-   * stop its scripts after their first few steps: the beacon is the first.
+      * Takes leave on the way out, when no worker would live long enough to do it; one that was already taken is
+   * taken twice without harm. A browser that closes a tab may stop its scripts after their first few steps: the
+   * beacon is the first.
    */
   close() {
     const farewell = this.#farewell;
     if (farewell && !navigator.sendBeacon('/api/leave', farewell)) {
       fetch('/api/leave', { method: 'POST', body: farewell, keepalive: true }).catch(() => {});
     }
-    this.forget();
+        this.#farewell = null;
+    this.stop();
   }
 
   #spawn(name) {
@@ -100,8 +98,8 @@ export class Client {
     this.#session?.postMessage(message);
   }
 
-  #fail() {
-    this.stop();
+    #fail() {
+    this.close();
     this.#tell({ type: 'broken' });
   }
 }

@@ -30,7 +30,8 @@ export class Composer {
     this.#rejection = rejection;
     this.#problem.textContent = rejection?.words ?? '';
     this.#box.setAttribute('aria-invalid', String(rejection !== null));
-    if (rejection && this.#box.value === '') this.#write(rejection.text);
+    // Nothing typed is lost: what came back goes before what was typed since.
+    if (rejection) this.#write([rejection.text, this.#box.value].filter(Boolean).join('\n'));
   }
 
   #submit() {

@@ -86,10 +86,10 @@ function element(name, text) {
   return made;
 }
 
-/** The time is the sender's claim, and may be no time at all. */
+/** When the message was shown here: senders tell no time. */
 function tell(time, at) {
   const date = new Date(at);
-  if (Number.isNaN(date.getTime())) return;
+
   time.dateTime = date.toISOString();
   time.textContent = clock.format(date);
 }

@@ -63,11 +63,9 @@ export class Page {
       document.title = title(room);
       this.#room.focus();
     }
-    if (type === 'ended') this.#client.stop();
-    if (type === 'ended' && code === 'left') {
-      this.#client.forget();
-      location.replace('/');
-    }
+        // The worker lives on until the page goes: it may still have to tell the server.
+    if (type === 'ended' && code === 'left') location.replace('/');
+
   }
 
   #enter(attempt) {

@@ -1,6 +1,6 @@
 //! A native client: the real core, driven over a real socket. The test's counterpart of `session.js`.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::LazyLock};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
@@ -23,7 +23,8 @@ pub struct System;
 
 impl Env for System {
     fn now(&self) -> u64 {
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis().try_into().unwrap()
+        static START: LazyLock<std::time::Instant> = LazyLock::new(std::time::Instant::now);
+        START.elapsed().as_millis().try_into().unwrap()
     }
 
     fn random(&mut self, bytes: &mut [u8]) {

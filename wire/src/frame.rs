@@ -119,7 +119,7 @@ pub enum ServerFrame<'a> {
         /// By which name.
         name: UserName,
     },
-    /// Someone is gone; `0x85`, seq u64 ‖ member u32 ‖ departure u8.
+    /// Someone is gone; `0x85`, seq u64 ‖ member u32 ‖ departure u8 ‖ counter u64.
     Left {
         /// Its place in the room's order.
         seq: Seq,
@@ -127,6 +127,8 @@ pub enum ServerFrame<'a> {
         member_id: MemberId,
         /// Why.
         departure: Departure,
+        /// The counter of its last message that the server relayed; 0 if none.
+        counter: Counter,
     },
     /// A member's connection was lost or is back; `0x86`, seq u64 ‖ member u32 ‖ connected u8.
     Presence {
@@ -305,6 +307,7 @@ impl<'a> ServerFrame<'a> {
                 seq: body.seq()?,
                 member_id: body.member_id()?,
                 departure: if body.bool()? { Departure::Lost } else { Departure::Left },
+                counter: body.counter()?,
             },
             PRESENCE => Self::Presence { seq: body.seq()?, member_id: body.member_id()?, connected: body.bool()? },
             PONG => Self::Pong,
@@ -351,7 +354,11 @@ impl<'a> ServerFrame<'a> {
                 put_name(&mut bytes, name);
                 bytes
             }
-            Self::Left { seq, member_id, departure } => about(LEFT, *seq, *member_id, *departure == Departure::Lost),
+            Self::Left { seq, member_id, departure, counter } => {
+                let mut bytes = about(LEFT, *seq, *member_id, *departure == Departure::Lost);
+                bytes.extend(counter.0.to_be_bytes());
+                bytes
+            }
             Self::Presence { seq, member_id, connected } => about(PRESENCE, *seq, *member_id, *connected),
             Self::Pong => start(PONG, 0),
         }
@@ -389,7 +396,7 @@ mod tests {
             ServerFrame::Message { seq: Seq(1), sender: MemberId(2), counter: Counter(3), sealed: b"sealed" },
             ServerFrame::Accepted { seq: Seq(1), counter: Counter(1) },
             ServerFrame::Entered { seq: Seq(1), member_id: MemberId(1), name },
-            ServerFrame::Left { seq: Seq(1), member_id: MemberId(1), departure: Departure::Lost },
+            ServerFrame::Left { seq: Seq(1), member_id: MemberId(1), departure: Departure::Lost, counter: Counter(7) },
             ServerFrame::Presence { seq: Seq(1), member_id: MemberId(1), connected: false },
             ServerFrame::Pong,
         ]

@@ -43,14 +43,14 @@ pub const HELLO_WITHIN: Duration = Duration::from_secs(10);
 pub const HEAD_WITHIN: Duration = Duration::from_secs(10);
 /// How long a request to the door may take in all.
 pub const REQUEST_WITHIN: Duration = Duration::from_secs(15);
-/// How long a write to a socket may wait for a reader that does not read.
+/// How long a write may wait for a reader that takes not a byte.
 pub const WRITE_WITHIN: Duration = Duration::from_secs(15);
 /// How often either side asks whether the other is still there.
 pub const PING_EVERY: Duration = Duration::from_secs(15);
 /// How long a peer may say nothing at all before its connection counts as lost.
 pub const SILENCE: Duration = Duration::from_secs(30);
-/// How long the server takes to stop, at most.
-pub const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// How long the server waits for its connections when it stops, so that it is gone within ten seconds.
+pub const STOP_WITHIN: Duration = Duration::from_secs(8);
 /// The longest wait between two attempts to connect again.
 pub const RECONNECT_MAX: Duration = Duration::from_secs(15);
 /// The first wait before connecting again; it doubles up to [`RECONNECT_MAX`].

@@ -219,11 +219,14 @@ impl RoomLog for MemoryLog {
         let connection = ConnectionId(self.0.connections.fetch_add(1, Ordering::Relaxed));
         let member = claim.member_id;
         let followed = match self.0.room(id) {
-            _ if self.0.stopping.load(Ordering::SeqCst) => Err(CloseCode::Stopping),
             None => Err(CloseCode::UnknownToken),
             Some(hosted) => self
                 .0
                 .with(&hosted, |inner| {
+                    // Looked at under the room's lock: whoever passes here is swept by `stop` after it.
+                    if self.0.stopping.load(Ordering::SeqCst) {
+                        return Err(CloseCode::Stopping);
+                    }
                     inner.room.connect(&claim, connection, &mut inner.effects)?;
                     // Before the effects are carried out: the welcome is for the new connection.
                     if let Some(old) = inner.outboxes.insert(member, outbox) {
@@ -276,11 +279,18 @@ struct MemorySeat {
 
 impl Seat for MemorySeat {
     fn append(&self, counter: Counter, sealed: &[u8]) -> Result<(), CloseCode> {
-        self.log.with(&self.hosted, |inner| inner.room.append(self.member, counter, sealed, &mut inner.effects))
+        self.log.with(&self.hosted, |inner| {
+            inner.room.holds(self.member, self.connection)?;
+            inner.room.append(self.member, counter, sealed, &mut inner.effects)
+        })
     }
 
     fn leave(&self) {
-        self.log.with(&self.hosted, |inner| inner.room.leave(self.member, &mut inner.effects));
+        self.log.with(&self.hosted, |inner| {
+            if inner.room.holds(self.member, self.connection).is_ok() {
+                inner.room.leave(self.member, &mut inner.effects);
+            }
+        });
     }
 
     fn disconnect(&self, last_heard: Instant) {
@@ -292,5 +302,12 @@ impl Seat for MemorySeat {
                 inner.outboxes.remove(&self.member);
             }
         });
+    }
+}
+
+impl Drop for MemorySeat {
+    /// However a connection's task ends, its member does not stay connected.
+    fn drop(&mut self) {
+        self.disconnect(Instant::now());
     }
 }

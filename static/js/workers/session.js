@@ -18,7 +18,7 @@ let keys = null;
 
 /** Hands one input to the core and carries out all that it asks for. */
 function handle(input, ...values) {
-  session[input](Date.now(), ...values);
+    session[input](performance.now(), ...values);
   drain();
 }
 
@@ -39,7 +39,7 @@ const outputs = {
     clearTimeout(timer);
     timer = setTimeout(() => handle('woken'), ms);
   },
-  show: ({ text }) => self.postMessage(JSON.parse(text)),
+  show: ({ text }) => self.postMessage({ ...JSON.parse(text), at: Date.now() }),
 };
 
 async function post(path, body) {
@@ -96,7 +96,7 @@ const requests = {
       if (stretched) handle('stretched', stretched);
       else handle('notStretched', code, words);
     };
-    session = new Session(Date.now(), intent === 'create', room, user, build);
+    session = new Session(performance.now(), intent === 'create', room, user, build);
     drain();
   },
   send: ({ text }) => handle('say', text),

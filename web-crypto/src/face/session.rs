@@ -1,6 +1,8 @@
 //! The session worker's module.
 
+use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
+use zeroize::Zeroizing;
 
 use crate::{
     Stretched,
@@ -25,11 +27,11 @@ impl Env for Browser {
 }
 
 fn browser(now: f64) -> Browser {
-    // Date.now() is a whole number of milliseconds far below 2^53.
+    // performance.now() counts milliseconds from the worker's start: far below 2^53.
     Browser { now: now as u64 }
 }
 
-/// One [`Session`]; `now` is always `Date.now()`.
+/// One [`Session`]; `now` is always `performance.now()`: a clock that is never set.
 #[wasm_bindgen(js_name = Session)]
 pub struct SessionFace(Session);
 
@@ -108,34 +110,61 @@ impl SessionFace {
     }
 }
 
-/// One [`Output`]: its name in snake case, and what it carries.
-#[wasm_bindgen(js_name = Output, getter_with_clone)]
+/// One [`Output`]: its name in snake case, and what it carries. What is read crosses into JavaScript without
+/// another copy on this side; this one is wiped.
+#[wasm_bindgen(js_name = Output)]
 #[derive(Default)]
 pub struct OutputFace {
+    kind: &'static str,
+    text: Zeroizing<String>,
+    bytes: Zeroizing<Vec<u8>>,
+    ms: u64,
+}
+
+#[wasm_bindgen(js_class = Output)]
+impl OutputFace {
     /// `post`, `stretch`, `connect`, `send`, `disconnect`, `wake` or `show`.
-    pub kind: String,
+    #[wasm_bindgen(getter)]
+    pub fn kind(&self) -> JsValue {
+        self.kind.into()
+    }
+
     /// `post`: the path; `stretch`: the room; `show`: the view in JSON.
-    pub text: String,
+    #[wasm_bindgen(getter)]
+    pub fn text(&self) -> JsValue {
+        self.text.as_str().into()
+    }
+
     /// `post`: the body; `stretch`: the salt; `send`: the frame.
-    pub bytes: Vec<u8>,
+    #[wasm_bindgen(getter)]
+    pub fn bytes(&self) -> Uint8Array {
+        Uint8Array::from(self.bytes.as_slice())
+    }
+
     /// `wake`: milliseconds.
-    pub ms: f64,
+    #[wasm_bindgen(getter)]
+    pub fn ms(&self) -> f64 {
+        // A wait of more than 2^53 milliseconds does not come up.
+        self.ms as f64
+    }
 }
 
 impl From<Output> for OutputFace {
     fn from(output: Output) -> Self {
-        let face = |kind: &str| Self { kind: kind.to_owned(), ..Self::default() };
+        let text = |text: &str| Zeroizing::new(text.to_owned());
+        let face = |kind| Self { kind, ..Self::default() };
         match output {
-            Output::Post(path, body) => Self { text: path.to_owned(), bytes: body.to_vec(), ..face("post") },
+            Output::Post(path, bytes) => Self { text: text(path), bytes, ..face("post") },
             Output::Stretch(room, salt) => {
-                Self { text: room.as_str().to_owned(), bytes: salt.as_bytes().to_vec(), ..face("stretch") }
+                Self { text: text(room.as_str()), bytes: salt.as_bytes().to_vec().into(), ..face("stretch") }
             }
             Output::Connect => face("connect"),
-            Output::Send(frame) => Self { bytes: frame, ..face("send") },
+            Output::Send(frame) => Self { bytes: frame.into(), ..face("send") },
             Output::Disconnect => face("disconnect"),
-            // A wait of more than 2^53 milliseconds does not come up.
-            Output::Wake(ms) => Self { ms: ms as f64, ..face("wake") },
-            Output::Show(view) => Self { text: serde_json::to_string(&view).unwrap_or_default(), ..face("show") },
+            Output::Wake(ms) => Self { ms, ..face("wake") },
+            Output::Show(view) => {
+                Self { text: serde_json::to_string(&view).unwrap_or_default().into(), ..face("show") }
+            }
         }
     }
 }

@@ -161,6 +161,10 @@ impl Inside {
 
     fn end(&mut self, code: CloseCode, out: &mut VecDeque<Output>) -> bool {
         out.push_back(Output::Disconnect);
+        // Still a member, for the server: the name is to be free at once.
+        if matches!(code, CloseCode::Malformed | CloseCode::UnknownVersion | CloseCode::CounterSkipped) {
+            self.post_leave(out);
+        }
         let remake = code == CloseCode::UnknownToken;
         let name = match code {
             CloseCode::Left => "left",
@@ -176,11 +180,15 @@ impl Inside {
         if self.timing.is_up() {
             out.push_back(Output::Send(ClientFrame::Leave.to_bytes()));
         } else {
-            let request = LeaveRequest { room_id: self.room_id, member_id: self.me, token: self.token.clone() };
-            let body = Zeroizing::new(serde_json::to_vec(&request).unwrap_or_default());
-            out.push_back(Output::Post(door::LEAVE, body));
+            self.post_leave(out);
         }
         self.end(CloseCode::Left, out);
+    }
+
+    fn post_leave(&self, out: &mut VecDeque<Output>) {
+        let request = LeaveRequest { room_id: self.room_id, member_id: self.me, token: self.token.clone() };
+        let body = Zeroizing::new(serde_json::to_vec(&request).unwrap_or_default());
+        out.push_back(Output::Post(door::LEAVE, body));
     }
 
     fn ping(&mut self, in_doubt: bool, env: &mut impl Env, out: &mut VecDeque<Output>) {
@@ -207,7 +215,6 @@ impl Inside {
             text: text.to_owned(),
             mine: true,
             counter: self.counter,
-            at: env.now(),
         }));
         self.unsent.push_back((self.counter, content));
         if self.timing.is_up() {
@@ -238,7 +245,7 @@ impl Inside {
             (ServerFrame::Pong, true) => Ok(()),
             (ServerFrame::Message { seq, sender, counter, sealed }, true) => {
                 self.advance(seq)?;
-                self.open(sender, counter, sealed, env, out)
+                self.open(sender, counter, sealed, out)
             }
             (ServerFrame::Accepted { seq, counter }, true) => {
                 self.advance(seq)?;
@@ -252,9 +259,11 @@ impl Inside {
                 self.show_people(out);
                 Ok(())
             }
-            (ServerFrame::Left { seq, member_id, departure }, true) if member_id != self.me => {
+            (ServerFrame::Left { seq, member_id, departure, counter }, true) if member_id != self.me => {
                 self.advance(seq)?;
-                let peer = self.peers.remove(member_id)?;
+                let mut peer = self.peers.remove(member_id)?;
+                let missing = peer.heard_of(counter);
+                show_missed(member_id, peer.name.as_str(), missing, out);
                 show_left(member_id, &peer, departure == Departure::Lost, out);
                 self.show_people(out);
                 Ok(())
@@ -341,7 +350,6 @@ impl Inside {
         sender: MemberId,
         counter: Counter,
         sealed: &[u8],
-        env: &impl Env,
         out: &mut VecDeque<Output>,
     ) -> Result<(), Disturbed> {
         if sender == self.me {
@@ -361,14 +369,9 @@ impl Inside {
         };
         show_missed(sender, &name, missing, out);
         out.push_back(match Content::from_padded(&padded) {
-            Ok(Content::Text(text)) => Output::Show(View::Message {
-                id: sender,
-                text: text.as_str().to_owned(),
-                name,
-                mine: false,
-                counter,
-                at: env.now(),
-            }),
+            Ok(Content::Text(text)) => {
+                Output::Show(View::Message { id: sender, text: text.as_str().to_owned(), name, mine: false, counter })
+            }
             Err(ContentError::Unknown) => unreadable(Unreadable::Kind),
             Err(ContentError::Malformed) => unreadable(Unreadable::Sealed),
         });

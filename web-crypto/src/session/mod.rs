@@ -27,7 +27,7 @@ pub use view::{Connection, Field, PersonView, Stage, Unreadable, View};
 
 /// What the core may not reach for itself.
 pub trait Env {
-    /// Milliseconds since 1970-01-01T00:00Z.
+    /// Milliseconds of a clock that is never set.
     fn now(&self) -> u64;
     /// Bytes from a cryptographically secure generator.
     fn random(&mut self, bytes: &mut [u8]);

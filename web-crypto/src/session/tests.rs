@@ -234,6 +234,15 @@ fn gaps_and_replays_are_shown() {
 }
 
 #[test]
+fn who_leaves_leaves_no_message_unnoticed() {
+    let mut scene = Scene::inside();
+    let counter = Counter(5);
+    scene.frame(ServerFrame::Left { seq: Seq(11), member_id: MemberId(ANA), departure: Departure::Lost, counter });
+    assert_eq!(scene.take("missed")[0]["count"], 2);
+    assert_eq!(scene.take("left")[0]["lost"], true);
+}
+
+#[test]
 fn a_server_out_of_order_is_not_followed() {
     let person = |name: &str| name.parse::<UserName>().unwrap();
     let sealed = key().seal([1; 24], MemberId(ME), Counter(1), &text("x")).unwrap();
@@ -249,7 +258,10 @@ fn a_server_out_of_order_is_not_followed() {
             ServerFrame::Message { seq: Seq(11), sender: MemberId(ME), counter: Counter(1), sealed: &sealed },
         ),
         ("a second Ana", ServerFrame::Entered { seq: Seq(11), member_id: MemberId(ANA), name: person("Ana") }),
-        ("a stranger leaves", ServerFrame::Left { seq: Seq(11), member_id: MemberId(9), departure: Departure::Left }),
+        (
+            "a stranger leaves",
+            ServerFrame::Left { seq: Seq(11), member_id: MemberId(9), departure: Departure::Left, counter: Counter(3) },
+        ),
         ("a second welcome", ServerFrame::Welcome(Welcome { seq: Seq(11), people: vec![] })),
     ];
     for (what, frame) in frames {
@@ -261,7 +273,8 @@ fn a_server_out_of_order_is_not_followed() {
     }
     // Who left does not come back under its number, with its messages, by one frame or by a welcome; nor does
     // anybody get another name.
-    let left = ServerFrame::Left { seq: Seq(11), member_id: MemberId(ANA), departure: Departure::Left };
+    let left =
+        ServerFrame::Left { seq: Seq(11), member_id: MemberId(ANA), departure: Departure::Left, counter: Counter(3) };
     let mut scene = Scene::inside();
     scene.frame(left.clone());
     scene.frame(ServerFrame::Entered { seq: Seq(12), member_id: MemberId(ANA), name: person("Ana") });

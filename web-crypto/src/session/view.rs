@@ -76,8 +76,6 @@ pub enum View {
         mine: bool,
         /// The sender's count.
         counter: Counter,
-        /// When it was opened or written here, in milliseconds since 1970.
-        at: u64,
     },
     /// One's own message of this count has been taken by the server.
     Accepted {

@@ -1,6 +1,8 @@
 //! Networks fail and servers start again: nothing typed is lost, and nothing missed is passed over.
 
 use std::{
+    fs,
+    path::PathBuf,
     process::Command,
     time::{Duration, Instant},
 };
@@ -8,10 +10,10 @@ use std::{
 use support::{
     browser::{Engine, eventually, play},
     proxy::Proxy,
-    server::Server,
+    server::{self, Server},
 };
 
-with_each_engine! { lost_and_found server_starts_again }
+with_each_engine! { lost_and_found server_starts_again server_is_upgraded }
 
 const PASSWORD: &str = "correct horse battery";
 /// How soon after the network's return everything is as it should be.
@@ -86,6 +88,43 @@ async fn server_starts_again(engine: Engine) {
         ana.fills("Password", PASSWORD).await;
         ana.press("Create room").await;
         ana.is_in().await;
+    })
+    .await;
+}
+
+/// The server's program as another build: the same, but for the build's hash.
+async fn other_build(server: &Server) -> PathBuf {
+    let page = reqwest::get(format!("{}/login", server.origin())).await.unwrap().text().await.unwrap();
+    let build = page.split("/static/").nth(1).unwrap().split('/').next().unwrap().to_owned();
+    let mut program = fs::read(server::program()).unwrap();
+    let places = program.windows(build.len()).enumerate().filter(|(_, window)| *window == build.as_bytes());
+    let places = places.map(|(at, _)| at).collect::<Vec<_>>();
+    assert!(!places.is_empty());
+    for at in places {
+        program[at..at + build.len()].copy_from_slice(&b"0123456789abcdef"[..build.len()]);
+    }
+    let path = std::env::temp_dir().join(format!("cloakroom-upgraded-{}", std::process::id()));
+    fs::write(&path, program).unwrap();
+    fs::set_permissions(&path, fs::metadata(server::program()).unwrap().permissions()).unwrap();
+    path
+}
+
+async fn server_is_upgraded(engine: Engine) {
+    let mut server = Server::start().await;
+    let origin = server.origin();
+    play(&format!("server is upgraded, {engine:?}"), async |scene| {
+        let ana = scene.person("Ana", engine).await;
+        ana.open(&format!("{origin}/create")).await;
+        let program = other_build(&server).await;
+        server.terminate();
+        assert!(server.ended().await);
+        let _server = Server::of(&program, None, &["--listen", &server.address]).await;
+        fs::remove_file(program).unwrap();
+
+        ana.knocks("Book club", "Ana", PASSWORD, "Create room").await;
+        ana.by_role("button", "Reload").await;
+        assert_eq!(ana.alert().await, "Cloakroom was updated on the server. Reload the page to go on.");
+        assert_eq!(ana.value("Room name").await, "Book club");
     })
     .await;
 }

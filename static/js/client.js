@@ -60,10 +60,8 @@ export class Client {
     this.#session = null;
   }
 
-  
-
   /**
-      * Takes leave on the way out, when no worker would live long enough to do it; one that was already taken is
+   * Takes leave on the way out, when no worker would live long enough to do it; one that was already taken is
    * taken twice without harm. A browser that closes a tab may stop its scripts after their first few steps: the
    * beacon is the first.
    */
@@ -72,7 +70,7 @@ export class Client {
     if (farewell && !navigator.sendBeacon('/api/leave', farewell)) {
       fetch('/api/leave', { method: 'POST', body: farewell, keepalive: true }).catch(() => {});
     }
-        this.#farewell = null;
+    this.#farewell = null;
     this.stop();
   }
 
@@ -98,7 +96,7 @@ export class Client {
     this.#session?.postMessage(message);
   }
 
-    #fail() {
+  #fail() {
     this.close();
     this.#tell({ type: 'broken' });
   }

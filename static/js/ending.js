@@ -16,5 +16,6 @@ export class Ending {
     this.#remake.hidden = !ending.remake;
     this.#remake.href = doorPath('/create', { room, user });
     this.#rejoin.href = doorPath('/login', { room, user });
+    (ending.remake ? this.#remake : this.#rejoin).focus();
   }
 }

@@ -4,6 +4,7 @@ import { copied, copyByHand } from './words.js';
 /** The link to the room, which says nothing about the password. */
 export class Invite {
   #dialog = document.getElementById('invite');
+  #room = document.getElementById('invite-room');
   #link = document.getElementById('invite-link');
   #said = document.getElementById('invite-copied');
   #openers = [document.getElementById('invite-open'), document.getElementById('invite-open-empty')];
@@ -18,6 +19,7 @@ export class Invite {
   draw({ phase, room }) {
     const link = inviteLink(location.origin, room);
     if (this.#link.value !== link) this.#link.value = link;
+    this.#room.textContent = room;
     if (phase !== 'over') return;
     this.#dialog.close();
     for (const opener of this.#openers) opener.disabled = true;

@@ -55,7 +55,12 @@ const steps = {
     connection: { state: now, retryInMs: retryInMs ?? 0, words: words ?? '' },
   }),
 
-  people: (state, { people }) => ({ ...state, people }),
+  people: (state, { people }) => {
+    const first = state.people.length === 0;
+    const came = { ...state, people };
+    // Who comes into talk that is under way sees none of it: that is said, not left to be wondered at.
+    return first && !isAlone(came) ? noted(came, { type: 'joined' }) : came;
+  },
 
   entered: noted,
   left: noted,

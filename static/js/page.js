@@ -63,9 +63,8 @@ export class Page {
       document.title = title(room);
       this.#room.focus();
     }
-        // The worker lives on until the page goes: it may still have to tell the server.
+    // The worker lives on until the page goes: it may still have to tell the server.
     if (type === 'ended' && code === 'left') location.replace('/');
-
   }
 
   #enter(attempt) {

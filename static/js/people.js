@@ -13,6 +13,8 @@ export class People {
 
   constructor() {
     this.#toggle.addEventListener('click', () => this.#show(!this.#open));
+    // On a phone the panel lies over the messages: a tap beside it closes it.
+    document.getElementById('messages').addEventListener('click', () => this.#show(false));
     this.#wide.addEventListener('change', () => this.#show(false));
     document.getElementById('room').addEventListener('keydown', ({ key }) => {
       if (key !== 'Escape' || !this.#open) return;

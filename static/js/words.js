@@ -38,6 +38,7 @@ export const tags = { you: 'you', away: 'connecting…' };
 export const states = { sending: 'sending…', unsent: 'not sent' };
 
 export const notes = {
+  joined: () => ['You are in. You see what is said from now on.'],
   entered: ({ name }) => [{ name }, ' came in'],
   left: ({ name, lost }) => [{ name }, lost ? ' lost the connection' : ' left'],
   missed: ({ name, count }) => [`${count} ${count === 1 ? 'message' : 'messages'} from `, { name }, ' did not arrive'],

@@ -81,6 +81,10 @@ async fn server_starts_again(engine: Engine) {
         let words = ana.alert().await;
         assert!(words.contains("no longer knows"), "{words}");
         assert_eq!(ana.messages().await, ["remember this"]);
+        assert!(
+            ana.runs("return document.activeElement.id === 'remake'", &[]).await == true,
+            "the way on has the focus"
+        );
         ana.follow("Make the room again").await;
         ana.arrives_at(&format!("{origin}/create")).await;
         assert_eq!(ana.value("Room name").await, "Book club");

@@ -68,6 +68,8 @@ async fn small_screen(engine: Engine) {
         fits(&ana, "an empty room").await;
         ana.says(&"wide".repeat(100)).await;
         ana.says(&format!("https://example.org/{}", "wide".repeat(50))).await;
+        ana.types("Message", &"w".repeat(60)).await;
+        fits(&ana, "a long word that is being written").await;
         fits(&ana, "a room with long words").await;
         ana.press("Invite").await;
         ana.field("Invite link").await;

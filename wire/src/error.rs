@@ -51,9 +51,9 @@ refusals! {
     /// The client took too long to send its request.
     Timeout = 408 "timeout" "The request took too long to arrive. Check your connection and try again.";
     /// A room of this name, or of one that looks the same, exists.
-    RoomNameTaken = 409 "room_name_taken" "A room with this name, or one that looks the same, exists already. Choose another name, or join that room.";
+    RoomNameTaken = 409 "room_name_taken" "A room with this name, or one that looks the same, exists already. Choose another name and type the password again, or join that room, spelled as its maker did.";
     /// A member of this name, or of one that looks the same, is in the room.
-    UserNameTaken = 409 "user_name_taken" "Someone in the room has this name, or one that looks the same. Choose another name.";
+    UserNameTaken = 409 "user_name_taken" "Someone in the room has this name, or one that looks the same. Choose another name, and type the password again.";
     /// The room has as many members as it may.
     RoomFull = 409 "room_full" "The room is full. Try again when someone has left.";
     /// The room id is in use: the creator's client must make another.

@@ -1,6 +1,12 @@
 //! Flags and `CLOAKROOM_*` variables.
 
-use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    num::NonZeroU32,
+    path::PathBuf,
+    str::FromStr,
+    time::Duration,
+};
 
 use axum::http::uri::Authority;
 use clap::Parser;
@@ -22,8 +28,8 @@ pub struct Config {
     #[arg(long, env = "CLOAKROOM_PUBLIC_ORIGIN", value_name = "ORIGIN")]
     pub public_origin: Option<PublicOrigin>,
 
-    /// Network of a proxy whose X-Forwarded-For is believed, such as 127.0.0.1/32; may be repeated
-    #[arg(long, env = "CLOAKROOM_TRUSTED_PROXY", value_name = "NETWORK", value_delimiter = ',')]
+    /// Address or network of a proxy whose X-Forwarded-For is believed, such as 127.0.0.1 or 10.0.0.0/8; may be repeated
+    #[arg(long, env = "CLOAKROOM_TRUSTED_PROXY", value_name = "NETWORK", value_delimiter = ',', value_parser = network)]
     pub trusted_proxy: Vec<IpNet>,
 
     /// File with the server's secret, of at least 32 bytes; without it, one is made at start and lives in memory
@@ -95,6 +101,12 @@ fn filter(text: &str) -> Result<String, String> {
         Ok(_) => Ok(text.to_owned()),
         Err(error) => Err(format!("wants error, warn, info, debug, trace, or a filter: {error}")),
     }
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    text.parse::<IpNet>()
+        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+        .map_err(|_| "wants an address such as 127.0.0.1, or a network such as 10.0.0.0/8".to_owned())
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -175,6 +187,13 @@ mod tests {
         let config = Config::parse_from(["cloakroom"]);
         assert_eq!(config.grace, limits::GRACE);
         assert_eq!(config.creates_per_minute.get(), limits::CREATES_PER_MINUTE);
+    }
+
+    #[test]
+    fn networks() {
+        assert_eq!(network("127.0.0.1"), network("127.0.0.1/32"));
+        assert_eq!(network("2001:db8::/32").unwrap().prefix_len(), 32);
+        assert!(network("localhost").unwrap_err().starts_with("wants an address"));
     }
 
     #[test]

@@ -171,7 +171,7 @@ async fn write(sink: &mut Sink, outbox: &Outbox) -> Option<CloseCode> {
             sink.flush().await
         };
         let ended = tokio::select! {
-                        written = writing => match written {
+            written = writing => match written {
                 Ok(()) => closed,
                 Err(_) => return None,
             },

@@ -89,7 +89,6 @@ function element(name, text) {
 /** When the message was shown here: senders tell no time. */
 function tell(time, at) {
   const date = new Date(at);
-
   time.dateTime = date.toISOString();
   time.textContent = clock.format(date);
 }

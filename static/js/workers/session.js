@@ -18,7 +18,7 @@ let keys = null;
 
 /** Hands one input to the core and carries out all that it asks for. */
 function handle(input, ...values) {
-    session[input](performance.now(), ...values);
+  session[input](performance.now(), ...values);
   drain();
 }
 

@@ -1,4 +1,4 @@
-//! web-crypto's two modules for the browser, each with its glue.
+//! web-crypto's modules for the browser, each with its glue.
 
 use std::{
     env, fs,
@@ -13,7 +13,8 @@ use crate::{cache::Cache, site::File};
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Argon2id gains nothing from simd128, and older engines lack it; the AEAD gains.
-const MODULES: [(&str, &str); 2] = [("derive", ""), ("session", "-Ctarget-feature=+simd128")];
+const MODULES: [(&str, &str); 5] =
+    [("derive", ""), ("qr", ""), ("session", "-Ctarget-feature=+simd128"), ("strength", ""), ("words", "")];
 
 /// What speaks of the outer build, and would turn the inner one into another. Where crates come from
 /// (CARGO_HOME, CARGO_NET_*, CARGO_HTTP_*, CARGO_REGISTRIES_*) stays.
@@ -71,7 +72,7 @@ pub fn has_target() -> bool {
     asked.is_ok_and(|output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir())
 }
 
-/// Compiles both modules. Cargo decides what is fresh; glue is written anew only for a new module.
+/// Compiles all modules. Cargo decides what is fresh; glue is written anew only for a new module.
 pub fn compile(root: &Path, target_dir: &Path, cache: &Cache) -> Vec<File> {
     MODULES.iter().flat_map(|(name, flags)| glue(name, &module(root, target_dir, name, flags), cache)).collect()
 }

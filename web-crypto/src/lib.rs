@@ -1,8 +1,9 @@
 //! Cloakroom's client core: from the room's password to keys, and from keys to messages.
 //!
 //! No IO, no clock, no entropy of its own: a driver hands in what happened and carries out what
-//! comes back (see [`session`]). The same code runs natively and, through the thin `face`, as two
-//! wasm modules in the browser's workers: `derive` (Argon2id) and `session` (all else).
+//! comes back (see [`session`]). The same code runs natively and, through the thin `face`, as wasm modules
+//! in the browser: `derive` (Argon2id) and `session` (all else) in workers from the start, and three small
+//! helps of the page, each loaded when it is asked for: `words`, `strength`, `qr`.
 
 #[cfg(feature = "session")]
 pub mod content;
@@ -13,10 +14,18 @@ pub mod keys;
 pub mod message;
 #[cfg(feature = "session")]
 pub mod padding;
+#[cfg(feature = "words")]
+pub mod passphrase;
+#[cfg(feature = "qr")]
+pub mod qr;
 #[cfg(feature = "session")]
 pub mod session;
+#[cfg(feature = "strength")]
+pub mod strength;
 #[cfg(feature = "derive")]
 pub mod stretch;
+#[cfg(feature = "words")]
+pub mod words;
 
 use core::fmt;
 

@@ -1,4 +1,4 @@
-import { workerUrl } from './trusted.js';
+import { startWorker } from './trusted.js';
 
 /**
  * The page's end of the two workers. The password goes to the one that stretches it; everything else, keys
@@ -75,7 +75,7 @@ export class Client {
   }
 
   #spawn(name) {
-    const worker = new Worker(workerUrl(name), { type: 'module' });
+    const worker = startWorker(name);
     const fail = () => this.#fail();
     worker.addEventListener('error', fail, this.#listening);
     worker.addEventListener('messageerror', fail, this.#listening);

@@ -1,4 +1,6 @@
 import { doorPath } from './address.js';
+import { nextName } from './names.js';
+import { Password } from './password.js';
 import { empty, stages, tooShort } from './words.js';
 
 /** The form in front of a room. */
@@ -6,12 +8,12 @@ export class Door {
   #page = document.getElementById('door');
   #form = this.#page.querySelector('form');
   #button = this.#form.querySelector('[type=submit]');
+  #password = new Password({ form: this.#form, names: () => this.#names() });
   #fields = {
     room: document.getElementById('roomname'),
     user: document.getElementById('username'),
-    password: document.getElementById('password'),
+    password: this.#password.field,
   };
-  #toggle = document.getElementById('show-password');
   #problem = document.getElementById('door-problem');
   #progress = document.getElementById('door-progress');
   #refusal = null;
@@ -21,7 +23,7 @@ export class Door {
       event.preventDefault();
       this.#submit(submit);
     });
-    this.#toggle.addEventListener('click', () => this.#show(this.#fields.password.type === 'password'));
+    for (const name of ['room', 'user']) this.#offer(name).addEventListener('click', () => this.#takeOffer(name));
     this.#problem.querySelector('button').addEventListener('click', () => {
       reload(this.#form.dataset.intent, this.#names());
     });
@@ -41,7 +43,8 @@ export class Door {
   draw({ phase, stage, refusal, able }) {
     this.#page.hidden = phase === 'room' || phase === 'over';
     const busy = phase === 'entering';
-    this.#button.disabled = busy || !able;
+    // Not disabled: a button that was pressed keeps the focus while its request is under way.
+    this.#button.setAttribute('aria-disabled', String(busy || !able));
     this.#button.setAttribute('aria-busy', String(busy));
     this.#progress.textContent = (busy && stages[stage]) || '';
 
@@ -52,16 +55,14 @@ export class Door {
   }
 
   #submit(submit) {
+    if (this.#button.getAttribute('aria-disabled') === 'true') return;
     this.#clear();
     const fault = this.#fault();
     if (fault) {
       this.#accuse(...fault);
       return;
     }
-    const { password } = this.#fields;
-    submit({ intent: this.#form.dataset.intent, ...this.#names(), password: password.value });
-    password.value = '';
-    this.#show(false);
+    submit({ intent: this.#form.dataset.intent, ...this.#names(), password: this.#password.take() });
   }
 
   #names() {
@@ -78,9 +79,10 @@ export class Door {
     return null;
   }
 
-  #refuse({ words, field, reload }) {
+  #refuse({ words, field, reload, taken }) {
     if (field in this.#fields && !reload) {
       this.#accuse(field, words);
+      if (taken) this.#makeOffer(field);
       return;
     }
     const [say, button] = this.#problem.children;
@@ -98,11 +100,25 @@ export class Door {
     field.focus();
   }
 
+  #makeOffer(name) {
+    const offer = this.#offer(name);
+    const field = this.#fields[name];
+    offer.querySelector('bdi').textContent = nextName(field.value, field.maxLength);
+    offer.hidden = false;
+  }
+
+  #takeOffer(name) {
+    this.#fields[name].value = this.#offer(name).querySelector('bdi').textContent;
+    this.#clear();
+    this.#fields.password.focus();
+  }
+
   #clear() {
     for (const field of Object.values(this.#fields)) {
       field.removeAttribute('aria-invalid');
       this.#error(field).textContent = '';
     }
+    for (const name of ['room', 'user']) this.#offer(name).hidden = true;
     this.#problem.hidden = true;
     this.#problem.firstElementChild.textContent = '';
   }
@@ -111,8 +127,7 @@ export class Door {
     return document.getElementById(`${field.id}-error`);
   }
 
-  #show(shown) {
-    this.#fields.password.type = shown ? 'text' : 'password';
-    this.#toggle.setAttribute('aria-pressed', String(shown));
+  #offer(name) {
+    return document.getElementById(`${this.#fields[name].id}-offer`);
   }
 }

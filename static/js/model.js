@@ -8,8 +8,9 @@ const GROUP_WITHIN_MS = 5 * 60 * 1000;
 export const start = Object.freeze({
   phase: 'door', // → 'entering' → 'room' → 'over'; a refusal leads back to 'door'
   stage: null,
-  refusal: null, // { words, field, reload }
+  refusal: null, // { words, field, reload, taken }
   able: true,
+  made: false, // whether one made the room, or found it
   room: '',
   user: '',
   connection: { state: 'connecting', retryInMs: 0, words: '' },
@@ -27,8 +28,17 @@ export function next(state, event) {
 /** Alone is who knows of nobody else; before the first list arrives nobody is known to be alone. */
 export const isAlone = ({ people }) => people.length > 0 && people.every(({ you }) => you);
 
+/** Whether the room was just made, and nothing has happened in it yet. */
+export const isNew = (state) => state.phase === 'room' && state.made && isAlone(state) && state.log.length === 0;
+
 const steps = {
-  submitted: (state) => ({ ...state, phase: 'entering', stage: 'deriving', refusal: null }),
+  submitted: (state, { intent }) => ({
+    ...state,
+    phase: 'entering',
+    stage: 'deriving',
+    refusal: null,
+    made: intent === 'create',
+  }),
 
   progress: (state, { stage }) => ({ ...state, stage }),
 
@@ -36,7 +46,7 @@ const steps = {
     ...state,
     phase: 'door',
     stage: null,
-    refusal: { words, field: field ?? null, reload: code === 'stale' },
+    refusal: { words, field: field ?? null, reload: code === 'stale', taken: code.endsWith('_name_taken') },
   }),
 
   unable: (state, { words }) => ({ ...state, able: false, refusal: { words, field: null, reload: false } }),

@@ -70,7 +70,7 @@ export class Page {
   #enter(attempt) {
     if (this.#state.phase !== 'door' || !this.#state.able) return;
     this.#client.enter(attempt);
-    this.#tell({ type: 'submitted' });
+    this.#tell({ type: 'submitted', intent: attempt.intent });
   }
 
   #send(text) {

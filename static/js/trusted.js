@@ -1,9 +1,13 @@
 // The only script addresses that this page may ever start. Where the browser enforces Trusted Types, this is
 // the one policy that the server's headers allow; elsewhere the same check stands alone.
 
+const worker = (name) => new URL(`./workers/${name}.js`, import.meta.url).href;
+
 const workers = Object.freeze({
-  derive: new URL('./workers/derive.js', import.meta.url).href,
-  session: new URL('./workers/session.js', import.meta.url).href,
+  derive: worker('derive'),
+  session: worker('session'),
+  strength: worker('strength'),
+  words: worker('words'),
 });
 
 const rules = {
@@ -15,4 +19,4 @@ const rules = {
 
 const policy = globalThis.trustedTypes?.createPolicy('cloakroom', rules) ?? rules;
 
-export const workerUrl = (name) => policy.createScriptURL(workers[name]);
+export const startWorker = (name) => new Worker(policy.createScriptURL(workers[name]), { type: 'module' });

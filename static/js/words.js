@@ -52,6 +52,32 @@ const unreadable = {
 };
 
 export const copied = 'Copied';
-export const copyByHand = 'The browser did not allow it: the link is selected, copy it by hand.';
+export const copyByHand = 'The browser did not allow it. It is selected: copy it by hand.';
+
+export const noSuggestion = 'No passphrase could be drawn. Reload the page, or make one up from several random words.';
+
+const spans = [
+  ['year', 31_536_000],
+  ['month', 2_628_000],
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+];
+
+/** A time that nobody will measure: one figure says enough. */
+function span(seconds) {
+  const years = seconds / 31_536_000;
+  if (years >= 1e9) return 'billions of years';
+  if (years >= 1e6) return 'millions of years';
+  if (years >= 1e3) return 'thousands of years';
+  const [unit, length] = spans.find(([, each]) => seconds >= each) ?? [null, 1];
+  if (unit === null) return 'less than a minute';
+  const count = Math.floor(seconds / length);
+  return `about ${count} ${unit}${count === 1 ? '' : 's'}`;
+}
+
+export const holdsOut = (seconds) =>
+  `Holds out ${span(seconds)} against someone with this server’s data and a hundred graphics cards.`;
+
 
 export const title = (room) => `${room} · Cloakroom`;

@@ -1,11 +1,11 @@
 //! The forms in front of a room: what they take, refuse, keep and forget.
 
 use support::{
-    browser::{Engine, play},
+    browser::{Engine, eventually, play},
     server::Server,
 };
 
-with_each_engine! { wrong_password same_name names_in_the_address }
+with_each_engine! { wrong_password same_name same_room too_often names_in_the_address }
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -50,8 +50,18 @@ async fn same_name(engine: Engine) {
             assert!(words.contains("Someone in the room has this name"), "{name}: {words}");
             assert!(ana.has_focus("Your name").await);
         }
+        // A name to take instead, which leaves the password to be typed.
+        ana.press("Use \u{410}na 2").await;
+        assert_eq!(ana.value("Your name").await, "\u{410}na 2");
+        assert!(ana.has_focus("Password").await);
+        assert_eq!(ana.alert().await, "");
+        ana.types("Password", PASSWORD).await;
+        ana.enters("Password").await;
+        ana.is_in().await;
+        ana.press("Leave room").await;
+        ana.arrives_at(&format!("{origin}/")).await;
         ana.switch_to(&first_tab).await;
-        assert_eq!(ana.people().await, ["Ana"]);
+        ana.is_with(&["Ana"]).await;
         assert_eq!(ana.connection().await, "Connected");
         assert_eq!(ana.messages().await, [""; 0]);
 
@@ -59,6 +69,59 @@ async fn same_name(engine: Engine) {
         bo.joins(&origin, "Book club", PASSWORD).await;
         ana.says("undisturbed").await;
         bo.hears("undisturbed").await;
+    })
+    .await;
+}
+
+async fn same_room(engine: Engine) {
+    let server = Server::start().await;
+    let origin = server.origin();
+    play(&format!("same room, {engine:?}"), async |scene| {
+        let ana = scene.person("Ana", engine).await;
+        let bo = scene.person("Bo", engine.other()).await;
+        ana.creates(&origin, "Book club 9", PASSWORD).await;
+        bo.open(&format!("{origin}/create")).await;
+        bo.knocks("book club 9", "Bo", PASSWORD, "Create room").await;
+        let words = bo.complaint("Room name").await;
+        assert!(words.contains("exists already"), "{words}");
+
+        // The field that is to blame looks so, although it has the focus.
+        assert!(bo.has_focus("Room name").await);
+        let script = "const [field] = arguments;
+            const { borderTopColor, outlineColor, outlineStyle } = getComputedStyle(field);
+            const { color } = getComputedStyle(document.getElementById(field.getAttribute('aria-describedby')));
+            return outlineStyle !== 'none' && borderTopColor === color && outlineColor === color";
+        assert_eq!(bo.runs(script, &[bo.field("Room name").await.to_value()]).await, true);
+
+        bo.press("Use book club 10").await;
+        bo.types("Password", PASSWORD).await;
+        bo.press("Create room").await;
+        bo.is_in().await;
+        assert_eq!(bo.address().await, format!("{origin}/chat/book%20club%2010"));
+    })
+    .await;
+}
+
+/// While the answer is waited for, the focus stays where it was; a refusal says how long to wait.
+async fn too_often(engine: Engine) {
+    let server = Server::with(&["--joins-per-minute", "1"]).await;
+    let origin = server.origin();
+    play(&format!("too often, {engine:?}"), async |scene| {
+        let ana = scene.person("Ana", engine).await;
+        ana.open(&format!("{origin}/login")).await;
+        let script = "window.focused = [];
+            new MutationObserver(() => window.focused.push(document.activeElement.type))
+              .observe(document.querySelector('form [role=status]'), { childList: true });";
+        ana.runs(script, &[]).await;
+        ana.knocks("Book club", "Ana", PASSWORD, "Join room").await;
+        ana.complaint("Password").await;
+        let focused = ana.runs("return window.focused", &[]).await;
+        let focused = focused.as_array().unwrap();
+        assert!(focused.len() > 1 && focused[..focused.len() - 1].iter().all(|on| on == "submit"), "{focused:?}");
+
+        ana.knocks("Book club", "Ana", PASSWORD, "Join room").await;
+        eventually("it says how long", async || ana.alert().await.contains("Wait a minute").then_some(())).await;
+        assert!(ana.has_focus("Password").await);
     })
     .await;
 }

@@ -42,6 +42,12 @@ async fn doors() {
         shoot(&ana, "not found").await;
         ana.open(&format!("{origin}/create")).await;
         shoot(&ana, "create").await;
+        ana.types("Password", "Tr0ub4dor&3").await;
+        ana.reads_strength("about").await;
+        shoot(&ana, "create, typed").await;
+        ana.press("Suggest a passphrase").await;
+        ana.reads_strength("billions").await;
+        shoot(&ana, "create, suggested").await;
         ana.knocks("Book club", "Ana", "short", "Create room").await;
         ana.complaint("Password").await;
         shoot(&ana, "create, too short").await;
@@ -55,6 +61,12 @@ async fn doors() {
         ana.knocks("Book club", "Ana", PASSWORD, "Join room").await;
         support::browser::eventually("full", async || ana.alert().await.contains("full").then_some(())).await;
         shoot(&ana, "join, room full").await;
+        bo.leave().await;
+        let mut bo = client::Person::create(&server.address, "Book club", "Bo", PASSWORD).await.unwrap();
+        ana.open(&format!("{origin}/create")).await;
+        ana.knocks("Book club", "Ana", PASSWORD, "Create room").await;
+        ana.by_role("button", "Use Book club 2").await;
+        shoot(&ana, "create, name taken").await;
         bo.leave().await;
         ana.allows_script(false).await;
         ana.open(&format!("{origin}/create")).await;
@@ -71,6 +83,9 @@ async fn rooms() {
     play("pictures of rooms", async |scene| {
         let ana = scene.person("Ana", Engine::Chromium).await;
         ana.creates(&origin, "Book club", PASSWORD).await;
+        ana.by_role("image", "QR code of the invite link").await;
+        shoot(&ana, "room, new").await;
+        ana.press("Close").await;
         shoot(&ana, "room, empty").await;
         ana.press("Invite").await;
         ana.field("Invite link").await;

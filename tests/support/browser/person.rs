@@ -97,12 +97,18 @@ impl Person {
         when
     }
 
+    /// Which tab it is.
+    pub async fn tab(&self) -> String {
+        let tab = self.done("tell the tab", self.session().get("/window").await);
+        tab.as_str().unwrap().to_owned()
+    }
+
     /// Opens a further tab, and goes on in it; the one before is handed back.
     pub async fn new_tab(&self) -> String {
-        let old = self.done("tell the tab", self.session().get("/window").await);
+        let old = self.tab().await;
         let new = self.done("open a tab", self.session().post("/window/new", json!({ "type": "tab" })).await);
         self.switch_to(new["handle"].as_str().unwrap()).await;
-        old.as_str().unwrap().to_owned()
+        old
     }
 
     /// Goes on in another tab.
@@ -197,6 +203,28 @@ impl Person {
         let field = self.field(label).await;
         let typed = self.session().post(&format!("/element/{}/value", field.0), json!({ "text": text })).await;
         self.done("type", typed);
+    }
+
+    /// Presses the keys that put what was copied into a field.
+    pub async fn pastes_copied(&self, label: &str) {
+        self.types(label, "\u{e009}v\u{e000}").await;
+    }
+
+    /// Presses a key where the focus is.
+    pub async fn strikes(&self, key: &str) {
+        let strokes = json!([{ "type": "keyDown", "value": key }, { "type": "keyUp", "value": key }]);
+        let keys = json!({ "actions": [{ "type": "key", "id": "keys", "actions": strokes }] });
+        self.done("strike a key", self.session().post("/actions", keys).await);
+    }
+
+    /// Takes one of the choices of a list that folds out.
+    pub async fn chooses(&self, list: &str, choice: &str) {
+        let list = self.by_role("combobox", list).await;
+        let script = "const [list, choice] = arguments;
+            list.value = [...list.options].find(({ label }) => label === choice).value;
+            list.dispatchEvent(new Event('input', { bubbles: true }));
+            list.dispatchEvent(new Event('change', { bubbles: true }));";
+        self.runs(script, &[list.to_value(), json!(choice)]).await;
     }
 
     /// Puts a text into a field in one go, in place of what is there: not all texts have keys.

@@ -31,6 +31,16 @@ impl Person {
         self.runs("return document.activeElement === arguments[0]", &[field.to_value()]).await == true
     }
 
+    /// Waits until the keyboard's focus is on the thing of this role and name.
+    pub async fn focus_is_on(&self, role: &str, name: &str) {
+        eventually(&format!("{}'s focus is on the {role} {name:?}", self.name()), async || {
+            let element = self.by_role(role, name).await;
+            let focused = self.runs("return document.activeElement === arguments[0]", &[element.to_value()]).await;
+            (focused == true).then_some(())
+        })
+        .await;
+    }
+
     /// What the alert says that goes with a field; waits for it.
     pub async fn complaint(&self, label: &str) -> String {
         let script = "return (arguments[0].getAttribute('aria-describedby') ?? '').split(' ')
@@ -41,6 +51,17 @@ impl Person {
             let Some(field) = self.sees_all("field", label).await?.into_iter().next() else { return Ok(None) };
             let words = self.session().script(script, &[field.to_value()]).await?;
             Ok(words.as_str().filter(|words| !words.is_empty()).map(ToOwned::to_owned))
+        })
+        .await
+    }
+
+    /// What the meter *Password strength* says; waits until it says this.
+    pub async fn reads_strength(&self, words: &str) -> String {
+        let meter = self.by_role("meter", "Password strength").await;
+        let script = "return arguments[0].getAttribute('aria-valuetext') ?? ''";
+        eventually(&format!("the password {words:?}"), async || {
+            let said = self.runs(script, &[meter.to_value()]).await;
+            said.as_str().filter(|said| said.contains(words)).map(ToOwned::to_owned)
         })
         .await
     }

@@ -8,6 +8,7 @@ use super::{Element, person::Person, session::Fault};
 fn candidates(role: &str) -> String {
     let plain = match role {
         "alert" | "log" | "status" => "",
+        "combobox" => "select,",
         "button" => "button, [type=submit], [type=button], summary,",
         "dialog" => "dialog,",
         "field" | "textbox" => "input:not([type=hidden]), textarea,",

@@ -1,0 +1,48 @@
+import { Strength } from './strength.js';
+import { Suggestion } from './suggestion.js';
+
+/** Six of 7,776 words, as a power of ten. */
+const GUESSES_OF_SUGGESTION = 6 * Math.log10(7_776);
+
+/** The field for the password, with what helps to choose one where a room is made. */
+export class Password {
+  field = document.getElementById('password');
+  #toggle = document.getElementById('show-password');
+  #strength = null;
+  #suggestion = null;
+
+  constructor({ form, names }) {
+    this.#toggle.addEventListener('click', () => this.#show(this.field.type === 'password'));
+    if (!document.getElementById('suggest')) return; // who joins was told the password
+    this.#strength = new Strength();
+    this.#suggestion = new Suggestion({ field: this.field, accept: () => this.#accept() });
+    form.addEventListener('input', () => this.#follow(names()));
+  }
+
+  /** Hands the password over, and keeps nothing of it. */
+  take() {
+    const { value } = this.field;
+    this.field.value = '';
+    this.#show(false);
+    this.#strength?.clear();
+    this.#suggestion?.clear();
+    return value;
+  }
+
+  #follow(names) {
+    const password = this.field.value;
+    if (this.#suggestion.holds(password)) return;
+    this.#suggestion.clear();
+    this.#strength.estimate({ ...names, password });
+  }
+
+  #accept() {
+    this.#show(true);
+    this.#strength.know(GUESSES_OF_SUGGESTION);
+  }
+
+  #show(shown) {
+    this.field.type = shown ? 'text' : 'password';
+    this.#toggle.setAttribute('aria-pressed', String(shown));
+  }
+}

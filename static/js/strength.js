@@ -1,0 +1,71 @@
+import { startWorker } from './trusted.js';
+import { holdsOut } from './words.js';
+
+/** Guesses a second of a hundred graphics cards, at one Argon2id of 64 MiB and three passes each. */
+const GUESSES_PER_SECOND = 200_000;
+const DAY = 86_400;
+const YEAR = 365 * DAY;
+/** From how many seconds on each bar of the meter is filled. */
+const BARS = [0, DAY, YEAR, 100 * YEAR];
+
+/** How long a password withstands guessing. The estimate comes late, or never: nothing waits for it. */
+export class Strength {
+  #meter = document.getElementById('strength');
+  #words = document.getElementById('strength-words');
+  #worker = null;
+  #busy = false;
+  #next = null; // what was typed since the estimate that is under way began
+
+  estimate(typed) {
+    if (typed.password === '') {
+      this.clear();
+      return;
+    }
+    this.#next = typed;
+    this.#worker ??= this.#start();
+    if (!this.#busy) this.#ask();
+  }
+
+  /** What was drawn at random needs no estimate: so many guesses, as a power of ten, are known to be needed. */
+  know(guesses) {
+    this.clear();
+    this.#draw(guesses);
+  }
+
+  /** Ends the worker, and with it every copy of a password. */
+  clear() {
+    this.#worker?.terminate();
+    this.#worker = null;
+    this.#busy = false;
+    this.#next = null;
+    this.#meter.setAttribute('aria-valuenow', '0');
+    this.#meter.removeAttribute('aria-valuetext');
+    this.#words.textContent = '';
+  }
+
+  #start() {
+    const worker = startWorker('strength');
+    worker.addEventListener('message', ({ data: { guesses } }) => {
+      if (worker !== this.#worker) return;
+      this.#busy = false;
+      this.#draw(guesses);
+      if (this.#next) this.#ask();
+    });
+    return worker;
+  }
+
+  #ask() {
+    this.#busy = true;
+    this.#worker.postMessage(this.#next);
+    this.#next = null;
+  }
+
+  #draw(guesses) {
+    // It is found halfway, on average.
+    const seconds = 10 ** guesses / 2 / GUESSES_PER_SECOND;
+    const words = holdsOut(seconds);
+    this.#meter.setAttribute('aria-valuenow', BARS.filter((from) => seconds >= from).length);
+    this.#meter.setAttribute('aria-valuetext', words);
+    if (this.#words.textContent !== words) this.#words.textContent = words;
+  }
+}

@@ -26,6 +26,7 @@ mod browsers {
     mod connection;
     mod door;
     mod hostile;
+    mod invite;
     mod leaving;
     mod pictures;
     mod plain;

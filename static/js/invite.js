@@ -1,42 +1,66 @@
 import { inviteLink } from './address.js';
-import { copied, copyByHand } from './words.js';
+import { Copy } from './copy.js';
+import { isAlone, isNew } from './model.js';
+import { QrCode } from './qr.js';
 
 /** The link to the room, which says nothing about the password. */
 export class Invite {
   #dialog = document.getElementById('invite');
   #room = document.getElementById('invite-room');
+  #alone = document.getElementById('invite-alone');
   #link = document.getElementById('invite-link');
-  #said = document.getElementById('invite-copied');
+  #code = new QrCode(document.getElementById('invite-code'));
+  #share = document.getElementById('invite-share');
+  #copy = new Copy({
+    button: document.getElementById('invite-copy'),
+    said: document.getElementById('invite-copied'),
+    field: this.#link,
+  });
   #openers = [document.getElementById('invite-open'), document.getElementById('invite-open-empty')];
+  #greeted = false;
 
   constructor() {
     for (const opener of this.#openers) opener.addEventListener('click', () => this.#open());
     document.getElementById('invite-close').addEventListener('click', () => this.#dialog.close());
-    document.getElementById('invite-copy').addEventListener('click', () => this.#copy());
     this.#link.addEventListener('focus', () => this.#link.select());
+    this.#share.hidden = !navigator.share;
+    // Whoever closes the share sheet again did not fail at anything.
+    this.#share.addEventListener('click', () => navigator.share({ url: this.#link.value }).catch(() => {}));
   }
 
-  draw({ phase, room }) {
+  draw(state) {
+    const { phase, room } = state;
     const link = inviteLink(location.origin, room);
     if (this.#link.value !== link) this.#link.value = link;
     this.#room.textContent = room;
+    this.#alone.hidden = !isAlone(state);
+    this.#greet(isNew(state));
     if (phase !== 'over') return;
     this.#dialog.close();
     for (const opener of this.#openers) opener.disabled = true;
   }
 
+  /** Shown by itself in a new room, once, and beside what one does: it takes neither focus nor keys. */
+  #greet(isNew) {
+    if (isNew && !this.#greeted) {
+      this.#greeted = true;
+      this.#prepare('none');
+      this.#dialog.open = true; // show() would take the focus
+    } else if (!isNew && this.#dialog.open && !this.#dialog.matches(':modal')) {
+      this.#dialog.close();
+    }
+  }
+
   #open() {
-    this.#said.textContent = '';
+    this.#dialog.close();
+    this.#prepare('any');
     this.#dialog.showModal();
   }
 
-  async #copy() {
-    try {
-      await navigator.clipboard.writeText(this.#link.value);
-      this.#said.textContent = copied;
-    } catch {
-      this.#link.select();
-      this.#said.textContent = copyByHand;
-    }
+  /** A tap beside it closes it where it lies over everything, and where the browser knows how. */
+  #prepare(closedBy) {
+    this.#dialog.setAttribute('closedby', closedBy);
+    this.#copy.clear();
+    this.#code.draw(this.#link.value);
   }
 }

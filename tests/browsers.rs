@@ -32,4 +32,5 @@ mod browsers {
     mod plain;
     mod secrets;
     mod talk;
+    mod theme;
 }

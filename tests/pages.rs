@@ -133,7 +133,7 @@ async fn integrity_stands_beside_every_script_and_style_and_holds() {
             checked.insert(url, bytes);
         }
     }
-    // Every module that another one imports is among them: none is loaded unchecked.
+    // Every module that another one imports from the start is among them: none is loaded unchecked.
     for (url, bytes) in &checked {
         let text = std::str::from_utf8(bytes).unwrap();
         for import in text.split(" from './").skip(1).map(|rest| rest.split('\'').next().unwrap()) {
@@ -144,19 +144,78 @@ async fn integrity_stands_beside_every_script_and_style_and_holds() {
     assert!(checked.len() > 5, "{}", checked.len());
 }
 
-/// The landing page is HTML and CSS alone, and small.
+async fn brotli_size(server: &Server, path: &str) -> usize {
+    let file = get(server, path, &[("accept-encoding", "br")]).await;
+    assert_eq!((file.status().as_u16(), header(&file, "content-encoding")), (200, "br"), "{path}");
+    file.bytes().await.unwrap().len()
+}
+
+/// The landing page is HTML and CSS, small, and has no script but the one that sets the theme.
 #[tokio::test]
 async fn the_landing_page_is_light() {
     let server = Server::start().await;
     let html = get(&server, "/", &[]).await.text().await.unwrap();
-    assert!(!html.contains("<script"), "first paint needs no script");
-    let mut total = 0;
-    for url in attributes(&html, "link", "href").iter().map(String::as_str).chain(["/"]) {
-        let file = get(&server, url, &[("accept-encoding", "br")]).await;
-        assert_eq!(header(&file, "content-encoding"), "br", "{url}");
-        total += file.bytes().await.unwrap().len();
+    let scripts = attributes(&html, "script", "src");
+    assert!(scripts.len() == 1 && scripts[0].ends_with("/theme.js"), "{scripts:?}");
+    let mut total = brotli_size(&server, "/").await;
+    for url in attributes(&html, "link", "href").iter().chain(&scripts) {
+        total += brotli_size(&server, url).await;
     }
     assert!(total <= 40 * 1024, "{total} bytes in brotli");
+}
+
+/// No page flashes in the wrong colours: the script that knows the theme has run before anything is painted.
+#[tokio::test]
+async fn the_theme_is_set_before_the_first_paint() {
+    let server = Server::start().await;
+    for path in PAGES.into_iter().chain(["/nowhere"]) {
+        let html = get(&server, path, &[]).await.text().await.unwrap();
+        let (before, after) = html.split_once("<script ").unwrap();
+        let (script, rest) = after.split_once('>').unwrap();
+        assert!(script.contains("/theme.js"), "{path}: {script}");
+        for late in ["async", "defer", "type="] {
+            assert!(!script.contains(late), "{path}: {script}");
+        }
+        assert!(!before.contains("<body") && !before.contains("stylesheet"), "{path}: nothing is waited for before");
+        assert!(rest.contains("stylesheet"), "{path}");
+    }
+}
+
+/// What a room loads, other than wasm, and the estimate of passwords that nothing waits for.
+#[tokio::test]
+async fn a_room_is_small() {
+    let server = Server::start().await;
+    for page in ["/create", "/login"] {
+        let html = get(&server, page, &[]).await.text().await.unwrap();
+        let mut waiting = attributes(&html, "link", "href");
+        waiting.extend(attributes(&html, "script", "src"));
+        let mut sizes = BTreeMap::from([(page.to_owned(), brotli_size(&server, page).await)]);
+        while let Some(url) = waiting.pop() {
+            if sizes.contains_key(&url) {
+                continue;
+            }
+            sizes.insert(url.clone(), brotli_size(&server, &url).await);
+            let folder = url.rsplit_once('/').unwrap().0;
+            if url.ends_with("/trusted.js") {
+                waiting.extend(["derive", "session", "words"].map(|name| format!("{folder}/workers/{name}.js")));
+            }
+            if url.ends_with(".js") {
+                let text = get(&server, &url, &[]).await.text().await.unwrap();
+                let quoted = text.split('\'').skip(1).step_by(2).filter(|part| part.ends_with(".js"));
+                let base = reqwest::Url::parse(&format!("http://x{url}")).unwrap();
+                let imports = quoted.map(|part| base.join(part).unwrap().path().to_owned());
+                waiting.extend(imports.filter(|path| !path.contains('`')));
+            }
+        }
+        for part in ["/js/app.js", "/js/qr.js", "/wasm/session.js", "/wasm/derive.js", "/wasm/qr.js", "/wasm/words.js"]
+        {
+            assert!(sizes.keys().any(|url| url.ends_with(part)), "{part} is not counted");
+        }
+        assert!(sizes.keys().all(|url| !url.ends_with(".wasm") && !url.ends_with("/workers/strength.js")));
+        let total: usize = sizes.values().sum();
+        println!("{page}: {total} bytes in brotli, {} files", sizes.len());
+        assert!(total <= 120 * 1024, "{page}: {total} bytes in brotli: {sizes:#?}");
+    }
 }
 
 #[tokio::test]

@@ -60,6 +60,7 @@ struct Asset {
 }
 
 struct Assets {
+    theme: Asset,
     styles: Vec<Asset>,
     modules: Vec<Asset>,
     entry: Option<Asset>,
@@ -72,6 +73,7 @@ macro_rules! pages {
             #[derive(Template)]
             #[template(path = $path)]
             struct $page {
+                theme: Asset,
                 styles: Vec<Asset>,
                 modules: Vec<Asset>,
                 entry: Option<Asset>,
@@ -82,8 +84,8 @@ macro_rules! pages {
         /// Every page, the same for everyone.
         pub fn render(build: &str, files: &[File]) -> Vec<File> {
             let mut pages = vec![$({
-                let Assets { styles, modules, entry, icon } = assets(build, files, $scripted);
-                let html = $page { styles, modules, entry, icon }.render().unwrap();
+                let Assets { theme, styles, modules, entry, icon } = assets(build, files, $scripted);
+                let html = $page { theme, styles, modules, entry, icon }.render().unwrap();
                 File { path: $path.to_owned(), bytes: html.into_bytes() }
             }),*];
             pages.sort_by(|a, b| a.path.cmp(&b.path));
@@ -110,6 +112,7 @@ fn assets(build: &str, files: &[File], scripted: bool) -> Assets {
     };
     let one = |path: &str| files.iter().find(|file| file.path == path).map(asset);
     Assets {
+        theme: one("theme.js").expect("static/theme.js is there"),
         styles: files.iter().filter(|file| file.path.starts_with("css/")).map(asset).collect(),
         modules: files.iter().filter(is_module).map(asset).collect(),
         entry: scripted.then(|| one(ENTRY).expect("static/js/app.js is there")),

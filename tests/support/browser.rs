@@ -1,5 +1,6 @@
 //! Real browsers, driven over WebDriver as a person would: by what can be seen, and by role and name.
 
+mod access;
 mod driver;
 mod person;
 mod scene;

@@ -5,6 +5,7 @@ pub mod browser;
 pub mod client;
 pub mod proxy;
 pub mod server;
+pub mod tools;
 
 use std::{
     path::{Path, PathBuf},

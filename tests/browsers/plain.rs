@@ -2,6 +2,7 @@
 
 use support::{
     browser::{Engine, Person, eventually, play},
+    client,
     server::Server,
 };
 
@@ -58,6 +59,14 @@ async fn small_screen(engine: Engine) {
             ana.open(&format!("{origin}{path}")).await;
             fits(&ana, path).await;
         }
+        let mut there = client::Person::create(&server.address, &long, "Bo", PASSWORD).await.unwrap();
+        ana.knocks(&long, &long, PASSWORD, "Create room").await;
+        ana.by_role("button", &format!("Use {} 2", "W".repeat(wire::limits::NAME_CHARS - 2))).await;
+        fits(&ana, "a long name that is offered").await;
+        there.leave().await;
+        ana.press("Suggest a passphrase").await;
+        ana.reads_strength("billions").await;
+        fits(&ana, "a passphrase that is suggested").await;
         ana.knocks(&long, &long, "short", "Create room").await;
         ana.complaint("Password").await;
         fits(&ana, "a form with long names and an alert").await;

@@ -1,4 +1,4 @@
-//! Cloakroom as people meet it: the real server and the real page, in Chromium and in Firefox.
+//! Cloakroom as people meet it: the real server and the real page, in Chromium and Firefox, and partly in WebKit.
 
 /// Plays the same scene twice, each engine leading once.
 macro_rules! with_each_engine {
@@ -18,6 +18,20 @@ macro_rules! with_each_engine {
                 }
             }
         )*
+    };
+}
+
+/// Plays a scene in WebKit as well, which is slower to start and tells less.
+macro_rules! in_webkit_too {
+    ($($scene:ident)*) => {
+        mod in_webkit {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $scene() {
+                    super::$scene(support::browser::Engine::WebKit).await;
+                }
+            )*
+        }
     };
 }
 

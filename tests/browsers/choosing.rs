@@ -6,6 +6,7 @@ use support::{
 };
 
 with_each_engine! { suggested_passphrase strength_of_what_is_typed }
+in_webkit_too! { suggested_passphrase strength_of_what_is_typed }
 
 fn is_passphrase(text: &str) -> bool {
     let listed = |word| (0..web_crypto::words::WORDS as u16).any(|index| web_crypto::words::word(index) == Some(word));

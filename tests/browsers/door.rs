@@ -6,6 +6,7 @@ use support::{
 };
 
 with_each_engine! { wrong_password same_name same_room too_often names_in_the_address }
+in_webkit_too! { same_room names_in_the_address }
 
 const PASSWORD: &str = "correct horse battery";
 

@@ -6,6 +6,7 @@ use support::{
 };
 
 with_each_engine! { password_is_forgotten }
+in_webkit_too! { password_is_forgotten }
 
 const PASSWORD: &str = "Xylophone-zebra-71";
 

@@ -7,6 +7,7 @@ use support::{
 };
 
 with_each_engine! { whole_way }
+in_webkit_too! { whole_way }
 
 /// How soon the others see that someone has left.
 const AT_ONCE: u64 = 1000;
@@ -75,6 +76,9 @@ async fn whole_way(engine: Engine) {
         bo.is_with(&["Bo"]).await;
         assert_eq!(bo.messages().await, [""; 0]);
 
+        if engine == Engine::WebKit {
+            return; // it does not tell of violations
+        }
         // What finds nothing must be able to find something.
         ana.runs("document.body.setAttribute('style', 'color: red')", &[]).await;
         eventually("a violation is noticed", async || (!ana.violations().await.is_empty()).then_some(())).await;

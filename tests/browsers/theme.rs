@@ -7,6 +7,7 @@ use support::{
 };
 
 with_each_engine! { chosen_theme }
+in_webkit_too! { chosen_theme }
 
 const PASSWORD: &str = "correct horse battery";
 

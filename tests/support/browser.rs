@@ -27,6 +27,8 @@ pub enum Engine {
     Chromium,
     /// Firefox, under geckodriver.
     Firefox,
+    /// WebKitGTK's own small browser, under its driver: what Safari is made of.
+    WebKit,
 }
 
 impl Engine {
@@ -35,7 +37,7 @@ impl Engine {
     pub fn other(self) -> Self {
         match self {
             Self::Chromium => Self::Firefox,
-            Self::Firefox => Self::Chromium,
+            Self::Firefox | Self::WebKit => Self::Chromium,
         }
     }
 }

@@ -14,12 +14,18 @@ use std::{
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use super::Engine;
+use super::{Engine, eventually};
 use crate::within;
 
 /// Starts the driver in a process group of its own, and kills all of the group when its input closes:
 /// so the browser ends with the test, however the test ends.
 const GUARD: &str = r#""$0" "$@" </dev/null & read -r _; kill -KILL 0"#;
+
+/// Gives a program a screen that nobody sees; it ends with the group.
+const SCREEN: &str = r#"mkfifo "$TMPDIR/display"
+Xvfb -displayfd 1 -nolisten tcp -screen 0 1440x900x24 >"$TMPDIR/display" 2>/dev/null &
+read -r number <"$TMPDIR/display"
+DISPLAY=":$number" exec "$0" "$@""#;
 
 const CHROMIUM_FLAGS: [&str; 12] = [
     "--headless=new",
@@ -46,23 +52,35 @@ pub(super) struct Driver {
 
 impl Driver {
     pub(super) async fn start(engine: Engine) -> Self {
-        let (program, package) = match engine {
-            Engine::Chromium => ("chromedriver", "chromium-driver"),
-            Engine::Firefox => ("geckodriver", "geckodriver"),
-        };
-        let program = find(&[program], package);
         let folder = folder();
         let mut command = Command::new("sh");
-        command.args(["-c", GUARD]).arg(program).arg("--port=0");
-        if engine == Engine::Firefox {
-            // The browser's own context holds the console that tells of violated policies.
-            command.arg("--allow-system-access").arg("--profile-root").arg(&folder);
-        }
+        command.args(["-c", GUARD]);
+        let mut known = None;
+        match engine {
+            Engine::Chromium => command.arg(find(&["chromedriver"], "chromium-driver")).arg("--port=0"),
+            Engine::Firefox => {
+                let program = find(&["geckodriver"], "geckodriver");
+                // The browser's own context holds the console that tells of violated policies.
+                command.arg(program).args(["--port=0", "--allow-system-access", "--profile-root"]).arg(&folder)
+            }
+            Engine::WebKit => {
+                // It has no headless mode, and does not say which port it took.
+                let port = free_port();
+                known = Some(port);
+                find(&["Xvfb"], "xvfb");
+                let program = find(&["WebKitWebDriver"], "webkit2gtk-driver");
+                command.args(["sh", "-c", SCREEN]).arg(program).arg(format!("--port={port}"))
+            }
+        };
         let mut guard = command
             .process_group(0)
             .env("TMPDIR", &folder)
             .env("HOME", &folder)
             .env("XDG_CONFIG_HOME", &folder)
+            // There is no desktop to talk to.
+            .env("DBUS_SESSION_BUS_ADDRESS", "disabled:")
+            .env("DBUS_SYSTEM_BUS_ADDRESS", "disabled:")
+            .env("NO_AT_BRIDGE", "1")
             .env("MOZ_CRASHREPORTER_DISABLE", "1")
             .env("MOZ_HEADLESS_WIDTH", "1440")
             .env("MOZ_HEADLESS_HEIGHT", "900")
@@ -82,7 +100,10 @@ impl Driver {
                 }
             }
         });
-        let port = within("the driver listens", port).await.expect("the driver ended before it listened");
+        let port = match known {
+            Some(port) => listens(port).await,
+            None => within("the driver listens", port).await.expect("the driver ended before it listened"),
+        };
         Self { guard, url: format!("http://127.0.0.1:{port}"), folder }
     }
 
@@ -107,6 +128,8 @@ impl Driver {
                 wanted["moz:firefoxOptions"] =
                     json!({ "binary": binary, "args": ["-headless"], "prefs": preferences() });
             }
+            // Its proxy would stand before this machine too.
+            Engine::WebKit => wanted["proxy"] = json!({ "proxyType": "direct" }),
         }
         json!({ "capabilities": { "alwaysMatch": wanted } })
     }
@@ -124,6 +147,16 @@ impl Drop for Driver {
             thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+/// A port that nobody has at the moment.
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+async fn listens(port: u16) -> u16 {
+    let there = async || tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok().then_some(port);
+    eventually("the driver listens", there).await
 }
 
 fn port_in(line: &str) -> Option<u16> {

@@ -14,6 +14,8 @@ use super::{
     session::{Fault, Session},
 };
 
+/// How often a browser is started that does not come up.
+const STARTS: usize = 6;
 /// The key that sends.
 const ENTER: &str = "\u{e007}";
 
@@ -35,9 +37,18 @@ fn now() -> u64 {
 
 impl Person {
     pub(super) async fn new(name: &str, engine: Engine) -> Self {
-        let driver = Driver::start(engine).await;
-        let session = Session::open(&driver, engine).await;
-        Self(Arc::new(Inner { name: name.to_owned(), session, _driver: driver }))
+        let mut failures = Vec::new();
+        for _ in 0..STARTS {
+            let driver = Driver::start(engine).await;
+            match Session::open(&driver, engine).await {
+                Ok(session) => return Self(Arc::new(Inner { name: name.to_owned(), session, _driver: driver })),
+                Err(failure) => {
+                    eprintln!("{engine:?} did not start: {failure}");
+                    failures.push(failure);
+                }
+            }
+        }
+        panic!("{engine:?} does not start: {failures:?}");
     }
 
     pub(super) fn session(&self) -> &Session {

@@ -196,6 +196,9 @@ impl Person {
             let lines = log.as_array().into_iter().flatten();
             return Ok(lines.filter_map(|line| line["message"].as_str().map(ToOwned::to_owned)).collect());
         }
+        if session.engine == Engine::WebKit {
+            return Ok(Vec::new()); // its driver does not hand them out
+        }
         let script = "const lines = Services.console.getMessageArray().map(({ message }) => message);
             Services.console.reset();
             return lines;";

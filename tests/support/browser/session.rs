@@ -1,13 +1,21 @@
 //! WebDriver as far as it is needed here: orders and answers in JSON.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{Engine, driver::Driver};
-use crate::{PATIENCE, within};
+use crate::PATIENCE;
 
 /// The name under which the standard hands over elements.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// How long a browser may take to start.
+fn start_within(engine: Engine) -> Duration {
+    // It is up in two seconds, or it is not: now and then it crashes on its way, and its driver waits for ever.
+    Duration::from_secs(if engine == Engine::WebKit { 10 } else { 30 })
+}
 
 /// An element of the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,14 +66,15 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) async fn open(driver: &Driver, engine: Engine) -> Self {
+    /// A browser under this driver; says why if there is none after a while.
+    pub(super) async fn open(driver: &Driver, engine: Engine) -> Result<Self, String> {
         let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE + PATIENCE).build().unwrap();
         let mut session = Self { http, url: format!("{}/session", driver.url), engine };
         let opened = session.order(Method::POST, "", driver.capabilities(engine));
-        let opened = within("the browser starts", opened).await;
-        let opened = opened.unwrap_or_else(|fault| panic!("{engine:?} does not start: {fault:?}"));
+        let opened = tokio::time::timeout(start_within(engine), opened).await.map_err(|late| late.to_string())?;
+        let opened = opened.map_err(|fault| format!("{fault:?}"))?;
         session.url = format!("{}/{}", session.url, opened["sessionId"].as_str().unwrap());
-        session
+        Ok(session)
     }
 
     pub(super) async fn order(&self, method: Method, path: &str, body: Value) -> Result<Value, Fault> {

@@ -31,9 +31,10 @@ impl Person {
         let mut seen = Vec::new();
         for element in candidates.as_array().into_iter().flatten().filter_map(Element::from_value) {
             let path = |what: &str| format!("/element/{}/{what}", element.0);
-            if session.get(&path("computedlabel")).await? == name
+            // Of what is not shown WebKit can tell neither.
+            if session.get(&path("displayed")).await? == true
+                && session.get(&path("computedlabel")).await? == name
                 && (role == "field" || same_role(role, &session.get(&path("computedrole")).await?))
-                && session.get(&path("displayed")).await? == true
             {
                 seen.push(element);
             }
@@ -42,7 +43,8 @@ impl Person {
     }
 }
 
-/// Engines still differ in what they call an image.
+/// Engines still differ in what they call an image, and a list that folds out.
 fn same_role(wanted: &str, computed: &Value) -> bool {
-    computed == wanted || (wanted == "image" && computed == "img")
+    computed == wanted
+        || [("image", "img"), ("combobox", "button")].iter().any(|other| computed == other.1 && wanted == other.0)
 }

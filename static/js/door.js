@@ -40,6 +40,11 @@ export class Door {
     Object.values(this.#fields).find((field) => field.value === '')?.focus();
   }
 
+  /** Ends what the door has running. */
+  close() {
+    this.#password.take();
+  }
+
   draw({ phase, stage, refusal, able }) {
     this.#page.hidden = phase === 'room' || phase === 'over';
     const busy = phase === 'entering';

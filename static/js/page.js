@@ -89,6 +89,7 @@ export class Page {
 
   #close() {
     this.#client.close();
+    this.#door.close();
     document.body.replaceChildren();
   }
 }

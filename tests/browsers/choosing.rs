@@ -87,9 +87,15 @@ async fn strength_of_what_is_typed(engine: Engine) {
         assert_eq!(ana.runs(loaded, &[]).await, false, "nothing is loaded before a password is typed");
         assert_eq!(bars(&ana).await, 0);
 
+        let button = async || {
+            let script = "return arguments[0].getBoundingClientRect().top + scrollY";
+            ana.runs(script, &[ana.by_role("button", "Create room").await.to_value()]).await
+        };
+        let place = button().await;
         ana.types("Password", "r").await;
         ana.reads_strength("less than a minute").await;
         assert_eq!(ana.runs(loaded, &[]).await, true);
+        assert_eq!(button().await, place, "what one is about to press must not move");
         ana.types("Password", "umpelstilzchen").await;
         ana.reads_strength("less than a minute").await;
         assert_eq!(bars(&ana).await, 1, "the room's name is what is guessed first");

@@ -22,6 +22,7 @@ macro_rules! with_each_engine {
 }
 
 mod browsers {
+    mod composing;
     mod connection;
     mod door;
     mod hostile;

@@ -35,6 +35,11 @@ export const inSeconds = (seconds) => (seconds > 0 ? ` in ${seconds} s…` : '�
 
 export const tags = { you: 'you', away: 'connecting…' };
 
+const characters = (count) => `${count} ${count === 1 ? 'character' : 'characters'}`;
+export const left = (count) => `${characters(count)} left`;
+export const tooMany = (count) => `${characters(count)} too many`;
+export const tooLong = (count) => `This message is ${characters(count)} too long. Shorten it, or send it in parts.`;
+
 export const states = { sending: 'sending…', unsent: 'not sent' };
 
 export const notes = {

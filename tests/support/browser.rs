@@ -1,5 +1,6 @@
 //! Real browsers, driven over WebDriver as a person would: by what can be seen, and by role and name.
 
+mod doing;
 mod driver;
 mod person;
 mod scene;
@@ -9,6 +10,7 @@ mod sight;
 
 use std::{pin::pin, time::Duration};
 
+pub use doing::key;
 pub use person::Person;
 pub use scene::{Scene, play};
 pub use seeing::Change;

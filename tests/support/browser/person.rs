@@ -9,13 +9,11 @@ use serde_json::{Value, json};
 
 use super::{
     Element, Engine,
+    doing::key::ENTER,
     driver::Driver,
     eventually,
     session::{Fault, Session},
 };
-
-/// The key that sends.
-const ENTER: &str = "\u{e007}";
 
 /// Someone with a browser; the browser ends with the last clone.
 #[derive(Clone)]

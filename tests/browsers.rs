@@ -27,6 +27,7 @@ mod browsers {
     mod door;
     mod hostile;
     mod leaving;
+    mod log;
     mod pictures;
     mod plain;
     mod secrets;

@@ -19,6 +19,7 @@ export class Page {
   #room = new Room({
     send: (text) => this.#send(text),
     leave: () => this.#leave(),
+    tell: (event) => this.#tell(event),
   });
 
   open() {

@@ -13,11 +13,11 @@ export class Room {
   #composer;
   #parts;
 
-  constructor({ send, leave }) {
+  constructor({ send, leave, tell }) {
     this.#composer = new Composer({ send });
     this.#parts = [
       new Connection(),
-      new Messages(),
+      new Messages({ tell }),
       new People(),
       new Ending(),
       this.#composer,

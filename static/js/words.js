@@ -33,7 +33,7 @@ export const connection = {
 
 export const inSeconds = (seconds) => (seconds > 0 ? ` in ${seconds} s…` : '…');
 
-export const tags = { you: 'you', away: 'connecting…' };
+export const tags = { you: 'you', away: 'reconnecting…', another: 'another' };
 
 const characters = (count) => `${count} ${count === 1 ? 'character' : 'characters'}`;
 export const left = (count) => `${characters(count)} left`;
@@ -42,11 +42,20 @@ export const tooLong = (count) => `This message is ${characters(count)} too long
 
 export const states = { sending: 'sending…', unsent: 'not sent' };
 
+const messages = (count) => `${count} ${count === 1 ? 'message' : 'messages'}`;
+export const hidden = ({ name, count }) => [`${messages(count)} from `, { name }, ', muted'];
+export const newOnes = (count) => `${count} new`;
+
 export const notes = {
   joined: () => ['You are in. You see what is said from now on.'],
-  entered: ({ name }) => [{ name }, ' came in'],
+  entered: ({ name, another }) => (another
+    ? ['Another ', { name }, ' came in. The name was used before, maybe by someone else.']
+    : [{ name }, ' came in']),
+  away: ({ name }) => [{ name }, ' lost the connection for now'],
+  back: ({ name }) => [{ name }, ' is back'],
+  reconnected: () => ['You are connected again'],
   left: ({ name, lost }) => [{ name }, lost ? ' lost the connection' : ' left'],
-  missed: ({ name, count }) => [`${count} ${count === 1 ? 'message' : 'messages'} from `, { name }, ' did not arrive'],
+  missed: ({ name, count }) => [`${messages(count)} from `, { name }, ' did not arrive'],
   unreadable: ({ name, why }) => unreadable[why]?.(name) ?? unreadable.sealed(name),
 };
 
@@ -57,6 +66,7 @@ const unreadable = {
 };
 
 export const copied = 'Copied';
+export const notCopied = 'The browser did not allow it: the text is selected, copy it by hand.';
 export const copyByHand = 'The browser did not allow it: the link is selected, copy it by hand.';
 
 export const title = (room) => `${room} · Cloakroom`;

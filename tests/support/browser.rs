@@ -3,6 +3,7 @@
 mod doing;
 mod driver;
 mod person;
+mod rehearsal;
 mod scene;
 mod seeing;
 mod session;
@@ -12,6 +13,7 @@ use std::{pin::pin, time::Duration};
 
 pub use doing::key;
 pub use person::Person;
+pub use rehearsal::message;
 pub use scene::{Scene, play};
 pub use seeing::Change;
 pub use session::Element;

@@ -49,6 +49,11 @@ impl Person {
         self.runs("return document.activeElement === arguments[0]", &[element.to_value()]).await == true
     }
 
+    /// What a script in the page returns.
+    pub async fn finds(&self, script: &str) -> Element {
+        Element::from_value(&self.runs(script, &[]).await).expect("it is there")
+    }
+
     /// Moves the mouse over the middle of something.
     pub async fn points_at(&self, element: &Element) {
         let over = json!({ "type": "pointerMove", "duration": 0, "x": 0, "y": 0, "origin": element.to_value() });

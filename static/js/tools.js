@@ -1,0 +1,145 @@
+import { copied, notCopied } from './words.js';
+
+const GAP_PX = 8;
+
+/**
+ * What can be done with one message, and when it came. Beside the message under the mouse, the one that was tapped,
+ * or the one chosen with the arrow keys: one set of tools for all, so that Tab does not stop at every message.
+ */
+export class Tools {
+  #log = document.getElementById('messages');
+  #frame = this.#log.parentElement;
+  #bar = document.getElementById('tools');
+  #time = this.#bar.querySelector('time');
+  #copy = document.getElementById('copy');
+  #said = this.#bar.querySelector('[role=status]');
+  #message = null;
+
+  constructor() {
+    this.#log.addEventListener('pointerover', ({ target, pointerType }) => {
+      if (pointerType === 'mouse' && !this.#hasFocus()) this.#point(target.closest?.('.message') ?? this.#message);
+    });
+    this.#frame.addEventListener('pointerleave', ({ pointerType }) => {
+      if (pointerType === 'mouse' && !this.#hasFocus()) this.#point(null);
+    });
+    this.#log.addEventListener('click', ({ target }) => this.#point(target.closest('.message')));
+    this.#log.addEventListener('scroll', () => this.#follow(), { passive: true });
+    this.#log.addEventListener('keydown', (event) => this.#pressed(event));
+    this.#bar.addEventListener('keydown', (event) => this.#returned(event));
+    this.#frame.addEventListener('focusout', ({ relatedTarget }) => {
+      if (!this.#frame.contains(relatedTarget)) this.#point(null);
+    });
+    this.#copy.addEventListener('click', () => this.#take());
+    new ResizeObserver(() => this.#stand()).observe(this.#log);
+  }
+
+  #hasFocus() {
+    return this.#message !== null && (document.activeElement === this.#message || this.#bar.contains(document.activeElement));
+  }
+
+  #point(message) {
+    if (message === this.#message) return;
+    this.#message?.classList.remove('message--chosen');
+    this.#message?.removeAttribute('tabindex');
+    this.#message = message;
+    this.#said.textContent = '';
+    this.#bar.hidden = message === null;
+    if (message === null) return;
+    message.classList.add('message--chosen');
+    const time = message.querySelector('time') ?? message.parentElement.querySelector('time');
+    this.#time.dateTime = time.dateTime;
+    this.#time.textContent = time.textContent;
+    this.#stand();
+  }
+
+  /** Beside the message where there is room, else above it or below. */
+  #stand() {
+    if (this.#message === null) return;
+    const frame = this.#frame.getBoundingClientRect();
+    const message = this.#message.getBoundingClientRect();
+    const { offsetWidth: width, offsetHeight: height } = this.#bar;
+    const before = message.left - frame.left - width - GAP_PX;
+    const after = message.right - frame.left + GAP_PX;
+    const mine = this.#message.parentElement.classList.contains('group--mine');
+    const beside = mine ? before >= 0 : after + width <= frame.width;
+    const over = message.top - frame.top - height;
+    const end = Math.min(message.right - frame.left - width, frame.width - width - GAP_PX);
+    const left = beside ? (mine ? before : after) : Math.max(GAP_PX, end);
+    const middle = message.top - frame.top + (message.height - height) / 2;
+    const top = beside ? middle : over >= 0 ? over : message.bottom - frame.top;
+    this.#bar.style.translate = `${Math.round(left)}px ${Math.round(Math.max(0, Math.min(top, frame.height - height)))}px`;
+  }
+
+  /** Tools that ran after a message would lag behind it; those of the keyboard have nowhere else to be. */
+  #follow() {
+    if (this.#hasFocus()) this.#stand();
+    else this.#point(null);
+  }
+
+  #pressed(event) {
+    const { key, target } = event;
+    if (key === 'ArrowUp' || key === 'ArrowDown') {
+      const next = this.#next(key === 'ArrowUp' ? -1 : 1);
+      if (next) {
+        event.preventDefault();
+        this.#choose(next);
+      }
+    } else if (key === 'Tab' && !event.shiftKey && target === this.#message && !target.querySelector('a')) {
+      event.preventDefault();
+      this.#copy.focus();
+    } else if (key === 'Escape' && target !== this.#log) {
+      this.#log.focus({ preventScroll: true });
+      this.#point(null);
+    }
+  }
+
+  #returned(event) {
+    const back = event.key === 'Escape' || (event.key === 'Tab' && event.shiftKey);
+    if (!back || this.#message === null) return;
+    event.preventDefault();
+    this.#choose(this.#message);
+  }
+
+  /** The message above or below the chosen one; without one, the first that is met coming into view. */
+  #next(way) {
+    if (!this.#hasFocus()) return way < 0 ? this.#seen().at(-1) : this.#seen()[0];
+    const walk = document.createTreeWalker(this.#log, NodeFilter.SHOW_ELEMENT, (node) =>
+      isShown(node) ? NodeFilter.FILTER_ACCEPT : NodeFilter.FILTER_SKIP);
+    walk.currentNode = this.#message;
+    return way < 0 ? walk.previousNode() : walk.nextNode();
+  }
+
+  /** What is in view; chunks that are not are passed over whole, since asking for more would lay them out. */
+  #seen() {
+    const { top, bottom } = this.#log.getBoundingClientRect();
+    const isSeen = (part) => {
+      const box = part.getBoundingClientRect();
+      return box.bottom > top && box.top < bottom;
+    };
+    const chunks = [...this.#log.querySelectorAll('.chunk')].filter(isSeen);
+    return chunks.flatMap((chunk) => [...chunk.querySelectorAll('.message')]).filter(isShown).filter(isSeen);
+  }
+
+  #choose(message) {
+    this.#point(message);
+    message.tabIndex = -1;
+    message.focus({ preventScroll: true });
+    message.scrollIntoView({ block: 'nearest' });
+    this.#stand();
+  }
+
+  async #take() {
+    const text = this.#message.querySelector('.message__text');
+    try {
+      await navigator.clipboard.writeText(text.textContent);
+      this.#said.textContent = copied;
+    } catch {
+      getSelection().selectAllChildren(text);
+      this.#said.textContent = notCopied;
+    }
+    this.#stand();
+  }
+}
+
+/** Messages of someone who is muted are there, and are not shown. */
+const isShown = (node) => node.classList.contains('message') && node.checkVisibility();

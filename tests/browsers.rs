@@ -28,6 +28,7 @@ mod browsers {
     mod hostile;
     mod leaving;
     mod log;
+    mod people;
     mod pictures;
     mod plain;
     mod secrets;

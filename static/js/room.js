@@ -18,7 +18,7 @@ export class Room {
     this.#parts = [
       new Connection(),
       new Messages({ tell }),
-      new People(),
+      new People({ tell }),
       new Ending(),
       this.#composer,
       new Invite(),

@@ -33,7 +33,10 @@ export const connection = {
 
 export const inSeconds = (seconds) => (seconds > 0 ? ` in ${seconds} s…` : '…');
 
-export const tags = { you: 'you', away: 'reconnecting…', another: 'another' };
+export const tags = { you: 'you', away: 'reconnecting…', muted: 'muted', another: 'another' };
+
+export const mute = (name) => `Mute ${name}`;
+export const unmute = (name) => `Unmute ${name}`;
 
 const characters = (count) => `${count} ${count === 1 ? 'character' : 'characters'}`;
 export const left = (count) => `${characters(count)} left`;

@@ -92,7 +92,7 @@ async fn rooms() {
         ana.hears("👍🏽").await;
         shoot(&ana, "room, busy").await;
         ana.resizes(360, 640).await;
-        ana.press("Show people").await;
+        ana.press("People").await;
         shoot(&ana, "room, people").await;
         bo.leave().await;
         noor.lose_connection().await;

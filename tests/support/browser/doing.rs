@@ -32,14 +32,22 @@ impl Person {
         self.acts(vec![step("keyDown", held), step("keyDown", key), step("keyUp", key), step("keyUp", held)]).await;
     }
 
-    /// Strikes Tab until the thing of this role and name has the focus.
+    /// Strikes Tab, or Tab with Shift, until the thing of this role and name has the focus. It never goes round by
+    /// way of the browser's own bars, where keys press nothing.
     pub async fn tabs_to(&self, role: &str, name: &str) {
         let wanted = self.by_role(role, name).await;
+        let script = "const way = document.activeElement.compareDocumentPosition(arguments[0]);
+            return Boolean(way & Node.DOCUMENT_POSITION_PRECEDING)";
+        let back = self.runs(script, &[wanted.to_value()]).await == true;
         for _ in 0..40 {
             if self.is_on(&wanted).await {
                 return;
             }
-            self.strikes(&[key::TAB]).await;
+            if back {
+                self.strikes_with(key::SHIFT, key::TAB).await;
+            } else {
+                self.strikes(&[key::TAB]).await;
+            }
         }
         panic!("{} cannot reach the {role} {name:?} with Tab", self.name());
     }

@@ -18,7 +18,7 @@ impl Person {
               room.draw(state);
             };
             const room = new Room({ send: () => {}, leave: () => {}, tell: window.tell });
-            document.getElementById('door').hidden = true;
+            document.getElementById('door').remove();
         })()";
         self.runs(script, &[]).await;
         self.is_told(&[

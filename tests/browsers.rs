@@ -28,6 +28,7 @@ mod browsers {
     mod hostile;
     mod leaving;
     mod log;
+    mod notice;
     mod people;
     mod pictures;
     mod plain;

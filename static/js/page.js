@@ -4,7 +4,6 @@ import { Door } from './door.js';
 import { next, start } from './model.js';
 import { Room } from './room.js';
 import { lacking } from './support.js';
-import { title } from './words.js';
 
 const LEAVE_WITHIN_MS = 1000;
 
@@ -61,7 +60,6 @@ export class Page {
     if (type === 'admitted') {
       const { room } = this.#state;
       history.replaceState(null, '', roomPath(room));
-      document.title = title(room);
       this.#room.focus();
     }
     // The worker lives on until the page goes: it may still have to tell the server.

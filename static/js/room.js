@@ -3,7 +3,9 @@ import { Connection } from './connection.js';
 import { Ending } from './ending.js';
 import { Invite } from './invite.js';
 import { Messages } from './messages.js';
+import { Notice } from './notice.js';
 import { People } from './people.js';
+import { title } from './words.js';
 
 /** The room as a whole; each of its parts draws itself from the same state. */
 export class Room {
@@ -19,6 +21,7 @@ export class Room {
       new Connection(),
       new Messages({ tell }),
       new People({ tell }),
+      new Notice({ tell }),
       new Ending(),
       this.#composer,
       new Invite(),
@@ -33,6 +36,7 @@ export class Room {
     this.#root.hidden = false;
     this.#site.hidden = true;
     this.#name.textContent = state.room;
+    document.title = title(state.room, state.unread);
     for (const part of this.#parts) part.draw(state);
   }
 

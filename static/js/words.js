@@ -72,4 +72,9 @@ export const copied = 'Copied';
 export const notCopied = 'The browser did not allow it: the text is selected, copy it by hand.';
 export const copyByHand = 'The browser did not allow it: the link is selected, copy it by hand.';
 
-export const title = (room) => `${room} · Cloakroom`;
+export const title = (room, unread) => `${unread > 0 ? `(${unread}) ` : ''}${room} · Cloakroom`;
+export const wrote = (name) => `${name} wrote`;
+export const unnotified = {
+  unable: 'This browser shows no notifications for pages like this one.',
+  refused: 'The browser does not allow notifications from this page. Its settings for the page can change that.',
+};

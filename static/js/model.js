@@ -121,6 +121,7 @@ const steps = {
 
   ended: (state, { code, words, remake }) => ({
     ...state,
+    log: code === 'left' ? new Log() : state.log,
     phase: 'over',
     ending: { words, remake: Boolean(remake), left: code === 'left' },
   }),

@@ -62,8 +62,11 @@ export class Page {
       history.replaceState(null, '', roomPath(room));
       this.#room.focus();
     }
-    // The worker lives on until the page goes: it may still have to tell the server.
-    if (type === 'ended' && code === 'left') location.replace('/');
+    if (type === 'ended' && code === 'left') {
+      history.replaceState(null, '', '/');
+      // The worker may still have to tell the server.
+      setTimeout(() => this.#client.close(), LEAVE_WITHIN_MS);
+    }
   }
 
   #enter(attempt) {
@@ -83,7 +86,9 @@ export class Page {
       return;
     }
     this.#client.leave();
-    setTimeout(() => location.replace('/'), LEAVE_WITHIN_MS);
+    setTimeout(() => {
+      if (this.#state.phase === 'room') this.#tell({ type: 'ended', code: 'left', words: '' });
+    }, LEAVE_WITHIN_MS);
   }
 
   #close() {

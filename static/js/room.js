@@ -1,7 +1,9 @@
 import { Composer } from './composer.js';
 import { Connection } from './connection.js';
 import { Ending } from './ending.js';
+import { Farewell } from './farewell.js';
 import { Invite } from './invite.js';
+import { Leaving } from './leaving.js';
 import { Messages } from './messages.js';
 import { Notice } from './notice.js';
 import { People } from './people.js';
@@ -23,16 +25,20 @@ export class Room {
       new People({ tell }),
       new Notice({ tell }),
       new Ending(),
+      new Leaving({ leave, composer: this.#composer }),
       this.#composer,
       new Invite(),
     ];
-    document.getElementById('leave').addEventListener('click', leave);
     globalThis.visualViewport?.addEventListener('resize', () => this.#fit());
   }
 
   draw(state) {
     const open = state.phase === 'room' || state.phase === 'over';
     if (!open) return;
+    if (state.ending?.left) {
+      this.#clear(state);
+      return;
+    }
     this.#root.hidden = false;
     this.#site.hidden = true;
     this.#name.textContent = state.room;
@@ -42,6 +48,17 @@ export class Room {
 
   focus() {
     this.#composer.focus();
+  }
+
+  /** Nothing of a room that one has left stays in the page. */
+  #clear(state) {
+    if (!this.#root.isConnected) return;
+    this.#root.remove();
+    this.#root.replaceChildren();
+    this.#parts = [];
+    this.#site.hidden = false;
+    document.title = title(state.room, 0);
+    new Farewell().show(state);
   }
 
   /** Where an on-screen keyboard covers the page instead of shrinking it, the composer would lie beneath it. */

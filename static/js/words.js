@@ -72,6 +72,9 @@ export const copied = 'Copied';
 export const notCopied = 'The browser did not allow it: the text is selected, copy it by hand.';
 export const copyByHand = 'The browser did not allow it: the link is selected, copy it by hand.';
 
+export const notLastOut = 'The others see that you have gone. Nothing of what was said is left on this page.';
+export const lastOut = 'You were the last one there, so the room is gone, with all that was said in it.';
+
 export const title = (room, unread) => `${unread > 0 ? `(${unread}) ` : ''}${room} · Cloakroom`;
 export const wrote = (name) => `${name} wrote`;
 export const unnotified = {

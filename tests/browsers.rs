@@ -25,7 +25,9 @@ mod browsers {
     mod composing;
     mod connection;
     mod door;
+    mod emoji;
     mod hostile;
+    mod keyboard;
     mod leaving;
     mod log;
     mod notice;

@@ -7,6 +7,7 @@ import { Leaving } from './leaving.js';
 import { Messages } from './messages.js';
 import { Notice } from './notice.js';
 import { People } from './people.js';
+import { Picker } from './picker.js';
 import { title } from './words.js';
 
 /** The room as a whole; each of its parts draws itself from the same state. */
@@ -27,6 +28,7 @@ export class Room {
       new Ending(),
       new Leaving({ leave, composer: this.#composer }),
       this.#composer,
+      new Picker({ pick: (text) => this.#composer.insert(text) }),
       new Invite(),
     ];
     globalThis.visualViewport?.addEventListener('resize', () => this.#fit());

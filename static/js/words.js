@@ -43,6 +43,13 @@ export const left = (count) => `${characters(count)} left`;
 export const tooMany = (count) => `${characters(count)} too many`;
 export const tooLong = (count) => `This message is ${characters(count)} too long. Shorten it, or send it in parts.`;
 
+export const emoji = {
+  recent: 'Used just now',
+  found: 'Found',
+  count: (count) => (count === 0 ? 'Nothing found' : `${count} found`),
+  notLoaded: 'The emoji could not be loaded. Check your connection and try again.',
+};
+
 export const states = { sending: 'sending…', unsent: 'not sent' };
 
 const messages = (count) => `${count} ${count === 1 ? 'message' : 'messages'}`;

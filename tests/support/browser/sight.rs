@@ -7,10 +7,11 @@ use super::{Element, person::Person, session::Fault};
 /// What may have a role at all; the browser has the last word. A password field has none.
 fn candidates(role: &str) -> String {
     let plain = match role {
-        "alert" | "log" | "status" => "",
+        "alert" | "gridcell" | "log" | "status" => "",
         "button" => "button, [type=submit], [type=button], summary,",
+        "combobox" => "select,",
         "dialog" => "dialog,",
-        "field" | "textbox" => "input:not([type=hidden]), textarea,",
+        "field" | "searchbox" | "textbox" => "input:not([type=hidden]), textarea,",
         "heading" => "h1, h2, h3, h4,",
         "image" => "img, svg, canvas,",
         "link" => "a[href],",

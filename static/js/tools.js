@@ -14,6 +14,7 @@ export class Tools {
   #copy = document.getElementById('copy');
   #said = this.#bar.querySelector('[role=status]');
   #message = null;
+  #held = false; // chosen, rather than just under the mouse
 
   constructor() {
     this.#log.addEventListener('pointerover', ({ target, pointerType }) => {
@@ -22,7 +23,10 @@ export class Tools {
     this.#frame.addEventListener('pointerleave', ({ pointerType }) => {
       if (pointerType === 'mouse' && !this.#hasFocus()) this.#point(null);
     });
-    this.#log.addEventListener('click', ({ target }) => this.#point(target.closest('.message')));
+    this.#log.addEventListener('click', ({ target }) => {
+      this.#point(target.closest('.message'));
+      this.#held = true;
+    });
     this.#log.addEventListener('scroll', () => this.#follow(), { passive: true });
     this.#log.addEventListener('keydown', (event) => this.#pressed(event));
     this.#bar.addEventListener('keydown', (event) => this.#returned(event));
@@ -39,14 +43,14 @@ export class Tools {
 
   #point(message) {
     if (message === this.#message) return;
-    this.#message?.classList.remove('message--chosen');
-    this.#message?.removeAttribute('tabindex');
+    if (this.#message) release(this.#message);
     this.#message = message;
+    this.#held = false;
     this.#said.textContent = '';
     this.#bar.hidden = message === null;
     if (message === null) return;
     message.classList.add('message--chosen');
-    const time = message.querySelector('time') ?? message.parentElement.querySelector('time');
+    const time = timeOf(message);
     this.#time.dateTime = time.dateTime;
     this.#time.textContent = time.textContent;
     this.#stand();
@@ -70,9 +74,13 @@ export class Tools {
     this.#bar.style.translate = `${Math.round(left)}px ${Math.round(Math.max(0, Math.min(top, frame.height - height)))}px`;
   }
 
-  /** Tools that ran after a message would lag behind it; those of the keyboard have nowhere else to be. */
+  /** Tools that ran after whatever passes below the mouse would only lag behind it. */
   #follow() {
-    if (this.#hasFocus()) this.#stand();
+    if (this.#message === null) return;
+    const { top, bottom } = this.#message.getBoundingClientRect();
+    const frame = this.#frame.getBoundingClientRect();
+    const isSeen = bottom > frame.top && top < frame.bottom;
+    if (this.#hasFocus() || (this.#held && isSeen)) this.#stand();
     else this.#point(null);
   }
 
@@ -122,6 +130,9 @@ export class Tools {
 
   #choose(message) {
     this.#point(message);
+    const name = message.parentElement.querySelector('bdi');
+    message.role = 'article';
+    message.ariaLabelledByElements = [name, message.querySelector('.message__text'), timeOf(message)];
     message.tabIndex = -1;
     message.focus({ preventScroll: true });
     message.scrollIntoView({ block: 'nearest' });
@@ -139,6 +150,14 @@ export class Tools {
     }
     this.#stand();
   }
+}
+
+/** The time of a group's first message stands at its head. */
+const timeOf = (message) => message.querySelector('time') ?? message.parentElement.querySelector('time');
+
+function release(message) {
+  message.classList.remove('message--chosen');
+  for (const name of ['role', 'aria-labelledby', 'tabindex']) message.removeAttribute(name);
 }
 
 /** Messages of someone who is muted are there, and are not shown. */

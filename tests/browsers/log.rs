@@ -147,7 +147,11 @@ async fn copying_by_keyboard(engine: Engine) {
         assert!(!ana.sees("button", "Copy message").await);
         let log = ana.by_role("log", "Messages").await;
         ana.runs("arguments[0].focus()", &[log.to_value()]).await;
-        ana.strikes(&[key::UP, key::UP, key::TAB]).await;
+        ana.strikes(&[key::UP, key::UP]).await;
+        let chosen = ana.finds("return document.activeElement").await;
+        let name = ana.name_of(&chosen).await;
+        assert!(name.starts_with("Ana <b>second</b> & more "), "who, what and when is read out: {name}");
+        ana.strikes(&[key::TAB]).await;
         let copy = ana.by_role("button", "Copy message").await;
         assert!(ana.is_on(&copy).await);
         ana.strikes(&[key::ENTER]).await;

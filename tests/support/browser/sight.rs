@@ -23,6 +23,12 @@ fn candidates(role: &str) -> String {
 }
 
 impl Person {
+    /// The name that the browser computes for something.
+    pub async fn name_of(&self, element: &Element) -> String {
+        let name = self.session().get(&format!("/element/{}/computedlabel", element.0)).await;
+        self.done("tell a name", name).as_str().unwrap().to_owned()
+    }
+
     /// The visible things of a role and a name.
     pub(super) async fn sees_all(&self, role: &str, name: &str) -> Result<Vec<Element>, Fault> {
         let session = self.session();

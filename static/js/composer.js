@@ -59,7 +59,9 @@ export class Composer {
   /** When the room is over a draft can still be selected and copied; an empty box has no use any more. */
   #end() {
     this.#box.readOnly = true; // not disabled: that could not be copied from
-    this.#button.disabled = true;
+    this.#button.hidden = true;
+    this.#allowance.measure('');
+    if (this.#excess > 0) this.#complain('');
     this.#form.hidden = !this.hasDraft;
     this.#kept.hidden = !this.hasDraft;
   }

@@ -36,7 +36,7 @@ export class Picker {
   draw({ phase }) {
     if (phase !== 'over') return;
     this.#flyout.show(false);
-    this.#toggle.disabled = true;
+    this.#toggle.hidden = true;
   }
 
   async #turn(open) {

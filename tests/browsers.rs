@@ -30,6 +30,7 @@ mod browsers {
     mod keyboard;
     mod leaving;
     mod log;
+    mod narrow;
     mod notice;
     mod people;
     mod pictures;

@@ -38,7 +38,8 @@ export class Tools {
   }
 
   #hasFocus() {
-    return this.#message !== null && (document.activeElement === this.#message || this.#bar.contains(document.activeElement));
+    const at = document.activeElement;
+    return this.#message !== null && (this.#message.contains(at) || this.#bar.contains(at));
   }
 
   #point(message) {
@@ -62,16 +63,15 @@ export class Tools {
     const frame = this.#frame.getBoundingClientRect();
     const message = this.#message.getBoundingClientRect();
     const { offsetWidth: width, offsetHeight: height } = this.#bar;
-    const before = message.left - frame.left - width - GAP_PX;
-    const after = message.right - frame.left + GAP_PX;
     const mine = this.#message.parentElement.classList.contains('group--mine');
-    const beside = mine ? before >= 0 : after + width <= frame.width;
-    const over = message.top - frame.top - height;
-    const end = Math.min(message.right - frame.left - width, frame.width - width - GAP_PX);
-    const left = beside ? (mine ? before : after) : Math.max(GAP_PX, end);
-    const middle = message.top - frame.top + (message.height - height) / 2;
-    const top = beside ? middle : over >= 0 ? over : message.bottom - frame.top;
-    this.#bar.style.translate = `${Math.round(left)}px ${Math.round(Math.max(0, Math.min(top, frame.height - height)))}px`;
+    const beside = mine ? message.left - width - GAP_PX : message.right + GAP_PX;
+    const fits = beside >= frame.left && beside + width <= frame.right;
+    const above = message.top - height;
+    const left = fits ? beside : message.right - width;
+    const top = fits ? message.top + (message.height - height) / 2 : above >= frame.top ? above : message.bottom;
+    const x = within(left - frame.left, frame.width - width);
+    const y = within(top - frame.top, frame.height - height);
+    this.#bar.style.translate = `${x}px ${y}px`;
   }
 
   /** Tools that ran after whatever passes below the mouse would only lag behind it. */
@@ -92,13 +92,18 @@ export class Tools {
         event.preventDefault();
         this.#choose(next);
       }
-    } else if (key === 'Tab' && !event.shiftKey && target === this.#message && !target.querySelector('a')) {
+    } else if (key === 'Tab' && !event.shiftKey && this.#isLast(target)) {
       event.preventDefault();
       this.#copy.focus();
     } else if (key === 'Escape' && target !== this.#log) {
       this.#log.focus({ preventScroll: true });
       this.#point(null);
     }
+  }
+
+  /** Of the chosen message and the links in it, the last: after it come the tools, not the links further down. */
+  #isLast(stop) {
+    return this.#message !== null && [this.#message, ...this.#message.querySelectorAll('a')].at(-1) === stop;
   }
 
   #returned(event) {
@@ -151,6 +156,8 @@ export class Tools {
     this.#stand();
   }
 }
+
+const within = (value, most) => Math.round(Math.max(0, Math.min(value, most)));
 
 /** The time of a group's first message stands at its head. */
 const timeOf = (message) => message.querySelector('time') ?? message.parentElement.querySelector('time');

@@ -164,6 +164,18 @@ async fn copying_by_keyboard(engine: Engine) {
         ana.strikes_with(key::CONTROL, "v").await;
         assert_eq!(ana.value("Message").await, "<b>second</b> & more");
 
+        // Links are stops on the way, those of the chosen message alone.
+        ana.says("see https://example.org/a").await;
+        ana.says("see https://example.org/b").await;
+        ana.hears("see https://example.org/b").await;
+        ana.runs("arguments[0].focus()", &[log.to_value()]).await;
+        ana.strikes(&[key::UP, key::UP, key::TAB]).await;
+        let link = ana.by_role("link", "https://example.org/a").await;
+        assert!(ana.is_on(&link).await);
+        ana.strikes(&[key::TAB]).await;
+        assert!(ana.is_on(&copy).await);
+        ana.strikes(&[key::ESCAPE, key::ESCAPE]).await;
+
         // The mouse finds the same.
         let script = "return [...document.querySelectorAll('.message')][0]";
         let first = ana.finds(script).await;

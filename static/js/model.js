@@ -71,7 +71,7 @@ const steps = {
   people: (state, { people, at }) => {
     const before = new Map(state.people.map((person) => [person.id, person]));
     const known = learned(state.known, people);
-    const marked = people.map((person) => ({ ...person, another: isAnother(known, person) }));
+    const marked = people.map((person) => ({ ...person, another: !person.you && isAnother(known, person) }));
     const came = { ...state, known, people: marked };
     // Who comes into talk that is under way sees none of it: that is said, not left to be wondered at.
     if (before.size === 0) return isAlone(came) ? came : noted(came, { type: 'joined', at });
@@ -89,7 +89,7 @@ const steps = {
   unreadable: noted,
 
   message: (state, { id, name, text, mine, counter, at }) => {
-    const another = isAnother(state.known, { id, name });
+    const another = !mine && isAnother(state.known, { id, name });
     const entry = { kind: 'message', id, name, another, text, mine, counter, at };
     entry.follows = follows(state.log.at(-1), entry);
     const log = state.log.with(entry);

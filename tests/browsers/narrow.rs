@@ -62,7 +62,7 @@ async fn long_names_and_both_directions(engine: Engine) {
         }
         ana.press("People").await;
         fits(&ana, "the list of people").await;
-        ana.press("Close").await;
+        ana.press("Close people").await;
         ana.press("Emoji").await;
         fits(&ana, "the choice of emoji").await;
         ana.is_told(&[json!({ "type": "admitted", "room": long, "user": long })]).await;

@@ -34,14 +34,14 @@ async fn on_a_phone(engine: Engine) {
         ana.is_with(&["Ana"]).await;
         assert_eq!(tags(&ana).await, ["Ana you"]);
         ana.strikes(&[key::TAB]).await;
-        let close = ana.by_role("button", "Close").await;
+        let close = ana.by_role("button", "Close people").await;
         assert!(ana.is_on(&close).await, "the focus is in the panel");
         ana.strikes(&[key::ESCAPE]).await;
         assert!(!ana.sees("list", "People").await);
         assert!(ana.is_on(&toggle).await);
 
         ana.press("People").await;
-        ana.press("Close").await;
+        ana.press("Close people").await;
         assert!(!ana.sees("list", "People").await);
         ana.press("People").await;
         ana.is_with(&["Ana"]).await;

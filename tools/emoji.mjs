@@ -41,6 +41,8 @@ const shown = JSON.parse(read('en/data.json'))
   .sort((one, other) => one.order - other.order);
 const { version } = JSON.parse(read('package.json'));
 
+const rows = (group) => shown.filter((one) => one.group === Number(group)).map((one) => JSON.stringify(row(one)));
 const groups = Object.entries(GROUPS).map(([group, name]) =>
-  `{"name":${JSON.stringify(name)},"emoji":[\n${shown.filter((one) => one.group === Number(group)).map((one) => JSON.stringify(row(one))).join(',\n')}\n]}`);
-stdout.write(`{"source":"emojibase-data ${version}","licence":${JSON.stringify(read('LICENSE').trim())},"groups":[\n${groups.join(',\n')}\n]}\n`);
+  `{"name":${JSON.stringify(name)},"emoji":[\n${rows(group).join(',\n')}\n]}`);
+const [source, licence] = [`emojibase-data ${version}`, read('LICENSE').trim()].map((text) => JSON.stringify(text));
+stdout.write(`{"source":${source},"licence":${licence},"groups":[\n${groups.join(',\n')}\n]}\n`);

@@ -83,7 +83,8 @@ function sectionOf({ name, cells }, section) {
 
 function cellOf({ label, text }, section, cell) {
   const made = element('button', text);
-  Object.assign(made, { type: 'button', className: 'picker__cell', role: 'gridcell', ariaLabel: label, title: label, tabIndex: -1 });
+  Object.assign(made, { type: 'button', className: 'picker__cell', role: 'gridcell', tabIndex: -1 });
+  Object.assign(made, { ariaLabel: label, title: label });
   Object.assign(made.dataset, { section, cell });
   return made;
 }

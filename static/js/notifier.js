@@ -17,7 +17,8 @@ export class Notifier {
   show(name) {
     try {
       // One takes the place of the one before: none pile up.
-      const shown = new Notification(wrote(name), { tag: 'cloakroom', icon: document.querySelector('link[rel=icon]').href });
+      const icon = document.querySelector('link[rel=icon]').href;
+      const shown = new Notification(wrote(name), { tag: 'cloakroom', icon });
       shown.addEventListener('click', () => {
         focus();
         shown.close();

@@ -38,11 +38,18 @@ macro_rules! in_webkit_too {
 mod browsers {
     mod access;
     mod choosing;
+    mod composing;
     mod connection;
     mod door;
+    mod emoji;
     mod hostile;
     mod invite;
+    mod keyboard;
     mod leaving;
+    mod log;
+    mod narrow;
+    mod notice;
+    mod people;
     mod pictures;
     mod plain;
     mod secrets;

@@ -1,9 +1,16 @@
+import { Allowance } from './allowance.js';
+import { tooLong } from './words.js';
+
 /** Where one writes. What was typed stays until it is sent, whatever happens to the connection. */
 export class Composer {
   #form = document.getElementById('composer');
   #box = document.getElementById('message');
-  #button = this.#form.querySelector('button');
+  #button = this.#form.querySelector('[type=submit]');
   #problem = document.getElementById('composer-problem');
+  #kept = document.getElementById('composer-kept');
+  #allowance = new Allowance(Number(this.#box.dataset.most));
+  #touch = matchMedia('(pointer: coarse) and (hover: none)');
+  #excess = 0; // characters too many
   #rejection = null;
   #send;
 
@@ -14,44 +21,92 @@ export class Composer {
       this.#submit();
     });
     this.#box.addEventListener('keydown', (event) => this.#pressed(event));
-    this.#box.addEventListener('input', () => this.#grow());
+    this.#box.addEventListener('input', () => this.#changed());
+    this.#touch.addEventListener('change', () => this.#hint());
+    this.#hint();
+  }
+
+  /** Whether something stands here that was not sent. */
+  get hasDraft() {
+    return this.#box.value.trim() !== '';
   }
 
   focus() {
     this.#box.focus();
   }
 
-  draw({ phase, rejection }) {
-    const over = phase === 'over';
-    this.#box.readOnly = over; // not disabled: a draft can still be selected and copied
-    this.#button.disabled = over;
+  /** Writes where the caret is, in place of what is selected; the browser's own undo takes it back. */
+  insert(text) {
+    this.#box.focus();
+    if (this.#box.readOnly || document.execCommand('insertText', false, text)) return;
+    const { selectionStart, selectionEnd } = this.#box;
+    this.#box.setRangeText(text, selectionStart, selectionEnd, 'end');
+    this.#changed();
+  }
 
-    if (rejection === this.#rejection) return;
+  draw({ phase, rejection }) {
+    if (rejection !== this.#rejection) this.#take(rejection);
+    if (phase === 'over') this.#end();
+  }
+
+  /** Nothing typed is lost: what came back goes before what was typed since. */
+  #take(rejection) {
     this.#rejection = rejection;
-    this.#problem.textContent = rejection?.words ?? '';
-    this.#box.setAttribute('aria-invalid', String(rejection !== null));
-    // Nothing typed is lost: what came back goes before what was typed since.
+    this.#complain(rejection?.words ?? '');
     if (rejection) this.#write([rejection.text, this.#box.value].filter(Boolean).join('\n'));
+  }
+
+  /** When the room is over a draft can still be selected and copied; an empty box has no use any more. */
+  #end() {
+    this.#box.readOnly = true; // not disabled: that could not be copied from
+    this.#button.hidden = true;
+    this.#allowance.measure('');
+    if (this.#excess > 0) this.#complain('');
+    this.#form.hidden = !this.hasDraft;
+    this.#kept.hidden = !this.hasDraft;
   }
 
   #submit() {
     const text = this.#box.value;
     if (this.#box.readOnly || text.trim() === '') return;
+    this.focus();
+    if (this.#excess > 0) {
+      this.#complain(tooLong(this.#excess));
+      return;
+    }
     this.#write('');
     this.#send(text);
-    this.focus();
   }
 
   #pressed(event) {
     // In some browsers the Enter that ends a composition comes just after it, told apart by its key code alone.
     if (event.isComposing || event.keyCode === 229) return;
     if (event.key !== 'Enter' || event.shiftKey) return;
+    // The keyboard of a phone has no second key for a new line: there the button sends.
+    if (this.#touch.matches && !event.ctrlKey && !event.metaKey) return;
     event.preventDefault();
     this.#submit();
   }
 
+  /** What the Enter key of an on-screen keyboard is labelled with. */
+  #hint() {
+    this.#box.enterKeyHint = this.#touch.matches ? 'enter' : 'send';
+  }
+
+  #complain(words) {
+    this.#problem.textContent = words;
+    this.#box.setAttribute('aria-invalid', String(words !== ''));
+  }
+
   #write(text) {
     this.#box.value = text;
+    this.#changed();
+  }
+
+  #changed() {
+    const before = this.#excess;
+    this.#excess = this.#allowance.measure(this.#box.value);
+    if (before > 0 && this.#excess === 0) this.#complain('');
     this.#grow();
   }
 

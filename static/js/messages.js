@@ -1,94 +1,128 @@
-import { links } from './links.js';
+import { Group } from './group.js';
+import { Log } from './log.js';
 import { isAlone } from './model.js';
+import { clone, element, named } from './parts.js';
+import { Reading } from './reading.js';
 import { Scroll } from './scroll.js';
+import { Tools } from './tools.js';
 import { states } from './words.js';
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+const CHUNK = 40; // entries that a browser lays out, or passes over, together
+const days = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
 
 /** The log. It only ever adds what is new, and touches an older message only to say what became of it. */
 export class Messages {
-  #log = document.getElementById('messages');
-  #entries = this.#log.querySelector('.log__entries');
-  #alone = this.#log.querySelector('.alone');
-  #group = document.getElementById('group-template').content;
-  #message = document.getElementById('message-template').content;
-  #note = document.getElementById('note-template').content;
-  #scroll = new Scroll();
-  #drawn = 0;
+  #entries = document.querySelector('.log__entries');
+  #alone = document.querySelector('.alone');
+  #marker = clone('marker-template');
+  #scroll = new Scroll({ changed: () => this.#reading.look() });
+  #reading;
+  #chunk = null;
+  #room = 0; // entries that the last chunk still takes
+  #group = null; // to which the next message may belong
+  #groups = new Map(); // member → all their groups
+  #day = null;
+  #drawn = new Log();
+  #muted = new Set();
   #unsent = new Map(); // counter → where the message's state is said
 
-  draw({ log, sending, people, phase }) {
-    const fresh = log.slice(this.#drawn);
-    for (const entry of fresh) this.#add(entry);
-    if (fresh.some(({ mine }) => mine)) this.#scroll.toEnd();
-    this.#drawn = log.length;
+  constructor({ tell }) {
+    this.#reading = new Reading({ scroll: this.#scroll, marker: this.#marker, tell });
+    new Tools();
+  }
+
+  draw(state) {
+    const { log, marker, muted, sending, phase } = state;
+    if (log !== this.#drawn) this.#extend(log, marker);
+    if (marker === null) this.#marker.remove();
+    if (muted !== this.#muted) this.#mute(muted);
     this.#settle(sending, phase);
-    this.#alone.hidden = phase === 'over' || !isAlone({ people });
+    this.#reading.draw(state);
+    this.#alone.hidden = phase === 'over' || !isAlone(state);
   }
 
-  #add(entry) {
-    if (entry.kind === 'note') this.#entries.append(this.#noteOf(entry));
-    else if (entry.follows) this.#entries.lastElementChild.append(this.#messageOf(entry));
-    else this.#entries.append(this.#groupOf(entry));
-  }
-
-  #noteOf({ parts }) {
-    const note = this.#note.cloneNode(true).firstElementChild;
-    note.append(...parts.map((part) => (part.name === undefined ? part : element('bdi', part.name))));
-    return note;
-  }
-
-  #groupOf(entry) {
-    const group = this.#group.cloneNode(true).firstElementChild;
-    group.classList.toggle('group--mine', entry.mine);
-    group.querySelector('bdi').textContent = entry.name;
-    group.append(this.#messageOf(entry));
-    return group;
-  }
-
-  #messageOf({ text, mine, counter, at }) {
-    const message = this.#message.cloneNode(true).firstElementChild;
-    message.querySelector('.message__text').append(...links(text).map(inline));
-    tell(message.querySelector('time'), at);
-    if (mine) {
-      const state = message.querySelector('.message__state');
-      state.textContent = states.sending;
-      this.#unsent.set(counter, state);
+  #extend(log, marker) {
+    let mine = false;
+    for (let index = this.#drawn.length; index < log.length; index += 1) {
+      const entry = log.at(index);
+      this.#add(entry, index === marker);
+      mine ||= entry.mine;
     }
-    return message;
+    this.#drawn = log;
+    if (mine) this.#scroll.toEnd();
+  }
+
+  #add(entry, isMarked) {
+    const turned = this.#turn(entry.at);
+    if (isMarked) this.#place(this.#marker);
+    if (entry.kind === 'note') {
+      const note = clone('note-template');
+      note.append(...named(entry.parts));
+      this.#place(note);
+      this.#group = null;
+      return;
+    }
+    const goesOn = entry.follows && !turned && !isMarked;
+    if (!goesOn || this.#room === 0) this.#begin(entry, { headed: !goesOn });
+    const message = this.#group.add(entry);
+    this.#room -= 1;
+    if (entry.mine) this.#send(entry, message);
+  }
+
+  #begin(entry, { headed }) {
+    this.#group = new Group(entry, { headed });
+    if (this.#muted.has(entry.id)) this.#group.mute(true);
+    const groups = this.#groups.get(entry.id);
+    if (groups) groups.push(this.#group);
+    else this.#groups.set(entry.id, [this.#group]);
+    this.#place(this.#group.element);
+  }
+
+  /** Says which day it is when it is another than that of what stands above. */
+  #turn(at) {
+    const date = new Date(at);
+    const day = days.format(date);
+    const turned = this.#day !== null && day !== this.#day;
+    this.#day = day;
+    if (turned) this.#place(element('h2', day)).className = 'day';
+    return turned;
+  }
+
+  #place(entry) {
+    if (this.#room === 0) {
+      this.#chunk = clone('chunk-template');
+      this.#entries.append(this.#chunk);
+      this.#room = CHUNK;
+    }
+    this.#chunk.append(entry);
+    return entry;
+  }
+
+  #mute(muted) {
+    for (const [id, groups] of this.#groups) {
+      if (muted.has(id) === this.#muted.has(id)) continue;
+      for (const group of groups) group.mute(muted.has(id));
+    }
+    this.#muted = muted;
+  }
+
+  #send({ counter }, message) {
+    const state = element('span', states.sending);
+    state.className = 'message__state';
+    message.append(state);
+    this.#unsent.set(counter, state);
   }
 
   #settle(sending, phase) {
     for (const [counter, state] of this.#unsent) {
       if (!sending.includes(counter)) {
         state.textContent = '';
+        state.classList.add('message__state--sent');
         this.#unsent.delete(counter);
       } else if (phase === 'over') {
         state.textContent = states.unsent;
+        state.classList.add('message__state--unsent');
       }
     }
   }
-}
-
-function inline({ text, href }) {
-  if (href === undefined) return text;
-  const link = element('a', text);
-  link.href = href;
-  link.rel = 'noreferrer noopener';
-  link.target = '_blank';
-  link.dir = 'ltr'; // sets it apart from whatever direction the text around it has
-  return link;
-}
-
-function element(name, text) {
-  const made = document.createElement(name);
-  made.textContent = text;
-  return made;
-}
-
-/** When the message was shown here: senders tell no time. */
-function tell(time, at) {
-  const date = new Date(at);
-  time.dateTime = date.toISOString();
-  time.textContent = clock.format(date);
 }

@@ -1,6 +1,8 @@
 // What the page knows, as one value. It changes only by `next(state, event)`: no DOM, no clock, no wire.
-// Events come from the session worker under its own names, and from the page: submitted, refused, unable, broken, sent.
+// Events come from the session worker under its own names, and from the page: submitted, refused, unable, broken,
+// sent, reading, muted, chosen.
 
+import { Log } from './log.js';
 import { notes, notLoaded, stopped } from './words.js';
 
 const GROUP_WITHIN_MS = 5 * 60 * 1000;
@@ -14,11 +16,19 @@ export const start = Object.freeze({
   room: '',
   user: '',
   connection: { state: 'connecting', retryInMs: 0, words: '' },
-  people: [],
-  log: [], // only ever grows, so that a view draws what it has not drawn yet
+  lost: false, // whether the connection was there and is not
+  people: [], // { id, name, connected, you, another }
+  known: new Map(), // name, folded → the first member who had it in this visit
+  muted: new Set(), // ids of those whose messages one does not want to see
+  log: new Log(), // only ever grows, so that a view draws what it has not drawn yet
   sending: [], // counters of one's own messages that the server has not taken yet
   rejection: null, // { text, words }
-  ending: null, // { words, remake }
+  reading: true, // whether the end of the log is before one's eyes
+  unread: 0, // messages that came while it was not
+  marker: null, // where in the log the first of them stands
+  heard: null, // { name } of whoever spoke last, a new value each time; neither oneself nor anyone muted
+  choices: { sound: false, notifications: false },
+  ending: null, // { words, remake, left }
 });
 
 export function next(state, event) {
@@ -60,28 +70,46 @@ const steps = {
 
   admitted: (state, { room, user }) => ({ ...state, phase: 'room', stage: null, room, user }),
 
-  connection: (state, { state: now, retry_in_ms: retryInMs, words }) => ({
-    ...state,
-    connection: { state: now, retryInMs: retryInMs ?? 0, words: words ?? '' },
-  }),
-
-  people: (state, { people }) => {
-    const first = state.people.length === 0;
-    const came = { ...state, people };
-    // Who comes into talk that is under way sees none of it: that is said, not left to be wondered at.
-    return first && !isAlone(came) ? noted(came, { type: 'joined' }) : came;
+  connection: (state, { state: now, retry_in_ms: retryInMs, words, at }) => {
+    const connection = { state: now, retryInMs: retryInMs ?? 0, words: words ?? '' };
+    const is = now === 'connected';
+    const was = state.connection.state === 'connected';
+    const changed = { ...state, connection, lost: !is && (was || state.lost) };
+    return is && state.lost ? noted(changed, { type: 'reconnected', at }) : changed;
   },
 
-  entered: noted,
+  people: (state, { people, at }) => {
+    const before = new Map(state.people.map((person) => [person.id, person]));
+    const known = learned(state.known, people);
+    const marked = people.map((person) => ({ ...person, another: !person.you && isAnother(known, person) }));
+    const came = { ...state, known, people: marked };
+    // Who comes into talk that is under way sees none of it: that is said, not left to be wondered at.
+    if (before.size === 0) return isAlone(came) ? came : noted(came, { type: 'joined', at });
+    return marked
+      .filter(({ id, you, connected }) => !you && before.has(id) && before.get(id).connected !== connected)
+      .reduce((noting, { name, connected }) => noted(noting, { type: connected ? 'back' : 'away', name, at }), came);
+  },
+
+  entered: (state, event) => {
+    const known = learned(state.known, [event]);
+    return noted({ ...state, known }, { ...event, another: isAnother(known, event) });
+  },
   left: noted,
   missed: noted,
   unreadable: noted,
 
   message: (state, { id, name, text, mine, counter, at }) => {
-    const entry = { kind: 'message', id, name, text, mine, counter, at };
+    const another = !mine && isAnother(state.known, { id, name });
+    const entry = { kind: 'message', id, name, another, text, mine, counter, at };
     entry.follows = follows(state.log.at(-1), entry);
-    const sending = mine ? [...state.sending, counter] : state.sending;
-    return { ...state, log: [...state.log, entry], sending };
+    const log = state.log.with(entry);
+    // Who writes has read what stands above.
+    if (mine) return { ...state, log, sending: [...state.sending, counter], unread: 0, marker: null };
+    if (state.muted.has(id)) return { ...state, log };
+    const heard = { name };
+    if (state.reading) return { ...state, log, heard };
+    const marker = state.unread === 0 ? state.log.length : state.marker;
+    return { ...state, log, heard, unread: state.unread + 1, marker };
   },
 
   accepted: (state, { counter }) => ({ ...state, sending: state.sending.filter((other) => other !== counter) }),
@@ -90,14 +118,40 @@ const steps = {
 
   rejected: (state, { text, words }) => ({ ...state, rejection: { text, words } }),
 
-  ended: (state, { words, remake }) => ({ ...state, phase: 'over', ending: { words, remake: Boolean(remake) } }),
+  reading: (state, { reading }) => ({ ...state, reading, unread: reading ? 0 : state.unread }),
+
+  muted: (state, { id, muted }) => {
+    const others = new Set(state.muted);
+    if (muted) others.add(id);
+    else others.delete(id);
+    return { ...state, muted: others };
+  },
+
+  chosen: (state, { choice, on }) => ({ ...state, choices: { ...state.choices, [choice]: on } }),
+
+  ended: (state, { code, words, remake }) => ({
+    ...state,
+    log: code === 'left' ? new Log() : state.log,
+    phase: 'over',
+    ending: { words, remake: Boolean(remake), left: code === 'left' },
+  }),
 };
 
 function noted(state, event) {
-  const note = { kind: 'note', parts: notes[event.type](event) };
-  return { ...state, log: [...state.log, note] };
+  const note = { kind: 'note', parts: notes[event.type](event), at: event.at };
+  return { ...state, log: state.log.with(note) };
 }
 
 function follows(before, { id, at }) {
   return before?.kind === 'message' && before.id === id && Math.abs(at - before.at) < GROUP_WITHIN_MS;
 }
+
+/** A name is free again when its owner has gone: whoever comes by it later may be somebody else. */
+function learned(known, people) {
+  const fresh = people.filter(({ name }) => !known.has(folded(name)));
+  return fresh.length === 0 ? known : new Map([...known, ...fresh.map(({ id, name }) => [folded(name), id])]);
+}
+
+const isAnother = (known, { id, name }) => (known.get(folded(name)) ?? id) !== id;
+
+const folded = (name) => name.normalize('NFKC').toLowerCase();

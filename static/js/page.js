@@ -4,7 +4,6 @@ import { Door } from './door.js';
 import { next, start } from './model.js';
 import { Room } from './room.js';
 import { lacking } from './support.js';
-import { title } from './words.js';
 
 const LEAVE_WITHIN_MS = 1000;
 
@@ -19,6 +18,7 @@ export class Page {
   #room = new Room({
     send: (text) => this.#send(text),
     leave: () => this.#leave(),
+    tell: (event) => this.#tell(event),
   });
 
   open() {
@@ -60,11 +60,13 @@ export class Page {
     if (type === 'admitted') {
       const { room } = this.#state;
       history.replaceState(null, '', roomPath(room));
-      document.title = title(room);
       this.#room.focus();
     }
-    // The worker lives on until the page goes: it may still have to tell the server.
-    if (type === 'ended' && code === 'left') location.replace('/');
+    if (type === 'ended' && code === 'left') {
+      history.replaceState(null, '', '/');
+      // The worker may still have to tell the server.
+      setTimeout(() => this.#client.close(), LEAVE_WITHIN_MS);
+    }
   }
 
   #enter(attempt) {
@@ -84,7 +86,9 @@ export class Page {
       return;
     }
     this.#client.leave();
-    setTimeout(() => location.replace('/'), LEAVE_WITHIN_MS);
+    setTimeout(() => {
+      if (this.#state.phase === 'room') this.#tell({ type: 'ended', code: 'left', words: '' });
+    }, LEAVE_WITHIN_MS);
   }
 
   #close() {

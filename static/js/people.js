@@ -1,59 +1,64 @@
-import { tags } from './words.js';
+import { Flyout } from './flyout.js';
+import { Person } from './person.js';
 
 /** Who is in the room: beside the messages where there is width, behind a button where there is not. */
 export class People {
   #panel = document.getElementById('people');
   #list = this.#panel.querySelector('ul');
+  #count = this.#panel.querySelector('.people__count');
   #toggle = document.getElementById('people-toggle');
-  #person = document.getElementById('person-template').content;
   #wide = matchMedia('(min-width: 900px)');
+  #flyout;
   #rows = new Map(); // id → row
-  #drawn = null;
-  #open = false;
+  #people = null;
+  #muted = null;
+  #tell;
 
-  constructor() {
-    this.#toggle.addEventListener('click', () => this.#show(!this.#open));
-    // On a phone the panel lies over the messages: a tap beside it closes it.
-    document.getElementById('messages').addEventListener('click', () => this.#show(false));
-    this.#wide.addEventListener('change', () => this.#show(false));
-    document.getElementById('room').addEventListener('keydown', ({ key }) => {
-      if (key !== 'Escape' || !this.#open) return;
-      this.#show(false);
-      this.#toggle.focus();
+  constructor({ tell }) {
+    this.#tell = tell;
+    this.#flyout = new Flyout({
+      panel: this.#panel,
+      toggle: this.#toggle,
+      changed: (open) => {
+        this.#fit();
+        if (open) this.#panel.focus();
+      },
     });
-    this.#show(false);
+    document.getElementById('people-close').addEventListener('click', () => this.#flyout.close());
+    this.#wide.addEventListener('change', () => {
+      this.#flyout.show(false);
+      this.#fit();
+    });
+    this.#fit();
   }
 
-  draw({ people }) {
-    if (people === this.#drawn) return;
-    this.#drawn = people;
+  draw({ people, muted }) {
+    if (people === this.#people && muted === this.#muted) return;
+    this.#people = people;
+    this.#muted = muted;
     this.#toggle.dataset.count = people.length;
+    this.#count.textContent = people.length;
 
     const here = new Set(people.map(({ id }) => id));
     for (const [id, row] of this.#rows) {
       if (here.has(id)) continue;
-      row.remove();
+      row.element.remove();
       this.#rows.delete(id);
     }
-    people.forEach((person, place) => {
-      const row = this.#rowOf(person);
-      if (this.#list.children[place] !== row) this.#list.insertBefore(row, this.#list.children[place] ?? null);
-    });
+    // In the order of arrival; who is away for the moment stands below.
+    [...people.filter(({ connected }) => connected), ...people.filter(({ connected }) => !connected)]
+      .forEach((person, place) => this.#put(person, place));
   }
 
-  #rowOf({ id, name, connected, you }) {
-    const row = this.#rows.get(id) ?? this.#person.cloneNode(true).firstElementChild;
-    this.#rows.set(id, row);
-    const [shown, tag] = row.children;
-    shown.textContent = name;
-    tag.textContent = you ? tags.you : connected ? '' : tags.away;
-    row.classList.toggle('person--away', !connected);
-    return row;
+  #put(person, place) {
+    const row = this.#rows.get(person.id) ?? new Person(person, { tell: this.#tell });
+    this.#rows.set(person.id, row);
+    row.draw(person, this.#muted.has(person.id));
+    const there = this.#list.children[place] ?? null;
+    if (there !== row.element) this.#list.insertBefore(row.element, there);
   }
 
-  #show(open) {
-    this.#open = open;
-    this.#panel.hidden = !open && !this.#wide.matches;
-    this.#toggle.setAttribute('aria-expanded', String(open));
+  #fit() {
+    this.#panel.hidden = !this.#flyout.isOpen && !this.#wide.matches;
   }
 }

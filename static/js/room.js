@@ -1,9 +1,14 @@
 import { Composer } from './composer.js';
 import { Connection } from './connection.js';
 import { Ending } from './ending.js';
+import { Farewell } from './farewell.js';
 import { Invite } from './invite.js';
+import { Leaving } from './leaving.js';
 import { Messages } from './messages.js';
+import { Notice } from './notice.js';
 import { People } from './people.js';
+import { Picker } from './picker.js';
+import { title } from './words.js';
 
 /** The room as a whole; each of its parts draws itself from the same state. */
 export class Room {
@@ -13,31 +18,49 @@ export class Room {
   #composer;
   #parts;
 
-  constructor({ send, leave }) {
+  constructor({ send, leave, tell }) {
     this.#composer = new Composer({ send });
     this.#parts = [
       new Connection(),
-      new Messages(),
-      new People(),
+      new Messages({ tell }),
+      new People({ tell }),
+      new Notice({ tell }),
       new Ending(),
+      new Leaving({ leave, composer: this.#composer }),
       this.#composer,
+      new Picker({ pick: (text) => this.#composer.insert(text) }),
       new Invite(),
     ];
-    document.getElementById('leave').addEventListener('click', leave);
     globalThis.visualViewport?.addEventListener('resize', () => this.#fit());
   }
 
   draw(state) {
     const open = state.phase === 'room' || state.phase === 'over';
     if (!open) return;
+    if (state.ending?.left) {
+      this.#clear(state);
+      return;
+    }
     this.#root.hidden = false;
     this.#site.hidden = true;
     this.#name.textContent = state.room;
+    document.title = title(state.room, state.unread);
     for (const part of this.#parts) part.draw(state);
   }
 
   focus() {
     this.#composer.focus();
+  }
+
+  /** Nothing of a room that one has left stays in the page. */
+  #clear(state) {
+    if (!this.#root.isConnected) return;
+    this.#root.remove();
+    this.#root.replaceChildren();
+    this.#parts = [];
+    this.#site.hidden = false;
+    document.title = title(state.room, 0);
+    new Farewell().show(state);
   }
 
   /** Where an on-screen keyboard covers the page instead of shrinking it, the composer would lie beneath it. */

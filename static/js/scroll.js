@@ -3,16 +3,13 @@ const NEAR_PX = 48;
 /** Keeps a growing log at its end while the reader is there, and leaves it alone while the reader is further up. */
 export class Scroll {
   #log = document.getElementById('messages');
-  #jump = document.getElementById('jump');
   #following = true;
   #seen = { top: 0, height: 0, view: 0 };
+  #changed;
 
-  constructor() {
+  constructor({ changed }) {
+    this.#changed = changed;
     this.#log.addEventListener('scroll', () => this.#scrolled(), { passive: true });
-    this.#jump.addEventListener('click', () => {
-      this.toEnd();
-      this.#log.focus({ preventScroll: true });
-    });
     // One look per frame, after layout, however many messages arrived and whatever else changed the room's size.
     const sizes = new ResizeObserver(() => {
       if (this.#following) this.toEnd();
@@ -21,9 +18,26 @@ export class Scroll {
     sizes.observe(this.#log.firstElementChild);
   }
 
+  get following() {
+    return this.#following;
+  }
+
   toEnd() {
     this.#follow(true);
     this.#log.scrollTop = this.#log.scrollHeight;
+  }
+
+  /** Goes to the end, but no further than to where this still stands at the top. */
+  toEndFrom(element) {
+    const above = element.getBoundingClientRect().top - this.#log.getBoundingClientRect().top;
+    const { scrollTop, scrollHeight, clientHeight } = this.#log;
+    const top = scrollTop + above;
+    if (scrollHeight - top <= clientHeight) {
+      this.toEnd();
+      return;
+    }
+    this.#follow(false);
+    this.#log.scrollTop = top;
   }
 
   /**
@@ -39,7 +53,8 @@ export class Scroll {
   }
 
   #follow(following) {
+    if (following === this.#following) return;
     this.#following = following;
-    this.#jump.hidden = following;
+    this.#changed();
   }
 }

@@ -33,15 +33,39 @@ export const connection = {
 
 export const inSeconds = (seconds) => (seconds > 0 ? ` in ${seconds} s…` : '…');
 
-export const tags = { you: 'you', away: 'connecting…' };
+export const tags = { you: 'you', away: 'reconnecting…', muted: 'muted', another: 'another' };
+
+export const mute = (name) => `Mute ${name}`;
+export const unmute = (name) => `Unmute ${name}`;
+
+const characters = (count) => `${count} ${count === 1 ? 'character' : 'characters'}`;
+export const left = (count) => `${characters(count)} left`;
+export const tooMany = (count) => `${characters(count)} too many`;
+export const tooLong = (count) => `This message is ${characters(count)} too long. Shorten it, or send it in parts.`;
+
+export const emoji = {
+  recent: 'Used just now',
+  found: 'Found',
+  count: (count) => (count === 0 ? 'Nothing found' : `${count} found`),
+  notLoaded: 'The emoji could not be loaded. Check your connection and try again.',
+};
 
 export const states = { sending: 'sending…', unsent: 'not sent' };
 
+const messages = (count) => `${count} ${count === 1 ? 'message' : 'messages'}`;
+export const hidden = ({ name, count }) => [`${messages(count)} from `, { name }, ', muted'];
+export const newOnes = (count) => `${count} new`;
+
 export const notes = {
   joined: () => ['You are in. You see what is said from now on.'],
-  entered: ({ name }) => [{ name }, ' came in'],
+  entered: ({ name, another }) => (another
+    ? ['Another ', { name }, ' came in. The name was used before, maybe by someone else.']
+    : [{ name }, ' came in']),
+  away: ({ name }) => [{ name }, ' lost the connection for now'],
+  back: ({ name }) => [{ name }, ' is back'],
+  reconnected: () => ['You are connected again'],
   left: ({ name, lost }) => [{ name }, lost ? ' lost the connection' : ' left'],
-  missed: ({ name, count }) => [`${count} ${count === 1 ? 'message' : 'messages'} from `, { name }, ' did not arrive'],
+  missed: ({ name, count }) => [`${messages(count)} from `, { name }, ' did not arrive'],
   unreadable: ({ name, why }) => unreadable[why]?.(name) ?? unreadable.sealed(name),
 };
 
@@ -52,6 +76,7 @@ const unreadable = {
 };
 
 export const copied = 'Copied';
+export const notCopied = 'The browser did not allow it: the text is selected, copy it by hand.';
 export const copyByHand = 'The browser did not allow it. It is selected: copy it by hand.';
 
 export const noSuggestion = 'No passphrase could be drawn. Reload the page, or make one up from several random words.';
@@ -80,4 +105,12 @@ export const holdsOut = (seconds) =>
   `Holds out ${span(seconds)} against someone with this server’s data and a hundred graphics cards.`;
 
 
-export const title = (room) => `${room} · Cloakroom`;
+export const notLastOut = 'The others see that you have gone. Nothing of what was said is left on this page.';
+export const lastOut = 'You were the last one there, so the room is gone, with all that was said in it.';
+
+export const title = (room, unread) => `${unread > 0 ? `(${unread}) ` : ''}${room} · Cloakroom`;
+export const wrote = (name) => `${name} wrote`;
+export const unnotified = {
+  unable: 'This browser shows no notifications for pages like this one.',
+  refused: 'The browser does not allow notifications from this page. Its settings for the page can change that.',
+};

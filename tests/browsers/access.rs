@@ -79,7 +79,7 @@ async fn rooms() {
         ana.hears("See https://example.org/").await;
         ana.says("I will.").await;
         look(&ana, "people talking").await;
-        ana.press("Show people").await;
+        ana.press("People").await;
         look(&ana, "the list of people").await;
         bo.lose_connection().await;
         let killed = std::process::Command::new("kill").args(["-KILL", &server.pid().to_string()]).status().unwrap();

@@ -72,6 +72,8 @@ async fn server_starts_again(engine: Engine) {
         let ana = scene.person("Ana", engine).await;
         ana.creates(&origin, "Book club", PASSWORD).await;
         ana.says("remember this").await;
+        ana.hears("remember this").await;
+        ana.types("Message", "a draft").await;
         let killed = Command::new("kill").args(["-KILL", &server.pid().to_string()]).status().unwrap();
         assert!(killed.success());
         assert!(!server.ended().await);
@@ -81,6 +83,8 @@ async fn server_starts_again(engine: Engine) {
         let words = ana.alert().await;
         assert!(words.contains("no longer knows"), "{words}");
         assert_eq!(ana.messages().await, ["remember this"]);
+        assert_eq!(ana.value("Message").await, "a draft", "it can still be copied");
+        assert!(ana.text().await.contains("This was not sent"));
         assert!(
             ana.runs("return document.activeElement.id === 'remake'", &[]).await == true,
             "the way on has the focus"

@@ -47,7 +47,7 @@ async fn shown_in_a_new_room(engine: Engine) {
         ana.resizes(360, 640).await;
         assert_eq!(scan(&ana.picture().await), [link.as_str()], "on a phone");
         ana.resizes(1440, 900).await;
-        ana.strikes("H").await;
+        ana.strikes(&["H"]).await;
         assert_eq!(ana.value("Message").await, "H", "what is typed goes where it went");
 
         let mut bo = client::Person::join(&server.address, "Book club", "Bo", PASSWORD).await.unwrap();
@@ -72,7 +72,7 @@ async fn shown_in_a_new_room(engine: Engine) {
 
 async fn stays_inside(person: &Person) {
     for _ in 0..6 {
-        person.strikes(TAB).await;
+        person.strikes(&[TAB]).await;
         // A browser's own bar may have its turn: then nothing of the page has the focus.
         let script = "return document.activeElement === document.body
             || document.activeElement.closest('dialog') !== null";
@@ -109,7 +109,7 @@ async fn asked_for(engine: Engine) {
         }
         ana.press("Copy link").await;
         eventually("it says so", async || ana.text().await.contains("Copied").then_some(())).await;
-        ana.strikes(ESCAPE).await;
+        ana.strikes(&[ESCAPE]).await;
         ana.focus_is_on("button", "Invite").await;
         ana.pastes_copied("Message").await;
         assert_eq!(ana.value("Message").await, link);

@@ -1,11 +1,11 @@
 //! Every way out of a room is one: the others see it at once, and nothing stays behind.
 
 use support::{
-    browser::{Engine, Person, play},
+    browser::{Engine, Person, eventually, key, play},
     server::Server,
 };
 
-with_each_engine! { closing_and_navigating reloading_and_going_back }
+with_each_engine! { closing_and_navigating reloading_and_going_back leaving_and_coming_back leaving_with_a_draft }
 
 /// How soon the others see that someone has left.
 const AT_ONCE: u64 = 1000;
@@ -93,6 +93,71 @@ async fn reloading_and_going_back(engine: Engine) {
         ana.is_with(&["Ana", "Bo"]).await;
         bo.says("back again").await;
         ana.hears("back again").await;
+    })
+    .await;
+}
+
+async fn leaving_and_coming_back(engine: Engine) {
+    let server = Server::start().await;
+    let origin = server.origin();
+    play(&format!("leaving and coming back, {engine:?}"), async |scene| {
+        let ana = scene.person("Ana", engine).await;
+        let bo = scene.person("Bo", engine.other()).await;
+        ana.creates(&origin, "Book club", PASSWORD).await;
+        bo.joins(&origin, "Book club", PASSWORD).await;
+        bo.says("hush").await;
+        ana.hears("hush").await;
+        ana.press("Leave room").await;
+        ana.by_role("heading", "You left Book club").await;
+        ana.arrives_at(&format!("{origin}/")).await;
+        let page = ana.runs("return document.documentElement.outerHTML", &[]).await;
+        assert!(!page.as_str().unwrap().contains("hush"), "words of the room are still in the page: {page}");
+        bo.is_with(&["Bo"]).await;
+
+        ana.follow("Join again").await;
+        assert_eq!([ana.value("Room name").await, ana.value("Your name").await], ["Book club", "Ana"]);
+        ana.fills("Password", PASSWORD).await;
+        ana.press("Join room").await;
+        ana.is_with(&["Bo", "Ana"]).await;
+
+        bo.press("Leave room").await;
+        ana.is_with(&["Ana"]).await;
+        ana.press("Leave room").await;
+        ana.by_role("link", "Make the room again").await;
+        assert!(ana.text().await.contains("the room is gone"));
+        assert!(!ana.sees("link", "Join again").await, "there is nothing to join");
+        ana.turns("refresh").await;
+        ana.by_role("link", "Create a room").await;
+        assert!(!ana.text().await.contains("Book club"), "a page that was loaded anew knows of no room");
+    })
+    .await;
+}
+
+async fn leaving_with_a_draft(engine: Engine) {
+    let server = Server::start().await;
+    let origin = server.origin();
+    play(&format!("leaving with a draft, {engine:?}"), async |scene| {
+        let ana = scene.person("Ana", engine).await;
+        ana.creates(&origin, "Book club", PASSWORD).await;
+        ana.types("Message", "almost fin").await;
+        ana.press("Leave room").await;
+        ana.by_role("dialog", "Leave without sending?").await;
+        let cancel = ana.by_role("button", "Cancel").await;
+        assert!(ana.is_on(&cancel).await);
+        ana.strikes(&[key::ESCAPE]).await;
+        eventually("the dialog is gone", async || (!ana.sees("dialog", "Leave without sending?").await).then_some(()))
+            .await;
+        let leave = ana.by_role("button", "Leave room").await;
+        assert!(ana.is_on(&leave).await, "the focus is given back");
+        assert_eq!(ana.value("Message").await, "almost fin");
+
+        ana.strikes(&[key::ENTER]).await;
+        ana.press("Cancel").await;
+        assert_eq!(ana.people().await, ["Ana"]);
+        ana.press("Leave room").await;
+        ana.press("Leave").await;
+        ana.by_role("heading", "You left Book club").await;
+        assert_eq!(ana.violations().await, [""; 0]);
     })
     .await;
 }

@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::json;
 use support::{
-    browser::{Engine, Person, play},
+    browser::{Engine, Person, message, play},
     client, root,
     server::Server,
 };
@@ -107,7 +107,7 @@ async fn rooms() {
         ana.hears("👍🏽").await;
         shoot(&ana, "room, busy").await;
         ana.resizes(360, 640).await;
-        ana.press("Show people").await;
+        ana.press("People").await;
         shoot(&ana, "room, people").await;
         bo.leave().await;
         noor.lose_connection().await;
@@ -121,6 +121,63 @@ async fn rooms() {
         let _server = Server::with(&["--listen", &server.address]).await;
         ana.by_role("link", "Make the room again").await;
         shoot(&ana, "room, over").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "makes pictures for people to look at"]
+async fn talk() {
+    const NOON: u64 = 1_795_262_400_000;
+    const DAY: u64 = 24 * 60 * 60 * 1000;
+    let server = Server::start().await;
+    play("pictures of talk", async |scene| {
+        let ana = scene.person("Ana", Engine::Chromium).await;
+        ana.rehearses(&server.origin()).await;
+        let people = json!([
+            { "id": 1, "name": "Ana", "connected": true, "you": true },
+            { "id": 3, "name": "Bo", "connected": true, "you": false },
+            { "id": 4, "name": "نور", "connected": false, "you": false },
+            { "id": 5, "name": "Cy", "connected": true, "you": false },
+        ]);
+        let long = "This is a rather long message, as people write when they have much to say. ".repeat(4);
+        ana.is_told(&[
+            message(2, "Bo", "Did you finish the book?", NOON - DAY),
+            json!({ "type": "left", "id": 2, "name": "Bo", "at": NOON }),
+            json!({ "type": "people", "people": people, "at": NOON }),
+            json!({ "type": "entered", "id": 3, "name": "Bo", "at": NOON }),
+            message(1, "Ana", "Nearly. Two chapters left.", NOON + 1),
+            json!({ "type": "accepted", "counter": NOON + 1 }),
+            message(1, "Ana", "See https://example.org/chapters/twenty-one", NOON + 2),
+            message(5, "Cy", "Noise.", NOON + 3),
+            message(5, "Cy", "More noise.", NOON + 4),
+            json!({ "type": "muted", "id": 5, "muted": true }),
+            json!({ "type": "reading", "reading": false }),
+            message(3, "Bo", &long, NOON + 5),
+            message(4, "نور", "مرحبا، لقد أنهيت الكتاب أمس!", NOON + 6),
+        ])
+        .await;
+        shoot(&ana, "talk, what is new").await;
+        ana.runs("[...document.querySelectorAll('.message')].at(-2).click()", &[]).await;
+        shoot(&ana, "talk, a chosen message").await;
+        ana.resizes(360, 640).await;
+        ana.press("People").await;
+        shoot(&ana, "talk, people").await;
+        ana.resizes(360, 640).await;
+        ana.press("Emoji").await;
+        support::browser::eventually("emoji", async || ana.text().await.contains("😀").then_some(())).await;
+        shoot(&ana, "talk, emoji").await;
+        ana.pastes("Message", &"word ".repeat(2001)).await;
+        ana.press("Send").await;
+        shoot(&ana, "talk, too long").await;
+        ana.press("Leave room").await;
+        shoot(&ana, "talk, leaving with a draft").await;
+        ana.press("Cancel").await;
+        ana.is_told(&[json!({ "type": "ended", "code": "lost", "words": "The server is gone.", "remake": true })])
+            .await;
+        shoot(&ana, "talk, over with a draft").await;
+        ana.is_told(&[json!({ "type": "ended", "code": "left", "words": "" })]).await;
+        shoot(&ana, "talk, left").await;
     })
     .await;
 }

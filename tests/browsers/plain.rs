@@ -84,7 +84,7 @@ async fn small_screen(engine: Engine) {
         ana.field("Invite link").await;
         fits(&ana, "the invite link").await;
         ana.press("Close").await;
-        ana.press("Show people").await;
+        ana.press("People").await;
         ana.is_with(&[&long]).await;
         fits(&ana, "the list of people").await;
     })

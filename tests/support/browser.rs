@@ -1,8 +1,10 @@
 //! Real browsers, driven over WebDriver as a person would: by what can be seen, and by role and name.
 
 mod access;
+mod doing;
 mod driver;
 mod person;
+mod rehearsal;
 mod scene;
 mod seeing;
 mod session;
@@ -10,7 +12,9 @@ mod sight;
 
 use std::{pin::pin, time::Duration};
 
+pub use doing::key;
 pub use person::Person;
+pub use rehearsal::message;
 pub use scene::{Scene, play};
 pub use seeing::Change;
 pub use session::Element;

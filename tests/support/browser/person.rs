@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     Element, Engine,
+    doing::key::ENTER,
     driver::Driver,
     eventually,
     session::{Fault, Session},
@@ -16,8 +17,6 @@ use super::{
 
 /// How often a browser is started that does not come up.
 const STARTS: usize = 6;
-/// The key that sends.
-const ENTER: &str = "\u{e007}";
 
 /// Someone with a browser; the browser ends with the last clone.
 #[derive(Clone)]
@@ -219,13 +218,6 @@ impl Person {
     /// Presses the keys that put what was copied into a field.
     pub async fn pastes_copied(&self, label: &str) {
         self.types(label, "\u{e009}v\u{e000}").await;
-    }
-
-    /// Presses a key where the focus is.
-    pub async fn strikes(&self, key: &str) {
-        let strokes = json!([{ "type": "keyDown", "value": key }, { "type": "keyUp", "value": key }]);
-        let keys = json!({ "actions": [{ "type": "key", "id": "keys", "actions": strokes }] });
-        self.done("strike a key", self.session().post("/actions", keys).await);
     }
 
     /// Takes one of the choices of a list that folds out.

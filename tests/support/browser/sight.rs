@@ -7,11 +7,11 @@ use super::{Element, person::Person, session::Fault};
 /// What may have a role at all; the browser has the last word. A password field has none.
 fn candidates(role: &str) -> String {
     let plain = match role {
-        "alert" | "log" | "status" => "",
-        "combobox" => "select,",
+        "alert" | "gridcell" | "log" | "status" => "",
         "button" => "button, [type=submit], [type=button], summary,",
+        "combobox" => "select,",
         "dialog" => "dialog,",
-        "field" | "textbox" => "input:not([type=hidden]), textarea,",
+        "field" | "searchbox" | "textbox" => "input:not([type=hidden]), textarea,",
         "heading" => "h1, h2, h3, h4,",
         "image" => "img, svg, canvas,",
         "link" => "a[href],",
@@ -23,6 +23,12 @@ fn candidates(role: &str) -> String {
 }
 
 impl Person {
+    /// The name that the browser computes for something.
+    pub async fn name_of(&self, element: &Element) -> String {
+        let name = self.session().get(&format!("/element/{}/computedlabel", element.0)).await;
+        self.done("tell a name", name).as_str().unwrap().to_owned()
+    }
+
     /// The visible things of a role and a name.
     pub(super) async fn sees_all(&self, role: &str, name: &str) -> Result<Vec<Element>, Fault> {
         let session = self.session();

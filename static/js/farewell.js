@@ -1,0 +1,25 @@
+import { doorPath } from './address.js';
+import { isAlone } from './model.js';
+import { lastOut, notLastOut } from './words.js';
+
+/** What stands where the room was, once one has left it: that one has, and the way back. */
+export class Farewell {
+  #page = document.getElementById('farewell');
+  #room = this.#page.querySelector('bdi');
+  #words = document.getElementById('farewell-words');
+  #rejoin = document.getElementById('farewell-rejoin');
+  #remake = document.getElementById('farewell-remake');
+
+  show(state) {
+    const { room, user } = state;
+    const last = isAlone(state);
+    this.#page.hidden = false;
+    this.#room.textContent = room;
+    this.#words.textContent = last ? lastOut : notLastOut;
+    this.#rejoin.hidden = last;
+    this.#rejoin.href = doorPath('/login', { room, user });
+    this.#remake.hidden = !last;
+    this.#remake.href = doorPath('/create', { room, user });
+    this.#page.querySelector('h1').focus();
+  }
+}

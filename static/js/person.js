@@ -1,0 +1,29 @@
+import { clone } from './parts.js';
+import { mute, tags, unmute } from './words.js';
+
+/** One person's row in the list. */
+export class Person {
+  element = clone('person-template');
+  #another = this.element.querySelector('.person__another');
+  #name = this.element.querySelector('.person__name');
+  #tag = this.element.querySelector('.person__tag');
+  #button = this.element.querySelector('button');
+  #muted = false;
+
+  constructor({ id }, { tell }) {
+    this.#button.addEventListener('click', () => tell({ type: 'muted', id, muted: !this.#muted }));
+  }
+
+  draw({ name, connected, you, another }, muted) {
+    this.#muted = muted;
+    this.#name.textContent = name;
+    this.#another.textContent = another ? `${tags.another} ` : '';
+    this.#tag.textContent = (you && tags.you) || (!connected && tags.away) || (muted && tags.muted) || '';
+    this.element.classList.toggle('person--away', !connected);
+    this.element.classList.toggle('person--muted', muted);
+    this.#button.hidden = you;
+    const words = muted ? unmute(name) : mute(name);
+    this.#button.querySelector('.unseen').textContent = words;
+    this.#button.title = words;
+  }
+}

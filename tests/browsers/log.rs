@@ -1,0 +1,254 @@
+//! The log: what belongs together, what is new, where one is, and what can be done with a message.
+
+use serde_json::{Value, json};
+use support::{
+    browser::{Engine, Person, eventually, key, message, play},
+    server::Server,
+};
+
+with_each_engine! { groups_and_days coming_back_to_the_page further_up copying_by_keyboard ten_thousand_messages }
+
+const PASSWORD: &str = "correct horse battery";
+const HOUR: u64 = 60 * 60 * 1000;
+/// A quarter to midnight in UTC, on some Friday.
+const EVENING: u64 = 1_795_218_300_000;
+
+/// The log line by line, as it is seen.
+async fn lines(person: &Person) -> Vec<String> {
+    let log = person.by_role("log", "Messages").await;
+    let script = "return [...arguments[0].querySelectorAll('.group__head:not(.unseen) bdi, .message__text, .note, .day, .marker')]
+        .filter((line) => line.checkVisibility()).map((line) => line.textContent)";
+    let lines = person.runs(script, &[log.to_value()]).await;
+    lines.as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned()).collect()
+}
+
+async fn groups_and_days(engine: Engine) {
+    let server = Server::start().await;
+    play(&format!("groups and days, {engine:?}"), async |scene| {
+        let ana = scene.person("Ana", engine).await;
+        ana.rehearses(&server.origin()).await;
+        ana.is_told(&[
+            message(2, "Bo", "one", EVENING),
+            message(2, "Bo", "two", EVENING + 1000),
+            message(1, "Ana", "three", EVENING + 2000),
+            message(2, "Bo", "four", EVENING + 3000),
+            message(2, "Bo", "five", EVENING + HOUR),
+            message(2, "Bo", "six", EVENING + 25 * HOUR),
+        ])
+        .await;
+        // Where midnight is depends on where the browser is.
+        let script = "return new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' })
+            .format(arguments[0])";
+        let mut days = Vec::new();
+        for at in [EVENING, EVENING + HOUR, EVENING + 25 * HOUR] {
+            days.push(ana.runs(script, &[json!(at)]).await.as_str().unwrap().to_owned());
+        }
+        let mut expected = ["Bo", "one", "two", "Ana", "three", "Bo", "four"].map(str::to_owned).to_vec();
+        for (index, text) in [(1, "five"), (2, "six")] {
+            if days[index] != days[index - 1] {
+                expected.push(days[index].clone());
+            }
+            expected.extend(["Bo".to_owned(), text.to_owned()]);
+        }
+        assert!(expected.len() > 11, "at least one midnight lies between: {days:?}");
+        let seen = lines(&ana).await;
+        let first = seen.iter().position(|line| line == "Bo").unwrap();
+        assert_eq!(seen[first..], expected);
+
+        let times = "return [...document.querySelectorAll('.log time')].map(({ dateTime }) => Date.parse(dateTime))";
+        let told = [0, 1000, 2000, 3000, HOUR, 25 * HOUR].map(|later| EVENING + later);
+        assert_eq!(ana.runs(times, &[]).await, json!(told), "each message tells when it came");
+    })
+    .await;
+}
+
+async fn coming_back_to_the_page(engine: Engine) {
+    let server = Server::start().await;
+    let origin = server.origin();
+    play(&format!("coming back to the page, {engine:?}"), async |scene| {
+        let ana = scene.person("Ana", engine).await;
+        let bo = scene.person("Bo", engine.other()).await;
+        ana.creates(&origin, "Book club", PASSWORD).await;
+        bo.joins(&origin, "Book club", PASSWORD).await;
+        bo.says("seen").await;
+        ana.hears("seen").await;
+        assert!(!ana.text().await.contains("New messages"));
+
+        let room = ana.new_tab().await;
+        for number in 1..=30 {
+            bo.says(&format!("unseen {number}")).await;
+        }
+        bo.hears("unseen 30").await;
+        ana.switch_to(&room).await;
+        ana.hears("unseen 30").await;
+        let seen = lines(&ana).await;
+        let marker = seen.iter().position(|line| line == "New messages").expect("there is a line");
+        assert_eq!(seen[marker - 1], "seen");
+        assert_eq!(seen[marker + 2], "unseen 1");
+        let above = "const { top } = document.querySelector('.marker').getBoundingClientRect();
+            return top - document.getElementById('messages').getBoundingClientRect().top";
+        eventually("one goes on reading where one had left off", async || {
+            (ana.runs(above, &[]).await.as_f64()?.abs() < 2.0).then_some(())
+        })
+        .await;
+
+        ana.press("Jump to latest").await;
+        eventually("the end", async || (!ana.sees("button", "Jump to latest").await).then_some(())).await;
+        ana.says("caught up").await;
+        ana.hears("caught up").await;
+        assert!(!ana.text().await.contains("New messages"), "who writes has read");
+    })
+    .await;
+}
+
+async fn further_up(engine: Engine) {
+    let server = Server::start().await;
+    play(&format!("further up, {engine:?}"), async |scene| {
+        let ana = scene.person("Ana", engine).await;
+        ana.rehearses(&server.origin()).await;
+        let early: Vec<Value> = (0..100).map(|n| message(2, "Bo", &format!("early {n}"), EVENING + n)).collect();
+        ana.is_told(&early).await;
+        let log = ana.by_role("log", "Messages").await;
+        let top = async || ana.runs("return arguments[0].scrollTop", &[log.to_value()]).await.as_f64().unwrap();
+        eventually("it is at the end", async || (top().await > 1000.0).then_some(())).await;
+        assert!(!ana.sees("button", "Jump to latest").await);
+
+        ana.runs("arguments[0].scrollTop -= 900", &[log.to_value()]).await;
+        ana.by_role("button", "Jump to latest").await;
+        let place = top().await;
+        ana.is_told(&[message(2, "Bo", "late 1", EVENING + 200), message(2, "Bo", "late 2", EVENING + 201)]).await;
+        let jump = ana.by_role("button", "Jump to latest").await;
+        eventually("it says how many came", async || {
+            let words = ana.runs("return arguments[0].textContent", &[jump.to_value()]).await;
+            words.as_str()?.contains("2 new").then_some(())
+        })
+        .await;
+        assert!((top().await - place).abs() < 1.0, "the place is kept");
+        let seen = lines(&ana).await;
+        assert_eq!(seen[seen.len() - 4..], ["New messages", "Bo", "late 1", "late 2"]);
+
+        ana.press("Jump to latest").await;
+        eventually("it is at the end", async || (top().await > place + 800.0).then_some(())).await;
+        assert!(!ana.sees("button", "Jump to latest").await);
+        assert!(ana.is_on(&log).await);
+    })
+    .await;
+}
+
+async fn copying_by_keyboard(engine: Engine) {
+    let server = Server::start().await;
+    play(&format!("copying by keyboard, {engine:?}"), async |scene| {
+        let ana = scene.person("Ana", engine).await;
+        ana.creates(&server.origin(), "Book club", PASSWORD).await;
+        for text in ["first", "<b>second</b> & more", "third"] {
+            ana.says(text).await;
+        }
+        ana.hears("third").await;
+        assert!(!ana.sees("button", "Copy message").await);
+        let log = ana.by_role("log", "Messages").await;
+        ana.runs("arguments[0].focus()", &[log.to_value()]).await;
+        ana.strikes(&[key::UP, key::UP]).await;
+        let chosen = ana.finds("return document.activeElement").await;
+        let name = ana.name_of(&chosen).await;
+        assert!(name.starts_with("Ana <b>second</b> & more "), "who, what and when is read out: {name}");
+        ana.strikes(&[key::TAB]).await;
+        let copy = ana.by_role("button", "Copy message").await;
+        assert!(ana.is_on(&copy).await);
+        ana.strikes(&[key::ENTER]).await;
+        eventually("it says so", async || ana.text().await.contains("Copied").then_some(())).await;
+        ana.strikes(&[key::ESCAPE, key::ESCAPE]).await;
+        assert!(ana.is_on(&log).await);
+        assert!(!ana.sees("button", "Copy message").await);
+
+        ana.fills("Message", "").await;
+        ana.strikes_with(key::CONTROL, "v").await;
+        assert_eq!(ana.value("Message").await, "<b>second</b> & more");
+
+        // Links are stops on the way, those of the chosen message alone.
+        ana.says("see https://example.org/a").await;
+        ana.says("see https://example.org/b").await;
+        ana.hears("see https://example.org/b").await;
+        ana.runs("arguments[0].focus()", &[log.to_value()]).await;
+        ana.strikes(&[key::UP, key::UP, key::TAB]).await;
+        let link = ana.by_role("link", "https://example.org/a").await;
+        assert!(ana.is_on(&link).await);
+        ana.strikes(&[key::TAB]).await;
+        assert!(ana.is_on(&copy).await);
+        ana.strikes(&[key::ESCAPE, key::ESCAPE]).await;
+
+        // The mouse finds the same.
+        let script = "return [...document.querySelectorAll('.message')][0]";
+        let first = ana.finds(script).await;
+        ana.points_at(&first).await;
+        ana.press("Copy message").await;
+        ana.fills("Message", "").await;
+        ana.strikes_with(key::CONTROL, "v").await;
+        assert_eq!(ana.value("Message").await, "first");
+    })
+    .await;
+}
+
+async fn ten_thousand_messages(engine: Engine) {
+    let server = Server::start().await;
+    play(&format!("ten thousand messages, {engine:?}"), async |scene| {
+        let ana = scene.person("Ana", engine).await;
+        ana.rehearses(&server.origin()).await;
+        let fill = "const times = [];
+            for (let n = 0; n < 10_000; n += 1) {
+              const id = 2 + (n % 7 > 3);
+              const text = `Message ${n} ` + 'words as people write them '.repeat(n % 6);
+              const before = performance.now();
+              tell({ type: 'message', id, name: id === 2 ? 'Bo' : 'Cy', text, mine: false, counter: n, at: arguments[0] + n * 20_000 });
+              times.push(performance.now() - before);
+            }
+            const sum = (some) => some.reduce((one, other) => one + other);
+            return [sum(times.slice(0, 2000)), sum(times.slice(-2000))]";
+        let took = ana.runs(fill, &[json!(EVENING)]).await;
+        let (first, last) = (took[0].as_f64().unwrap(), took[1].as_f64().unwrap());
+        assert!(last < 3.0 * first + 100.0, "2,000 messages took {first} ms in a short log, {last} ms in a long one");
+
+        // What nine in ten frames took at most, in milliseconds.
+        let scroll = "return new Promise((done) => {
+            const log = document.getElementById('messages');
+            const times = [];
+            let before = performance.now();
+            const step = () => {
+              const now = performance.now();
+              times.push(now - before);
+              before = now;
+              log.scrollTop += arguments[0];
+              if (times.length < 120) requestAnimationFrame(step);
+              else done(times.sort((one, other) => one - other)[108]);
+            };
+            requestAnimationFrame(step);
+        })";
+        let frames = async |step: i32| ana.runs(scroll, &[json!(step)]).await.as_f64().unwrap();
+        if engine == Engine::Chromium {
+            ana.chromium("Performance.enable", json!({ "timeDomain": "threadTicks" })).await;
+        }
+        for step in [-100, -1000, 1000] {
+            let rest = frames(0).await;
+            let before = busy(&ana).await;
+            let moving = frames(step).await;
+            match (before, busy(&ana).await) {
+                // Time that the page's thread had the processor for, whoever else wants it.
+                (Some(before), Some(after)) => {
+                    let each = (after - before) * 1000.0 / 120.0;
+                    assert!(each < 12.0, "a frame takes {each} ms of work at {step} px a frame");
+                }
+                // Else only what a page at rest gets on this machine tells what there was to be had.
+                _ => assert!(moving < f64::max(20.0, rest * 3.0), "{rest} ms at rest, {moving} at {step} px a frame"),
+            }
+        }
+    })
+    .await;
+}
+
+/// Seconds of work that the page's thread has done; only Chromium tells.
+async fn busy(person: &Person) -> Option<f64> {
+    if person.engine() != Engine::Chromium {
+        return None;
+    }
+    let told = person.chromium("Performance.getMetrics", json!({})).await;
+    told["metrics"].as_array()?.iter().find(|metric| metric["name"] == "TaskDuration")?["value"].as_f64()
+}

@@ -1,0 +1,45 @@
+//! A room drawn from made-up events: for what would take days, or thousands of messages.
+
+use serde_json::{Value, json};
+
+use super::person::Person;
+
+impl Person {
+    /// Opens the page's own room with no session behind it; [`Person::is_told`] says what happens in it.
+    pub async fn rehearses(&self, origin: &str) {
+        self.open(&format!("{origin}/login")).await;
+        let script = "return (async () => {
+            const near = document.querySelector('script[type=module]').src;
+            const { next, start } = await import(new URL('model.js', near));
+            const { Room } = await import(new URL('room.js', near));
+            let state = start;
+            window.tell = (event) => {
+              state = next(state, { at: Date.now(), ...event });
+              room.draw(state);
+            };
+            const room = new Room({ send: () => {}, leave: () => {}, tell: window.tell });
+            document.getElementById('door').remove();
+        })()";
+        self.runs(script, &[]).await;
+        self.is_told(&[
+            json!({ "type": "admitted", "room": "Book club", "user": "Ana" }),
+            json!({ "type": "connection", "state": "connected" }),
+            json!({ "type": "people", "people": [
+                { "id": 1, "name": "Ana", "connected": true, "you": true },
+                { "id": 2, "name": "Bo", "connected": true, "you": false },
+            ] }),
+        ])
+        .await;
+    }
+
+    /// Has these events happen, as the session's worker would tell them.
+    pub async fn is_told(&self, events: &[Value]) {
+        self.runs("arguments[0].forEach(window.tell)", &[json!(events)]).await;
+    }
+}
+
+/// What the worker tells of a message.
+#[must_use]
+pub fn message(id: u32, name: &str, text: &str, at: u64) -> Value {
+    json!({ "type": "message", "id": id, "name": name, "text": text, "mine": id == 1, "counter": at, "at": at })
+}

@@ -11,7 +11,7 @@ use tokio::{
     time::{interval, timeout},
 };
 use tokio_tungstenite::{MaybeTlsStream, client_async, connect_async, tungstenite::Message};
-use wire::{ClientFrame, CloseCode, Counter, Hello, RoomId, ServerFrame};
+use wire::{ClientFrame, CloseCode, Counter, Epoch, Hello, RoomId, Seq, ServerFrame};
 
 /// A room's only member, by plain requests.
 async fn member(server: &Server) -> Value {
@@ -28,6 +28,7 @@ fn hello(member: &Value) -> Vec<u8> {
         room_id: serde_json::from_value(field("room_id")).unwrap(),
         member_id: serde_json::from_value(field("member_id")).unwrap(),
         token: serde_json::from_value(field("token")).unwrap(),
+        seq: Seq(0),
         verifier: None,
     };
     ClientFrame::Hello(hello).to_bytes()
@@ -123,7 +124,10 @@ async fn a_slow_line_is_not_a_silent_one() {
     let server = Server::start().await;
     let member = member(&server).await;
     let mut seated = seated(&server, &member).await;
-    let frame = masked(0x2, &ClientFrame::Message { counter: Counter(1), sealed: &[1; 60] }.to_bytes());
+    let frame = masked(
+        0x2,
+        &ClientFrame::Message { epoch: Epoch::default(), counter: Counter(1), sealed: &[1; 60] }.to_bytes(),
+    );
     // A byte now and then, for longer than the server bears silence.
     let mut ticks = interval((wire::limits::SILENCE + Duration::from_secs(5)) / u32::try_from(frame.len()).unwrap());
     for byte in frame {

@@ -53,6 +53,7 @@ mod browsers {
     mod pictures;
     mod plain;
     mod secrets;
+    mod security;
     mod talk;
     mod theme;
 }

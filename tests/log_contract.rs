@@ -7,10 +7,13 @@ use std::{
 
 use cloakroom::{
     Address, Outbox, SecondHash, ServerSecret, TokenHash,
-    log::{MemoryLog, RoomLog},
+    log::{MemoryLog, RoomLog, Seat},
     room::{Bounds, Claim, Newcomer},
 };
-use wire::{CloseCode, Counter, Departure, MemberId, Refusal, RoomId, RoomName, ServerFrame, Token, Verifier};
+use wire::{
+    ClientFrame, CloseCode, Counter, Departure, Epoch, MemberId, Person, Refusal, RoomId, RoomName, Seq, ServerFrame,
+    Standing, Token, Verifier, Welcome, limits,
+};
 
 const GRACE: Duration = Duration::from_secs(60);
 
@@ -18,7 +21,7 @@ const GRACE: Duration = Duration::from_secs(60);
 type Make = fn(usize, usize) -> Box<dyn RoomLog>;
 
 fn memory(members: usize, rooms: usize) -> Box<dyn RoomLog> {
-    Box::new(MemoryLog::new(Bounds { members, grace: GRACE }, rooms))
+    Box::new(MemoryLog::new(Bounds { members, grace: GRACE, replay: 100_000 }, rooms))
 }
 
 /// The suite, for one implementation.
@@ -38,10 +41,12 @@ macro_rules! contract {
 contract! { memory:
     a_room_lives_while_someone_is_in_it
     names_and_ids_are_in_use_once
+    who_is_let_in_follows_from_there
     one_order_for_everyone
+    who_comes_back_receives_what_it_missed
     the_newest_connection_wins
     only_the_right_claim_follows_or_leaves
-    grace_ends
+    time_ends_what_it_ends
     stopping_closes_everything
     many_at_once
 }
@@ -66,6 +71,10 @@ fn claim(member_id: MemberId, byte: u8) -> Claim {
     Claim { member_id, token: TokenHash::from(&Token::from([byte; 32])), address: address(), hash: None }
 }
 
+fn now() -> Instant {
+    Instant::now()
+}
+
 /// All that waits in an outbox: frames in words, then the end.
 async fn drained(outbox: &Outbox) -> Vec<String> {
     let batch = outbox.next().await;
@@ -78,131 +87,243 @@ async fn drained(outbox: &Outbox) -> Vec<String> {
 async fn a_room_lives_while_someone_is_in_it(make: Make) {
     let log = make(9, 9);
     let id = RoomId([1; 16]);
-    let ana = log.create(id, name("Club"), hash(1), newcomer("Ana", 1)).await.unwrap();
+    let ana = log.create(id, name("Club"), hash(1), newcomer("Ana", 1), now()).await.unwrap();
     assert_eq!(log.rooms(), 1);
-    let (found, bo) = log.admit(name("Club"), hash(1), newcomer("Bo", 2)).await.unwrap();
+    let (found, bo) = log.admit(name("Club"), hash(1), newcomer("Bo", 2), now()).await.unwrap();
     assert_eq!(found, id);
-    log.leave(id, claim(ana, 1)).await.unwrap();
+    log.leave(id, claim(ana, 1), now()).await.unwrap();
     assert_eq!(log.rooms(), 1);
-    log.leave(id, claim(bo, 2)).await.unwrap();
+    log.leave(id, claim(bo, 2), now()).await.unwrap();
     assert_eq!(log.rooms(), 0);
     // Nothing of it is to be had, and name and id are free.
-    let gone = log.admit(name("Club"), hash(1), newcomer("Bo", 2)).await;
+    let gone = log.admit(name("Club"), hash(1), newcomer("Bo", 2), now()).await;
     assert_eq!(gone, Err(Refusal::WrongCredentials));
-    assert_eq!(log.leave(id, claim(bo, 2)).await, Err(CloseCode::UnknownToken));
-    log.create(id, name("Club"), hash(2), newcomer("Ana", 3)).await.unwrap();
-    assert_eq!(log.admit(name("Club"), hash(1), newcomer("Bo", 2)).await, Err(Refusal::WrongCredentials));
+    assert_eq!(log.leave(id, claim(bo, 2), now()).await, Err(CloseCode::UnknownToken));
+    log.create(id, name("Club"), hash(2), newcomer("Ana", 3), now()).await.unwrap();
+    assert_eq!(log.admit(name("Club"), hash(1), newcomer("Bo", 2), now()).await, Err(Refusal::WrongCredentials));
 }
 
 async fn names_and_ids_are_in_use_once(make: Make) {
     let log = make(2, 2);
-    log.create(RoomId([1; 16]), name("Club"), hash(1), newcomer("Ana", 1)).await.unwrap();
-    let again = |id, text| log.create(RoomId([id; 16]), name(text), hash(1), newcomer("Ana", 1));
+    log.create(RoomId([1; 16]), name("Club"), hash(1), newcomer("Ana", 1), now()).await.unwrap();
+    let again = |id, text| log.create(RoomId([id; 16]), name(text), hash(1), newcomer("Ana", 1), now());
     assert_eq!(again(2, "CLUВ").await, Err(Refusal::RoomNameTaken));
     assert_eq!(again(1, "Other").await, Err(Refusal::RoomIdTaken));
     again(2, "Other").await.unwrap();
     assert_eq!(again(3, "Third").await, Err(Refusal::ServerFull));
     // Who does not know the password learns nothing of who is in, nor whether there is room.
-    assert_eq!(log.admit(name("Club"), hash(2), newcomer("Ana", 2)).await, Err(Refusal::WrongCredentials));
-    assert_eq!(log.admit(name("Nowhere"), hash(1), newcomer("Ana", 2)).await, Err(Refusal::WrongCredentials));
-    assert_eq!(log.admit(name("Club"), hash(1), newcomer("аnа", 2)).await, Err(Refusal::UserNameTaken));
-    log.admit(name("Club"), hash(1), newcomer("Bo", 2)).await.unwrap();
-    assert_eq!(log.admit(name("Club"), hash(1), newcomer("Cy", 3)).await, Err(Refusal::RoomFull));
+    assert_eq!(log.admit(name("Club"), hash(2), newcomer("Ana", 2), now()).await, Err(Refusal::WrongCredentials));
+    assert_eq!(log.admit(name("Nowhere"), hash(1), newcomer("Ana", 2), now()).await, Err(Refusal::WrongCredentials));
+    assert_eq!(log.admit(name("Club"), hash(1), newcomer("аnа", 2), now()).await, Err(Refusal::UserNameTaken));
+    log.admit(name("Club"), hash(1), newcomer("Bo", 2), now()).await.unwrap();
+    assert_eq!(log.admit(name("Club"), hash(1), newcomer("Cy", 3), now()).await, Err(Refusal::RoomFull));
+}
+
+/// A room with Ana in its group and Bo let into it.
+struct Pair {
+    log: Box<dyn RoomLog>,
+    ana: Box<dyn Seat>,
+    bo: Box<dyn Seat>,
+    to_ana: Outbox,
+    to_bo: Outbox,
+}
+
+const ROOM: RoomId = RoomId([1; 16]);
+const ANA: MemberId = MemberId(1);
+const BO: MemberId = MemberId(2);
+
+impl Pair {
+    async fn new(make: Make) -> Self {
+        let log = make(9, 9);
+        assert_eq!(log.create(ROOM, name("Club"), hash(1), newcomer("Ana", 1), now()).await, Ok(ANA));
+        assert_eq!(log.admit(name("Club"), hash(1), newcomer("Bo", 2), now()).await, Ok((ROOM, BO)));
+        let (to_ana, to_bo) = (outbox(), outbox());
+        let ana = log.follow(ROOM, claim(ANA, 1), Seq(0), to_ana.clone(), now()).await.unwrap();
+        let bo = log.follow(ROOM, claim(BO, 2), Seq(0), to_bo.clone(), now()).await.unwrap();
+        take(&ana, ClientFrame::Message { epoch: epoch(0), counter: Counter(1), sealed: b"alone" }).unwrap();
+        take(&bo, ClientFrame::Knock { generation: 0, sealed: b"knock" }).unwrap();
+        let commit = ClientFrame::Commit {
+            epoch: epoch(0),
+            admitted: vec![BO],
+            removed: vec![],
+            commit: b"commit",
+            welcome: b"welcome",
+        };
+        take(&ana, commit).unwrap();
+        Self { log, ana, bo, to_ana, to_bo }
+    }
+}
+
+fn epoch(number: u64) -> Epoch {
+    Epoch { generation: 0, number }
+}
+
+fn outbox() -> Outbox {
+    Outbox::new(9999, 99_999)
+}
+
+fn take(seat: &impl AsRef<dyn Seat>, frame: ClientFrame<'_>) -> Result<(), CloseCode> {
+    seat.as_ref().take(&frame, now())
+}
+
+fn say(seat: &impl AsRef<dyn Seat>, counter: u64) -> Result<(), CloseCode> {
+    take(seat, ClientFrame::Message { epoch: epoch(1), counter: Counter(counter), sealed: b"x" })
+}
+
+fn words(frames: &[ServerFrame<'_>]) -> Vec<String> {
+    frames.iter().map(|frame| format!("{frame:?}")).collect()
+}
+
+fn said(seq: u64, sender: MemberId, counter: u64) -> ServerFrame<'static> {
+    ServerFrame::Message { seq: Seq(seq), sender, counter: Counter(counter), sealed: b"x" }
+}
+
+fn accepted(seq: u64, counter: u64) -> ServerFrame<'static> {
+    ServerFrame::Accepted { seq: Seq(seq), counter: Counter(counter) }
+}
+
+fn presence(seq: u64, member_id: MemberId, connected: bool) -> ServerFrame<'static> {
+    ServerFrame::Presence { seq: Seq(seq), member_id, connected }
+}
+
+fn welcome(seq: u64, number: u64, standing: Standing, counter: u64) -> ServerFrame<'static> {
+    let (seq, counter) = (Seq(seq), Counter(counter));
+    ServerFrame::Welcome(Welcome { seq, epoch: epoch(number), standing, counter })
+}
+
+async fn who_is_let_in_follows_from_there(make: Make) {
+    let Pair { log: _log, ana, bo, to_ana, to_bo } = Pair::new(make).await;
+    say(&ana, 2).unwrap();
+    let person = |member_id, counter| Person { member_id, counter: Counter(counter), connected: true };
+    let let_in = ServerFrame::LetIn {
+        seq: Seq(3),
+        epoch: epoch(1),
+        people: vec![person(ANA, 1), person(BO, 0)],
+        welcome: b"welcome",
+    };
+    let seen = [welcome(1, 0, Standing::Outside, 0), let_in, said(4, ANA, 2)];
+    assert_eq!(drained(&to_bo).await, words(&seen), "nothing from before");
+    let duty = ServerFrame::Duty { epoch: epoch(0), commits: 0, knocks: vec![(BO, b"knock")] };
+    let committed = ServerFrame::Committed { seq: Seq(3), epoch: epoch(0) };
+    let seen = [welcome(1, 0, Standing::Founder, 0), accepted(2, 1), duty, committed, accepted(4, 2)];
+    assert_eq!(drained(&to_ana).await, words(&seen));
+    // Who is stuck follows no more.
+    take(&bo, ClientFrame::Stuck { epoch: epoch(1) }).unwrap();
+    say(&ana, 3).unwrap();
+    say(&bo, 1).unwrap();
+    assert_eq!(drained(&to_ana).await, words(&[accepted(5, 3)]));
+    bo.leave(now());
+    assert_eq!(drained(&to_bo).await, ["Left"]);
 }
 
 async fn one_order_for_everyone(make: Make) {
-    let log = make(9, 9);
-    let id = RoomId([1; 16]);
-    let ana = log.create(id, name("Club"), hash(1), newcomer("Ana", 1)).await.unwrap();
-    let (_, bo) = log.admit(name("Club"), hash(1), newcomer("Bo", 2)).await.unwrap();
-    let (to_ana, to_bo) = (Outbox::new(9999), Outbox::new(9999));
-    let ana_seat = log.follow(id, claim(ana, 1), to_ana.clone()).await.unwrap();
-    let bo_seat = log.follow(id, claim(bo, 2), to_bo.clone()).await.unwrap();
-    ana_seat.append(Counter(1), b"x").unwrap();
-    bo_seat.append(Counter(1), b"y").unwrap();
-    bo_seat.append(Counter(1), b"y").unwrap();
-    assert_eq!(bo_seat.append(Counter(3), b"z"), Err(CloseCode::CounterSkipped));
-    bo_seat.leave();
-    let lines = drained(&to_ana).await;
-    assert!(lines[0].starts_with("Welcome"), "{lines:?}");
-    assert!(lines[1].starts_with("Entered { seq: Seq(2), member_id: MemberId(2)"), "{lines:?}");
-    assert_eq!(lines[2], "Accepted { seq: Seq(3), counter: Counter(1) }");
-    assert!(lines[3].starts_with("Message { seq: Seq(4), sender: MemberId(2), counter: Counter(1)"), "{lines:?}");
-    let left = ServerFrame::Left { seq: wire::Seq(5), member_id: bo, departure: Departure::Left, counter: Counter(1) };
-    assert_eq!(lines[4..], [format!("{left:?}")]);
-    let lines = drained(&to_bo).await;
-    assert!(lines[0].starts_with("Welcome(Welcome { seq: Seq(2)"), "{lines:?}");
-    assert!(lines[1].starts_with("Message { seq: Seq(3), sender: MemberId(1)"), "{lines:?}");
-    assert_eq!(lines[2..], ["Accepted { seq: Seq(4), counter: Counter(1) }", "Left"]);
-    assert_eq!(bo_seat.append(Counter(2), b"late"), Err(CloseCode::UnknownToken));
+    let Pair { log: _log, ana, bo, to_ana, to_bo } = Pair::new(make).await;
+    drained(&to_ana).await;
+    drained(&to_bo).await;
+    say(&ana, 2).unwrap();
+    say(&bo, 1).unwrap();
+    say(&bo, 1).unwrap();
+    assert_eq!(say(&bo, 3), Err(CloseCode::CounterSkipped));
+    bo.leave(now());
+    let left = ServerFrame::Left { seq: Seq(6), member_id: BO, departure: Departure::Left, counter: Counter(1) };
+    let duty = ServerFrame::Duty { epoch: epoch(1), commits: 1, knocks: vec![] };
+    assert_eq!(drained(&to_ana).await, words(&[accepted(4, 2), said(5, BO, 1), left, duty]));
+    let mut seen = words(&[said(4, ANA, 2), accepted(5, 1)]);
+    seen.push("Left".into());
+    assert_eq!(drained(&to_bo).await, seen);
+    assert_eq!(say(&bo, 2), Err(CloseCode::UnknownToken));
+}
+
+async fn who_comes_back_receives_what_it_missed(make: Make) {
+    let Pair { log, ana, bo, to_ana: _to_ana, to_bo } = Pair::new(make).await;
+    say(&bo, 1).unwrap();
+    assert!(!drained(&to_bo).await.is_empty());
+    say(&bo, 2).unwrap();
+    bo.disconnect(now(), now());
+    say(&ana, 2).unwrap();
+    let again = outbox();
+    let bo = log.follow(ROOM, claim(BO, 2), Seq(4), again.clone(), now()).await.unwrap();
+    say(&ana, 3).unwrap();
+    let missed = [accepted(5, 2), presence(6, BO, false), said(7, ANA, 2), presence(8, BO, true)];
+    let seen = [&[welcome(8, 1, Standing::Inside, 2)], &missed[..], &[said(9, ANA, 3)]].concat();
+    assert_eq!(drained(&again).await, words(&seen));
+    // One that says it knows of nothing is outside, and receives nothing.
+    bo.disconnect(now(), now());
+    let again = outbox();
+    let _bo = log.follow(ROOM, claim(BO, 2), Seq(0), again.clone(), now()).await.unwrap();
+    say(&ana, 4).unwrap();
+    assert_eq!(drained(&again).await, words(&[welcome(11, 1, Standing::Outside, 2)]));
 }
 
 async fn the_newest_connection_wins(make: Make) {
-    let log = make(9, 9);
-    let id = RoomId([1; 16]);
-    let ana = log.create(id, name("Club"), hash(1), newcomer("Ana", 1)).await.unwrap();
-    let (older, newer) = (Outbox::new(9999), Outbox::new(9999));
-    let old_seat = log.follow(id, claim(ana, 1), older.clone()).await.unwrap();
-    let new_seat = log.follow(id, claim(ana, 1), newer.clone()).await.unwrap();
+    let Pair { log, ana, bo, to_ana: _to_ana, to_bo: older } = Pair::new(make).await;
+    say(&bo, 1).unwrap();
+    let newer = outbox();
+    let new_seat = log.follow(ROOM, claim(BO, 2), Seq(4), newer.clone(), now()).await.unwrap();
     assert_eq!(drained(&older).await.last().unwrap(), "Replaced");
+    assert_eq!(say(&bo, 2), Err(CloseCode::Replaced));
     // The end of the older one is not the end of the newer one.
-    old_seat.disconnect(Instant::now());
-    log.expire(Instant::now() + GRACE * 2).await;
-    new_seat.append(Counter(1), b"x").unwrap();
-    assert_eq!(drained(&newer).await.last().unwrap(), "Accepted { seq: Seq(2), counter: Counter(1) }");
+    bo.disconnect(now(), now());
+    bo.leave(now());
+    log.expire(now() + GRACE * 2).await;
+    say(&new_seat, 2).unwrap();
+    say(&ana, 2).unwrap();
+    let seen = [welcome(4, 1, Standing::Inside, 1), accepted(5, 2), said(6, ANA, 2)];
+    assert_eq!(drained(&newer).await, words(&seen));
 }
 
 async fn only_the_right_claim_follows_or_leaves(make: Make) {
     let log = make(9, 9);
     let id = RoomId([1; 16]);
-    let ana = log.create(id, name("Club"), hash(1), newcomer("Ana", 1)).await.unwrap();
+    let ana = log.create(id, name("Club"), hash(1), newcomer("Ana", 1), now()).await.unwrap();
     let refused = |id, claim| {
         let log = &log;
-        async move { log.follow(id, claim, Outbox::new(1)).await.err() }
+        async move { log.follow(id, claim, Seq(0), outbox(), now()).await.err() }
     };
     assert_eq!(refused(RoomId([2; 16]), claim(ana, 1)).await, Some(CloseCode::UnknownToken));
     assert_eq!(refused(id, claim(MemberId(9), 1)).await, Some(CloseCode::UnknownToken));
     assert_eq!(refused(id, claim(ana, 2)).await, Some(CloseCode::TokenRefused));
     let elsewhere = || Claim { address: "192.0.2.2".parse::<IpAddr>().unwrap().into(), ..claim(ana, 1) };
     assert_eq!(refused(id, elsewhere()).await, Some(CloseCode::AddressChanged));
-    assert_eq!(log.leave(id, claim(ana, 2)).await, Err(CloseCode::TokenRefused));
-    assert_eq!(log.leave(id, elsewhere()).await, Err(CloseCode::AddressChanged));
+    assert_eq!(log.leave(id, claim(ana, 2), now()).await, Err(CloseCode::TokenRefused));
+    assert_eq!(log.leave(id, elsewhere(), now()).await, Err(CloseCode::AddressChanged));
     let moved = Claim { hash: Some(hash(1)), ..elsewhere() };
     assert_eq!(refused(id, moved).await, None);
-    log.leave(id, elsewhere()).await.unwrap();
+    log.leave(id, elsewhere(), now()).await.unwrap();
 }
 
-async fn grace_ends(make: Make) {
-    let log = make(9, 9);
-    let id = RoomId([1; 16]);
-    let ana = log.create(id, name("Club"), hash(1), newcomer("Ana", 1)).await.unwrap();
-    let (_, bo) = log.admit(name("Club"), hash(1), newcomer("Bo", 2)).await.unwrap();
-    let to_ana = Outbox::new(9999);
-    let _ana = log.follow(id, claim(ana, 1), to_ana.clone()).await.unwrap();
-    let bo_seat = log.follow(id, claim(bo, 2), Outbox::new(9999)).await.unwrap();
-    let heard = Instant::now();
-    bo_seat.disconnect(heard);
+async fn time_ends_what_it_ends(make: Make) {
+    let Pair { log, ana: _ana, bo, to_ana, to_bo } = Pair::new(make).await;
+    drained(&to_ana).await;
+    say(&bo, 1).unwrap();
+    let heard = now();
+    bo.disconnect(heard, heard);
     log.expire(heard + GRACE - Duration::from_millis(1)).await;
-    assert!(drained(&to_ana).await.last().unwrap().starts_with("Presence"));
+    assert_eq!(drained(&to_ana).await, words(&[said(4, BO, 1), presence(5, BO, false)]));
     log.expire(heard + GRACE).await;
-    assert!(drained(&to_ana).await.last().unwrap().contains("departure: Lost"));
-    assert_eq!(bo_seat.append(Counter(1), b"late"), Err(CloseCode::UnknownToken));
+    let lost = ServerFrame::Left { seq: Seq(6), member_id: BO, departure: Departure::Lost, counter: Counter(1) };
+    let duty = |commits| ServerFrame::Duty { epoch: epoch(1), commits, knocks: vec![] };
+    assert_eq!(drained(&to_ana).await, words(&[lost, duty(1)]));
+    drop(to_bo);
+    assert_eq!(say(&bo, 2), Err(CloseCode::UnknownToken));
+    // A turn at the door lapses, and is given anew.
+    log.expire(heard + GRACE + limits::DUTY_WITHIN).await;
+    assert_eq!(drained(&to_ana).await, words(&[duty(1)]));
     // One who was let in but never came takes the room along when the time is over.
     let other = RoomId([2; 16]);
-    log.create(other, name("Other"), hash(1), newcomer("Ana", 1)).await.unwrap();
-    log.expire(Instant::now() + GRACE).await;
+    log.create(other, name("Other"), hash(1), newcomer("Ana", 1), now()).await.unwrap();
+    assert_eq!(log.rooms(), 2);
+    log.expire(now() + GRACE).await;
     assert_eq!(log.rooms(), 1);
 }
 
 async fn stopping_closes_everything(make: Make) {
-    let log = make(9, 9);
-    let id = RoomId([1; 16]);
-    let ana = log.create(id, name("Club"), hash(1), newcomer("Ana", 1)).await.unwrap();
-    let outbox = Outbox::new(9999);
-    let _seat = log.follow(id, claim(ana, 1), outbox.clone()).await.unwrap();
+    let Pair { log, ana: _ana, bo: _bo, to_ana, to_bo } = Pair::new(make).await;
     log.stop().await;
-    assert_eq!(drained(&outbox).await.last().unwrap(), "Stopping");
-    let late = log.follow(id, claim(ana, 1), Outbox::new(9999)).await.err();
+    for outbox in [to_ana, to_bo] {
+        assert_eq!(drained(&outbox).await.last().unwrap(), "Stopping");
+    }
+    let late = log.follow(ROOM, claim(ANA, 1), Seq(0), outbox(), now()).await.err();
     assert_eq!(late, Some(CloseCode::Stopping));
 }
 
@@ -218,12 +339,12 @@ async fn many_at_once(make: Make) {
                 runtime.block_on(async {
                     // Two threads fight for each name.
                     let shared = name(&format!("Club {}", n / 2));
-                    match log.create(id, shared.clone(), hash(1), newcomer("Ana", n)).await {
-                        Ok(ana) => log.leave(id, claim(ana, n)).await.unwrap(),
+                    match log.create(id, shared.clone(), hash(1), newcomer("Ana", n), now()).await {
+                        Ok(ana) => log.leave(id, claim(ana, n), now()).await.unwrap(),
                         Err(refusal) => {
                             assert_eq!(refusal, Refusal::RoomNameTaken);
-                            if let Ok((id, bo)) = log.admit(shared, hash(1), newcomer("Bo", n)).await {
-                                log.leave(id, claim(bo, n)).await.unwrap();
+                            if let Ok((id, bo)) = log.admit(shared, hash(1), newcomer("Bo", n), now()).await {
+                                log.leave(id, claim(bo, n), now()).await.unwrap();
                             }
                         }
                     }
@@ -236,6 +357,6 @@ async fn many_at_once(make: Make) {
     }
     assert_eq!(log.rooms(), 0);
     for n in 0..4 {
-        log.create(RoomId([99 + n; 16]), name(&format!("Club {n}")), hash(1), newcomer("Ana", 1)).await.unwrap();
+        log.create(RoomId([99 + n; 16]), name(&format!("Club {n}")), hash(1), newcomer("Ana", 1), now()).await.unwrap();
     }
 }

@@ -123,7 +123,8 @@ fn a_wrong_setting_is_named() {
 fn help_says_everything_once() {
     let output = Command::new(server::program()).arg("--help").output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
-    for flag in ["--listen", "--public-origin", "--trusted-proxy", "--secret-file", "--max-frame-bytes", "--grace"] {
+    let flags = ["--listen", "--public-origin", "--trusted-proxy", "--secret-file", "--max-frame-bytes", "--grace"];
+    for flag in flags.into_iter().chain(["--max-replay-bytes"]) {
         assert!(help.contains(flag), "{flag}");
     }
     assert!(help.contains("[env: CLOAKROOM_GRACE") && help.contains("[default: 60]"), "{help}");

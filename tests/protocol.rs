@@ -1,4 +1,4 @@
-//! Walks the table of `docs/PROTOCOL.md`, section 7: every row is brought about against the real
+//! Walks the table of `docs/PROTOCOL.md`, section 8: every row is brought about against the real
 //! server, or in the real core, and none of it may touch anybody else's connection.
 
 use std::{collections::BTreeSet, fs};
@@ -24,7 +24,7 @@ use tokio_tungstenite::{
     },
 };
 use web_crypto::session::{Input, Intent, Output, Session};
-use wire::{ClientFrame, CloseCode, Counter, Hello, MemberId, Refusal, RoomId};
+use wire::{ClientFrame, CloseCode, Counter, Epoch, Hello, MemberId, Refusal, RoomId, Seq, limits};
 
 struct Row {
     case: String,
@@ -32,10 +32,10 @@ struct Row {
     answer: String,
 }
 
-/// The rows of section 7.
+/// The rows of section 8.
 fn table() -> Vec<Row> {
     let text = fs::read_to_string(root().join("docs/PROTOCOL.md")).unwrap();
-    let section = text.split("\n## 7.").nth(1).expect("section 7");
+    let section = text.split("\n## 8.").nth(1).expect("section 8");
     let cells = |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
     let rows = section.lines().filter(|line| line.starts_with("| ")).skip(2).map(cells);
     rows.map(|row| {
@@ -94,6 +94,7 @@ impl Scene {
             room_id: serde_json::from_value(self.ana["room_id"].clone()).unwrap(),
             member_id: serde_json::from_value(who["member_id"].clone()).unwrap(),
             token: serde_json::from_value(who["token"].clone()).unwrap(),
+            seq: Seq(0),
             verifier: None,
         }
     }
@@ -140,6 +141,36 @@ fn answer((status, body): (u16, Value)) -> String {
     match body["error"].as_str() {
         Some(code) => format!("{status} `{code}`\n{}", body["message"].as_str().unwrap()),
         None => format!("{status}"),
+    }
+}
+
+fn epoch(number: u64) -> Epoch {
+    Epoch { generation: 0, number }
+}
+
+fn message(epoch: Epoch, counter: u64, sealed: &[u8]) -> ClientFrame<'_> {
+    ClientFrame::Message { epoch, counter: Counter(counter), sealed }
+}
+
+/// A knock, as far as the server can tell.
+const KNOCK: ClientFrame<'static> = ClientFrame::Knock { generation: 0, sealed: b"knock" };
+
+/// Ana, whose group is in this epoch, lets Bo in, who knocks.
+async fn let_in(ana: &mut Socket, bo: &mut Socket, number: u64) {
+    send(bo, KNOCK).await;
+    kind(ana, 0x89).await;
+    let (admitted, commit, welcome) = (vec![MemberId(2)], &b"commit"[..], &b"welcome"[..]);
+    send(ana, ClientFrame::Commit { epoch: epoch(number), admitted, removed: vec![], commit, welcome }).await;
+    kind(bo, 0x8a).await;
+}
+
+/// Waits for a frame of this kind.
+async fn kind(socket: &mut Socket, wanted: u8) -> Vec<u8> {
+    loop {
+        let frame = frame(socket).await;
+        if frame[1] == wanted {
+            return frame;
+        }
     }
 }
 
@@ -304,7 +335,13 @@ async fn bring_about(case: &str) -> Vec<String> {
         // A reserved opcode, masked and empty.
         "not WebSocket frames" => vec![after_raw(s, &[0x83, 0x80, 0, 0, 0, 0]).await],
         "text that is not UTF-8" => vec![after_raw(s, &[0x81, 0x81, 0, 0, 0, 0, 0xff]).await],
-        "frame too large" => vec![after(s, true, vec![Message::binary(vec![1; wire::limits::FRAME_BYTES + 1])]).await],
+        "frame too large" => {
+            let message = message(epoch(0), 1, &[1; limits::MESSAGE_BYTES + 1]).to_bytes();
+            vec![
+                after(s, true, vec![Message::binary(vec![1; limits::FRAME_BYTES + 1])]).await,
+                after(s, true, vec![Message::binary(message)]).await,
+            ]
+        }
         "server stops" => {
             let socket = s.connected(&s.bo).await;
             s.server.terminate();
@@ -323,7 +360,7 @@ async fn bring_about(case: &str) -> Vec<String> {
         ],
         "socket without a token" => {
             // One that begins with something else, and one that says nothing for ten seconds.
-            let message = ClientFrame::Message { counter: Counter(1), sealed: b"x" }.to_bytes();
+            let message = message(epoch(0), 1, b"x").to_bytes();
             vec![after(s, false, vec![Message::binary(message)]).await, after(s, false, vec![]).await]
         }
         "socket with the token of another member, or of another room, for a member who is there" => {
@@ -380,10 +417,11 @@ async fn bring_about(case: &str) -> Vec<String> {
             vec![closed(older).await]
         }
         "reads too slowly (if the code still gets through)" => {
-            let slow = s.connected(&s.bo).await;
+            let mut slow = s.connected(&s.bo).await;
+            let_in(&mut ana, &mut slow, 0).await;
             let sealed = vec![1; 60_000];
             for counter in 1..400 {
-                send(&mut ana, ClientFrame::Message { counter: Counter(counter), sealed: &sealed }).await;
+                send(&mut ana, message(epoch(1), counter, &sealed)).await;
                 let accepted = 0x83;
                 while frame(&mut ana).await[1] != accepted {}
                 if s.server.log().contains("code=4007") {
@@ -408,8 +446,36 @@ async fn bring_about(case: &str) -> Vec<String> {
             vec![format!("close {code}\n{}", CloseCode::from_number(code).unwrap().words())]
         }
         "counter left out" => {
-            let message = ClientFrame::Message { counter: Counter(2), sealed: b"x" }.to_bytes();
-            vec![after(s, true, vec![Message::binary(message)]).await]
+            send(&mut ana, message(epoch(0), 2, b"x")).await;
+            let code = closed(ana).await;
+            ana = s.connected(&s.ana).await;
+            vec![code]
+        }
+        "commits that the others cannot open; being stuck too often" => {
+            let mut bo = s.connected(&s.bo).await;
+            for number in 0..4 {
+                let_in(&mut ana, &mut bo, number).await;
+                send(&mut bo, ClientFrame::Stuck { epoch: epoch(number + 1) }).await;
+            }
+            let stuck = closed(bo).await;
+            // Someone in Bo's place, whose commit says nothing to Ana.
+            let scene = Scene::new(&[]).await;
+            let (mut ana, mut bo) = (scene.connected(&scene.ana).await, scene.connected(&scene.bo).await);
+            let_in(&mut ana, &mut bo, 0).await;
+            let (epoch, commit) = (epoch(1), &b"commit"[..]);
+            send(&mut bo, ClientFrame::Commit { epoch, admitted: vec![], removed: vec![], commit, welcome: b"" }).await;
+            send(&mut ana, message(epoch, 1, b"I am in")).await;
+            kind(&mut ana, 0x88).await;
+            send(&mut ana, ClientFrame::Stuck { epoch }).await;
+            assert_eq!(kind(&mut ana, 0x8b).await.last(), Some(&1), "Ana founds another");
+            vec![stuck, closed(bo).await]
+        }
+        "a knock that everyone passed over" => {
+            let mut bo = s.connected(&s.bo).await;
+            send(&mut bo, KNOCK).await;
+            kind(&mut ana, 0x89).await;
+            send(&mut ana, ClientFrame::Pass { epoch: epoch(0), members: vec![MemberId(2)] }).await;
+            vec![closed(bo).await]
         }
         "password too short" => vec![stretched("1234567")],
         "password too long" => vec![stretched(&"x".repeat(1025))],
@@ -497,10 +563,10 @@ async fn going_away_is_leaving() {
     let scene = Scene::new(&[]).await;
     let mut ana = scene.connected(&scene.ana).await;
     let mut bo = scene.connected(&scene.bo).await;
-    assert_eq!(frame(&mut ana).await[1], 0x84, "Bo came in");
+    let_in(&mut ana, &mut bo, 0).await;
     let going_away = CloseFrame { code: CloseReason::Away, reason: "".into() };
     bo.close(Some(going_away)).await.unwrap();
-    assert_eq!(frame(&mut ana).await[1], 0x85, "and left, without a time of grace");
+    assert_eq!(kind(&mut ana, 0x85).await[14], 0, "it left, without a time of grace");
     let back = after(&scene, false, vec![Message::binary(ClientFrame::Hello(scene.hello(&scene.bo)).to_bytes())]).await;
     assert!(back.starts_with("close 4004"), "{back}");
 }

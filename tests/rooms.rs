@@ -1,5 +1,6 @@
 //! Two clients and more, the real core in each, over real sockets to the real server.
 
+use serde_json::Value;
 use support::{client::Person, proxy::Proxy, server::Server, within};
 
 const PASSWORD: &str = "correct horse battery";
@@ -21,6 +22,8 @@ async fn two_people_talk_and_leave_nothing_behind() {
     ana.sees("accepted").await;
     bo.say("Hello Ana 👋").await;
     assert_eq!(ana.hears().await, ("Bo".into(), "Hello Ana 👋".into()));
+
+    assert_eq!(ana.safety_words().await, bo.safety_words().await);
 
     bo.leave().await;
     assert_eq!(bo.sees("ended").await["code"], "left");
@@ -69,9 +72,8 @@ async fn a_full_room_says_so() {
     assert_eq!(refused["code"], "room_full");
 }
 
-#[tokio::test]
-async fn a_lost_connection_comes_back_and_says_what_it_missed() {
-    let server = Server::start().await;
+/// `missing`: how many messages are gone; if none, they come late.
+async fn lose_and_come_back(server: &Server, missing: Option<u64>) {
     let proxy = Proxy::start(&server.address).await;
     let mut ana = Person::create(&server.address, "Book club", "Ana", PASSWORD).await.unwrap();
     let mut bo = Person::join(&proxy.address, "Book club", "Bo", PASSWORD).await.unwrap();
@@ -85,19 +87,34 @@ async fn a_lost_connection_comes_back_and_says_what_it_missed() {
     ana.wait("Bo away", |view| view["people"][1]["connected"] == false).await;
     ana.say("two").await;
     ana.say("three").await;
-    ana.wait("taken", |view| view["type"] == "accepted" && view["counter"] == 3).await;
+    let taken = |view: &Value| view["type"] == "accepted" && view["counter"] == 4;
+    ana.wait("taken", taken).await;
     bo.say("typed offline").await;
 
     proxy.refuse(false);
     bo.network(true).await;
-    let missed = bo.sees("missed").await;
-    assert_eq!((&missed["name"], &missed["count"]), (&"Ana".into(), &2.into()));
+    if let Some(count) = missing {
+        let missed = bo.sees("missed").await;
+        assert_eq!((&missed["name"], &missed["count"]), (&"Ana".into(), &count.into()));
+    } else {
+        assert_eq!((bo.hears().await.1, bo.hears().await.1), ("two".into(), "three".into()));
+    }
     bo.wait("connected again", |view| view["state"] == "connected").await;
 
     bo.sees("accepted").await;
     assert_eq!(ana.hears().await, ("Bo".into(), "typed offline".into()));
     ana.say("four").await;
     assert_eq!(bo.hears().await.1, "four");
+}
+
+#[tokio::test]
+async fn a_lost_connection_comes_back_and_misses_nothing() {
+    lose_and_come_back(&Server::start().await, None).await;
+}
+
+#[tokio::test]
+async fn where_nothing_is_kept_what_was_missed_is_said() {
+    lose_and_come_back(&Server::with(&["--max-replay-bytes", "0"]).await, Some(2)).await;
 }
 
 #[tokio::test]
@@ -112,7 +129,7 @@ async fn nothing_is_doubled_across_cuts() {
         if round % 2 == 0 {
             proxy.cut();
         }
-        bo.wait("taken", |view| view["type"] == "accepted" && view["counter"] == round + 1).await;
+        bo.wait("taken", |view| view["type"] == "accepted" && view["counter"] == round + 2).await;
     }
     for round in 0..20 {
         assert_eq!(ana.hears().await.1, round.to_string());

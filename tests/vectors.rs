@@ -1,6 +1,12 @@
-//! The vectors of an independent program, walked natively and in the browser's own wasm.
+//! The vectors of an independent program, walked natively and in the browser's own wasm; and a recorded room, replayed
+//! over another cryptography.
 
-use std::fs;
+#[path = "vectors/record.rs"]
+mod record;
+#[path = "vectors/replay.rs"]
+mod replay;
+
+use std::{fs, path::PathBuf};
 
 use serde_json::{Value, json};
 use support::{
@@ -10,15 +16,20 @@ use support::{
 };
 use web_crypto::{
     content::{Content, ContentError},
-    keys::RoomSecret,
-    message::MessageKey,
-    stretch::stretch,
+    group::{Knock, fingerprint, group_id},
+    keys::{Key, RoomSecret},
+    passphrase::safety_words,
+    stretch::{stretch, stretch_safety},
 };
-use wire::{Counter, MemberId, RoomId, RoomName, Salt};
+use wire::{ClientFrame, Counter, Epoch, MemberId, RoomId, RoomName, Salt, Seq, ServerFrame, Standing, Welcome};
+
+fn path(file: &str) -> PathBuf {
+    root().join("tests/vectors").join(file)
+}
 
 /// A file of vectors; never an empty one.
 fn vectors(file: &str) -> Vec<Value> {
-    let text = fs::read_to_string(root().join("tests/vectors").join(file)).unwrap();
+    let text = fs::read_to_string(path(file)).unwrap();
     let vectors = serde_json::from_str::<Vec<Value>>(&text).unwrap();
     assert!(!vectors.is_empty(), "{file} is empty");
     vectors
@@ -28,8 +39,16 @@ fn text<'a>(vector: &'a Value, field: &str) -> &'a str {
     vector[field].as_str().unwrap_or_else(|| panic!("{}: {field} is missing", vector["name"]))
 }
 
+fn number<N: TryFrom<u64>>(vector: &Value, field: &str) -> N {
+    let number = vector[field].as_u64().and_then(|number| number.try_into().ok());
+    number.unwrap_or_else(|| panic!("{}: {field} is missing", vector["name"]))
+}
+
 fn bytes(vector: &Value, field: &str) -> Vec<u8> {
-    let hex = text(vector, field);
+    unhex(text(vector, field))
+}
+
+fn unhex(hex: &str) -> Vec<u8> {
     (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
 }
 
@@ -62,7 +81,6 @@ fn keys() {
         let secret = RoomSecret::extract(b"", stretched);
         for (key, of) in [
             ("verifier", secret.verifier(&room).as_bytes()),
-            ("message_key", secret.message_key(room_id).as_bytes()),
             ("room_psk", secret.room_psk(room_id).as_bytes()),
             ("door_key", secret.door_key(room_id).as_bytes()),
         ] {
@@ -71,41 +89,78 @@ fn keys() {
     }
 }
 
-fn message_key(vector: &Value) -> MessageKey {
-    MessageKey::new(array(vector, "message_key").into())
-}
-
 #[test]
-fn messages() {
-    for vector in vectors("messages.json") {
+fn knocks() {
+    for vector in vectors("knocks.json") {
         let name = &vector["name"];
-        let sender = MemberId(vector["sender"].as_u64().unwrap().try_into().unwrap());
-        let counter = Counter(vector["counter"].as_u64().unwrap());
-        let opened = message_key(&vector).open(sender, counter, &bytes(&vector, "sealed"));
-        let came = match opened.as_ref().map(|padded| Content::from_padded(padded)) {
-            Err(_) => "does_not_open",
-            Ok(Err(ContentError::Malformed)) => "malformed",
-            Ok(Err(ContentError::Unknown)) => "unknown",
-            Ok(Ok(Content::Text(said))) => {
-                assert_eq!(said.as_str(), text(&vector, "text"), "{name}");
-                "text"
-            }
-        };
+        let door_key = Key::from(array(&vector, "door_key"));
+        let group_id = group_id(RoomId(array(&vector, "room_id")), number(&vector, "generation"));
+        let knock = Knock { door_key: &door_key, group_id, member_id: MemberId(number(&vector, "member_id")) };
+        let opened = knock.open(&bytes(&vector, "knock"));
+        let came = if opened.is_ok() { "opens" } else { "does_not_open" };
         assert_eq!(came, text(&vector, "expect"), "{name}");
-        if came == "text" {
-            let padded = Content::text(text(&vector, "text")).unwrap().to_padded();
-            assert_eq!(hex(&padded), text(&vector, "padded"), "{name}");
-            let sealed = message_key(&vector).seal(array(&vector, "nonce"), sender, counter, &padded).unwrap();
-            assert_eq!(hex(&sealed), text(&vector, "sealed"), "{name}");
+        if let Ok(key_package) = opened {
+            assert_eq!(hex(&key_package), text(&vector, "key_package"), "{name}");
+            let sealed = knock.seal(array(&vector, "nonce"), &bytes(&vector, "key_package"));
+            assert_eq!(hex(&sealed), text(&vector, "knock"), "{name}");
         }
     }
 }
 
-/// The two modules as the server serves them: the derivation stretches, the session shows the
-/// verifier at the door and opens a message under the key that a vector names.
+#[test]
+fn safety() {
+    for vector in vectors("safety.json") {
+        let name = &vector["name"];
+        if vector["fingerprint"].is_string() {
+            let key = bytes(&vector, "signature_key");
+            assert_eq!(fingerprint(&key), text(&vector, "fingerprint"), "{name}");
+            continue;
+        }
+        if vector["authenticator"].is_string() {
+            let id = group_id(RoomId(array(&vector, "room_id")), number(&vector, "generation"));
+            let epoch = number::<u64>(&vector, "number").to_be_bytes();
+            let of = [&bytes(&vector, "authenticator"), &id[..], &epoch].concat().try_into().unwrap();
+            let stretched = stretch_safety(&of).unwrap();
+            assert_eq!(hex(stretched.as_bytes()), text(&vector, "stretched"), "{name}");
+        }
+        let words = safety_words(&array(&vector, "stretched"));
+        assert_eq!(words.as_deref(), Some(text(&vector, "words")), "{name}");
+    }
+}
+
+#[test]
+fn contents() {
+    for vector in vectors("contents.json") {
+        let name = &vector["name"];
+        let read = Content::from_padded(&bytes(&vector, "padded"));
+        let (came, counter) = match &read {
+            Err(ContentError::Malformed) => ("malformed", None),
+            Err(ContentError::Unknown(counter)) => ("unknown", Some(*counter)),
+            Ok((counter, Content::Here)) => ("here", Some(*counter)),
+            Ok((counter, Content::Text(said))) => {
+                assert_eq!(said.as_str(), text(&vector, "text"), "{name}");
+                ("text", Some(*counter))
+            }
+        };
+        assert_eq!(came, text(&vector, "expect"), "{name}");
+        assert_eq!(counter, vector["counter"].as_u64().map(Counter), "{name}");
+        let sent = match came {
+            "text" => Content::text(text(&vector, "text")).unwrap(),
+            "here" => Content::Here,
+            _ => continue,
+        };
+        let padded = sent.to_padded(Counter(number(&vector, "counter")));
+        assert_eq!(hex(&padded), text(&vector, "padded"), "{name}");
+    }
+}
+
+/// The two modules as the server serves them: the derivation stretches, the session shows the verifier at the door and
+/// knocks under the door key that a vector names.
 async fn in_the_browser(engine: Engine) {
+    const GENERATION: u32 = 3;
+    const MEMBER: MemberId = MemberId(7);
     const WALK: &str = r"
-        const [vectors, derive, session] = arguments;
+        const [vectors, welcome, derive, session] = arguments;
         const unhex = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (byte) => parseInt(byte, 16));
         const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
         const json = (value) => new TextEncoder().encode(JSON.stringify(value));
@@ -133,12 +188,10 @@ async fn in_the_browser(engine: Engine) {
             found.wiped = stretched.every((byte) => byte === 0);
             const { bytes } = outputs(visit).find(({ kind }) => kind === 'post');
             found.verifier = JSON.parse(new TextDecoder().decode(bytes)).verifier;
-            visit.answered(0, 200, json({ room_id: base64(unhex(vector.room_id)), member_id: 2, token: base64(new Uint8Array(32)) }));
+            visit.answered(0, 200, json({ room_id: base64(unhex(vector.room_id)), member_id: 7, token: base64(new Uint8Array(32)) }));
             visit.opened(0);
-            visit.received(0, unhex(vector.welcome));
-            visit.received(0, unhex(vector.message));
-            const shown = outputs(visit).filter(({ kind }) => kind === 'show').map(({ text }) => JSON.parse(text));
-            found.text = shown.find(({ type }) => type === 'message')?.text;
+            visit.received(0, unhex(welcome));
+            found.sent = outputs(visit).filter(({ kind }) => kind === 'send').map(({ bytes }) => hex(bytes));
             return found;
           });
         };
@@ -148,28 +201,14 @@ async fn in_the_browser(engine: Engine) {
         let person = scene.person("Ana", engine).await;
         let server = Server::start().await;
         person.open(&format!("{}/login", server.origin())).await;
-        let script = person.runs("return document.querySelector('script[src]').src", &[]).await;
+        let script = person.runs("return document.querySelector('script[type=module]').src", &[]).await;
         let base = script.as_str().unwrap().split("/js/").next().unwrap().to_owned();
-        let mut given = vectors("keys.json");
-        for vector in given.iter_mut().filter(|vector| vector["expect"] == "ok") {
-            let person = |id, name: &str| wire::Person {
-                member_id: MemberId(id),
-                name: name.parse().unwrap(),
-                counter: Counter(0),
-                connected: true,
-            };
-            let people = vec![person(1, "Ana"), person(2, "Bo")];
-            let welcome = wire::ServerFrame::Welcome(wire::Welcome { seq: wire::Seq(1), people });
-            vector["welcome"] = json!(hex(&welcome.to_bytes()));
-            let key = MessageKey::new(array(vector, "message_key").into());
-            let padded = Content::text("opened").unwrap().to_padded();
-            let sealed = key.seal([1; 24], MemberId(1), Counter(1), &padded).unwrap();
-            let (seq, sender, counter) = (wire::Seq(2), MemberId(1), Counter(1));
-            let message = wire::ServerFrame::Message { seq, sender, counter, sealed: &sealed };
-            vector["message"] = json!(hex(&message.to_bytes()));
-        }
+        let given = vectors("keys.json");
+        let epoch = Epoch { generation: GENERATION, number: 2 };
+        let welcome = Welcome { seq: Seq(1), epoch, standing: Standing::Outside, counter: Counter(0) };
+        let welcome = json!(hex(&ServerFrame::Welcome(welcome).to_bytes()));
         let modules = [json!(format!("{base}/wasm/derive.js")), json!(format!("{base}/wasm/session.js"))];
-        let found = person.runs(WALK, &[json!(given), modules[0].clone(), modules[1].clone()]).await;
+        let found = person.runs(WALK, &[json!(given), welcome, modules[0].clone(), modules[1].clone()]).await;
         let found = found.as_array().unwrap_or_else(|| panic!("{found}"));
         assert_eq!(found.len(), given.len());
         for (vector, found) in given.iter().zip(found) {
@@ -180,7 +219,15 @@ async fn in_the_browser(engine: Engine) {
                 assert_eq!(found["canonical_room"], vector["canonical_room"], "{name}");
                 let verifier = wire::Verifier::from(array::<32>(vector, "verifier"));
                 assert_eq!(found["verifier"], json!(verifier.to_text()), "{name}");
-                assert_eq!(found["text"], "opened", "{name}: the message key");
+                let frames = found["sent"].as_array().unwrap().iter().map(|hex| unhex(hex.as_str().unwrap()));
+                let frames = frames.collect::<Vec<_>>();
+                let [_hello, knock] = &frames[..] else { panic!("{name}: {found}") };
+                let Ok(ClientFrame::Knock { generation, sealed }) = ClientFrame::parse(knock) else { panic!("{name}") };
+                assert_eq!(generation, GENERATION, "{name}");
+                let door_key = Key::from(array(vector, "door_key"));
+                let group_id = group_id(RoomId(array(vector, "room_id")), generation);
+                let knock = Knock { door_key: &door_key, group_id, member_id: MEMBER };
+                assert!(knock.open(sealed).is_ok(), "{name}: the door key");
                 assert_eq!(found["wiped"], true, "{name}: the stretched key stays in no JavaScript");
             }
         }

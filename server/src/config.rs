@@ -36,8 +36,8 @@ pub struct Config {
     #[arg(long, env = "CLOAKROOM_SECRET_FILE", value_name = "PATH")]
     pub secret_file: Option<PathBuf>,
 
-    /// Members in one room, at most (65535 at the most: a welcome counts them in 16 bits)
-    #[arg(long, env = "CLOAKROOM_MAX_MEMBERS", value_name = "MEMBERS", default_value_t = limits::MEMBERS, value_parser = between(1, 65_535))]
+    /// Members in one room, at most (256 at the most: a commit for more would not fit a frame)
+    #[arg(long, env = "CLOAKROOM_MAX_MEMBERS", value_name = "MEMBERS", default_value_t = limits::MEMBERS, value_parser = between(1, limits::MEMBERS))]
     pub max_members: usize,
 
     /// Rooms at one time, at most
@@ -48,13 +48,17 @@ pub struct Config {
     #[arg(long, env = "CLOAKROOM_MAX_CONNECTIONS", value_name = "CONNECTIONS", default_value_t = limits::CONNECTIONS, value_parser = at_least(1))]
     pub max_connections: usize,
 
-    /// Bytes in one frame from a client, at most (65536 or more, so that every text message fits)
-    #[arg(long, env = "CLOAKROOM_MAX_FRAME_BYTES", value_name = "BYTES", default_value_t = limits::FRAME_BYTES, value_parser = at_least(65_536))]
+    /// Bytes in one frame from a client, at most (1048576 or more, so that every commit fits)
+    #[arg(long, env = "CLOAKROOM_MAX_FRAME_BYTES", value_name = "BYTES", default_value_t = limits::FRAME_BYTES, value_parser = at_least(limits::FRAME_BYTES))]
     pub max_frame_bytes: usize,
 
-    /// Bytes that may wait for a member who reads too slowly (65536 or more)
+    /// Bytes of messages that may wait for a member who reads too slowly (65536 or more)
     #[arg(long, env = "CLOAKROOM_MAX_QUEUE_BYTES", value_name = "BYTES", default_value_t = limits::QUEUE_BYTES, value_parser = at_least(65_536))]
     pub max_queue_bytes: usize,
+
+    /// Bytes of what was last said in a room, sealed, that are kept for those whose connection was lost (0: nothing)
+    #[arg(long, env = "CLOAKROOM_MAX_REPLAY_BYTES", value_name = "BYTES", default_value_t = limits::REPLAY_BYTES)]
+    pub max_replay_bytes: usize,
 
     /// Bytes in one request to the door, at most (4096 or more, so that every honest one fits)
     #[arg(long, env = "CLOAKROOM_MAX_DOOR_BYTES", value_name = "BYTES", default_value_t = limits::DOOR_BYTES, value_parser = at_least(4096))]
@@ -186,6 +190,7 @@ mod tests {
     fn defaults_are_those_of_the_protocol() {
         let config = Config::parse_from(["cloakroom"]);
         assert_eq!(config.grace, limits::GRACE);
+        assert_eq!(config.max_replay_bytes, limits::REPLAY_BYTES);
         assert_eq!(config.creates_per_minute.get(), limits::CREATES_PER_MINUTE);
     }
 

@@ -1,5 +1,7 @@
 //! The door: salt, create, join, leave. Each parses, checks, applies, answers.
 
+use std::time::Instant;
+
 use axum::{
     Json,
     extract::{FromRequest, Request, State},
@@ -76,7 +78,7 @@ pub(crate) async fn create(
     let token = new_token()?;
     let hash = app.secret.second_hash(&request.verifier);
     let creator = Newcomer { user, token: TokenHash::from(&token), address };
-    let member_id = app.log.create(request.room_id, room, hash, creator).await?;
+    let member_id = app.log.create(request.room_id, room, hash, creator, Instant::now()).await?;
 
     Ok((StatusCode::OK, Json(Admission { room_id: request.room_id, member_id, token })))
 }
@@ -93,7 +95,7 @@ pub(crate) async fn join(
     let token = new_token()?;
     let hash = app.secret.second_hash(&request.verifier);
     let newcomer = Newcomer { user, token: TokenHash::from(&token), address };
-    let (room_id, member_id) = app.log.admit(room, hash, newcomer).await?;
+    let (room_id, member_id) = app.log.admit(room, hash, newcomer, Instant::now()).await?;
 
     Ok(Json(Admission { room_id, member_id, token }))
 }
@@ -104,7 +106,7 @@ pub(crate) async fn leave(
     Body(request): Body<LeaveRequest>,
 ) -> Result<StatusCode, Refused> {
     let claim = Claim { member_id: request.member_id, token: TokenHash::from(&request.token), address, hash: None };
-    app.log.leave(request.room_id, claim).await.map_err(|code| match code {
+    app.log.leave(request.room_id, claim, Instant::now()).await.map_err(|code| match code {
         CloseCode::AddressChanged => Refusal::AddressChanged,
         _ => Refusal::UnknownToken,
     })?;

@@ -23,5 +23,5 @@ mod watched;
 pub use address::Address;
 pub use config::Config;
 pub use listen::{Shutdown, StartError, bind, serve};
-pub use outbox::{Batch, Outbox};
+pub use outbox::{Batch, Budget, Outbox};
 pub use secret::{SecondHash, ServerSecret, TokenHash};

@@ -34,8 +34,8 @@ use crate::{
 
 /// Where the server listens if nothing else is said.
 const DEFAULT_PORT: u16 = 8080;
-/// How often rooms are looked after.
-const SWEEP_EVERY: Duration = Duration::from_millis(250);
+/// How often rooms are looked after: turns at the door are short.
+const SWEEP_EVERY: Duration = Duration::from_millis(100);
 /// How often addresses are forgotten that have their whole allowance again.
 const FORGET_EVERY: Duration = Duration::from_secs(30);
 
@@ -134,7 +134,7 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
         Some(path) => ServerSecret::from_file(path).map_err(|error| StartError::Secret(path.clone(), error))?,
         None => ServerSecret::random()?,
     };
-    let bounds = Bounds { members: config.max_members, grace: config.grace };
+    let bounds = Bounds { members: config.max_members, grace: config.grace, replay: config.max_replay_bytes };
     let app = App(Arc::new(Shared {
         log: Arc::new(MemoryLog::new(bounds, config.max_rooms)),
         secret,

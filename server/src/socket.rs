@@ -20,7 +20,8 @@ use uuid::Uuid;
 use wire::{ClientFrame, CloseCode, FrameError, Refusal, ServerFrame, limits};
 
 use crate::{
-    Address, Outbox, TokenHash, listen::Place, log::Seat, refuse::Refused, room::Claim, routes::App, watched::Heard,
+    Address, Budget, Outbox, TokenHash, listen::Place, log::Seat, refuse::Refused, room::Claim, routes::App,
+    watched::Heard,
 };
 
 /// More makes every read cost more: the buffer is cleared each time.
@@ -73,9 +74,9 @@ async fn serve(socket: WebSocket, app: App, address: Address, heard: Heard) {
                 code = silence(&heard) => Some(code),
             };
             if code == Some(CloseCode::Left) {
-                seat.leave();
+                seat.leave(Instant::now());
             } else {
-                seat.disconnect(heard.last());
+                seat.disconnect(heard.last(), Instant::now());
             }
             code
         }
@@ -111,8 +112,11 @@ async fn greet(stream: &mut Stream, app: &App, address: Address) -> Result<(Box<
         address,
         hash: hello.verifier.as_ref().map(|verifier| app.secret.second_hash(verifier)),
     };
-    let outbox = Outbox::new(app.config.max_queue_bytes);
-    let seat = app.log.follow(hello.room_id, claim, outbox.clone()).await.map_err(Some)?;
+    // One who comes back is sent all that it missed at once; one who is let in, a frame as large as a commit's.
+    let group = app.config.max_replay_bytes.saturating_add(2 * app.config.max_frame_bytes);
+    let outbox = Outbox::new(app.config.max_queue_bytes, group);
+    let now = Instant::now();
+    let seat = app.log.follow(hello.room_id, claim, hello.seq, outbox.clone(), now).await.map_err(Some)?;
     Ok((seat, outbox))
 }
 
@@ -136,14 +140,13 @@ async fn read(stream: &mut Stream, seat: &dyn Seat, outbox: &Outbox) -> Option<C
             Err(code) => return code,
         };
         match ClientFrame::parse(&bytes) {
-            Ok(ClientFrame::Message { counter, sealed }) => {
-                if let Err(code) = seat.append(counter, sealed) {
+            Ok(ClientFrame::Ping) => outbox.push(ServerFrame::Pong.to_bytes().into(), Budget::Talk),
+            Ok(ClientFrame::Leave) => return Some(CloseCode::Left),
+            Ok(frame) => {
+                if let Err(code) = seat.take(&frame, Instant::now()) {
                     return Some(code);
                 }
             }
-            Ok(ClientFrame::Ping) => outbox.push(ServerFrame::Pong.to_bytes().into()),
-            Ok(ClientFrame::Leave) => return Some(CloseCode::Left),
-            Ok(ClientFrame::Hello(_)) => return Some(CloseCode::Malformed),
             Err(error) => return Some(misread(error)),
         }
     }

@@ -8,6 +8,7 @@ export class Client {
   #tell;
   #derive = null;
   #session = null;
+  #safety = null;
   #listening = null;
   #farewell = null; // what is sent on leaving, ready to go
 
@@ -39,6 +40,22 @@ export class Client {
     this.#post({ do: 'send', text });
   }
 
+  /** Asks for the safety words of the present keys; the answer is told as `safety`. */
+  safety() {
+    this.#safety?.terminate();
+    const { port1, port2 } = new MessageChannel();
+    try {
+      this.#safety = startWorker('safety');
+    } catch {
+      this.#tell({ type: 'safety', words: null });
+      return;
+    }
+    this.#safety.addEventListener('message', ({ data }) => this.#tell({ type: 'safety', ...data }), this.#listening);
+    this.#safety.addEventListener('error', () => this.#tell({ type: 'safety', words: null }), this.#listening);
+    this.#safety.postMessage({ port: port2 }, [port2]);
+    this.#session?.postMessage({ do: 'safety', port: port1 }, [port1]);
+  }
+
   leave() {
     this.#post({ do: 'leave' });
   }
@@ -56,6 +73,7 @@ export class Client {
     this.#listening?.abort();
     this.#derive?.terminate();
     this.#session?.terminate();
+    this.#safety?.terminate();
     this.#derive = null;
     this.#session = null;
   }

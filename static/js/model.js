@@ -17,9 +17,12 @@ export const start = Object.freeze({
   user: '',
   connection: { state: 'connecting', retryInMs: 0, words: '' },
   lost: false, // whether the connection was there and is not
-  people: [], // { id, name, connected, you, another }
+  people: [], // { id, name, connected, you, fingerprint, another }
   known: new Map(), // name, folded → the first member who had it in this visit
   muted: new Set(), // ids of those whose messages one does not want to see
+  compared: new Map(), // id → { name, fingerprint } of those whose key was compared
+  keys: null, // { at }: when the group's keys last changed
+  safety: null, // the safety words; null while they are worked out, undefined where they cannot be
   log: new Log(), // only ever grows, so that a view draws what it has not drawn yet
   sending: [], // counters of one's own messages that the server has not taken yet
   rejection: null, // { text, words }
@@ -78,6 +81,21 @@ const steps = {
     return is && state.lost ? noted(changed, { type: 'reconnected', at }) : changed;
   },
 
+  keys: (state, { at, anew }) => {
+    const changed = { ...state, keys: { at }, safety: null };
+    return anew ? noted(changed, { type: 'anew', at }) : changed;
+  },
+
+  safety: (state, { words }) => ({ ...state, safety: words ?? undefined }),
+
+  compared: (state, { id, yes }) => {
+    const compared = new Map(state.compared);
+    const person = state.people.find((other) => other.id === id);
+    if (yes && person) compared.set(id, { name: person.name, fingerprint: person.fingerprint });
+    else compared.delete(id);
+    return { ...state, compared };
+  },
+
   people: (state, { people, at }) => {
     const before = new Map(state.people.map((person) => [person.id, person]));
     const known = learned(state.known, people);
@@ -92,7 +110,13 @@ const steps = {
 
   entered: (state, event) => {
     const known = learned(state.known, [event]);
-    return noted({ ...state, known }, { ...event, another: isAnother(known, event) });
+    const entered = noted({ ...state, known }, { ...event, another: isAnother(known, event) });
+    // A mark stands for a key, and a new visit brings a new one.
+    const former = [...state.compared].find(([id, { name }]) => name === event.name && id !== event.id);
+    if (!former) return entered;
+    const compared = new Map(state.compared);
+    compared.delete(former[0]);
+    return noted({ ...entered, compared }, { type: 'newKey', name: event.name, at: event.at });
   },
   left: noted,
   missed: noted,

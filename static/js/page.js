@@ -18,6 +18,7 @@ export class Page {
   #room = new Room({
     send: (text) => this.#send(text),
     leave: () => this.#leave(),
+    safety: () => this.#client.safety(),
     tell: (event) => this.#tell(event),
   });
 

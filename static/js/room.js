@@ -8,6 +8,7 @@ import { Messages } from './messages.js';
 import { Notice } from './notice.js';
 import { People } from './people.js';
 import { Picker } from './picker.js';
+import { Security } from './security.js';
 import { title } from './words.js';
 
 /** The room as a whole; each of its parts draws itself from the same state. */
@@ -18,7 +19,7 @@ export class Room {
   #composer;
   #parts;
 
-  constructor({ send, leave, tell }) {
+  constructor({ send, leave, safety, tell }) {
     this.#composer = new Composer({ send });
     this.#parts = [
       new Connection(),
@@ -30,6 +31,7 @@ export class Room {
       this.#composer,
       new Picker({ pick: (text) => this.#composer.insert(text) }),
       new Invite(),
+      new Security({ ask: safety, tell }),
     ];
     globalThis.visualViewport?.addEventListener('resize', () => this.#fit());
   }

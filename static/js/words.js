@@ -26,10 +26,19 @@ export const stopped = 'The encryption part of this page has stopped. What was n
 
 export const connection = {
   connecting: 'Connecting…',
+  knocking: 'Waiting to be let in…',
   connected: 'Connected',
   waiting: 'Offline, connecting again',
   over: 'Disconnected',
 };
+
+export const safety = {
+  waiting: 'Working them out…',
+  none: 'They could not be worked out: this device has too little memory free.',
+};
+
+export const compared = (name) => `Compared with ${name}`;
+export const ownKey = (name) => `${name} (you)`;
 
 export const inSeconds = (seconds) => (seconds > 0 ? ` in ${seconds} s…` : '…');
 
@@ -57,6 +66,8 @@ export const hidden = ({ name, count }) => [`${messages(count)} from `, { name }
 export const newOnes = (count) => `${count} new`;
 
 export const notes = {
+  anew: () => ['The encryption of this room was begun anew, with new keys.'],
+  newKey: ({ name }) => [{ name }, ' has a new key. Compare it again before you trust it.'],
   joined: () => ['You are in. You see what is said from now on.'],
   entered: ({ name, another }) => (another
     ? ['Another ', { name }, ' came in. The name was used before, maybe by someone else.']

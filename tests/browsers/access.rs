@@ -79,6 +79,9 @@ async fn rooms() {
         ana.hears("See https://example.org/").await;
         ana.says("I will.").await;
         look(&ana, "people talking").await;
+        ana.press("Security").await;
+        look(&ana, "the security panel").await;
+        ana.press("Close").await;
         ana.press("People").await;
         look(&ana, "the list of people").await;
         bo.lose_connection().await;

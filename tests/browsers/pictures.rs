@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::json;
 use support::{
-    browser::{Engine, Person, message, play},
+    browser::{Engine, Person, eventually, message, play},
     client, root,
     server::Server,
 };
@@ -106,6 +106,10 @@ async fn rooms() {
         ana.says("👍🏽").await;
         ana.hears("👍🏽").await;
         shoot(&ana, "room, busy").await;
+        ana.press("Security").await;
+        eventually("the safety words", async || (!ana.text().await.contains("Working them out")).then_some(())).await;
+        shoot(&ana, "room, security").await;
+        ana.press("Close").await;
         ana.resizes(360, 640).await;
         ana.press("People").await;
         shoot(&ana, "room, people").await;

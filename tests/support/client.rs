@@ -1,17 +1,20 @@
 //! A native client: the real core, driven over a real socket. The test's counterpart of `session.js`.
 
-use std::{collections::VecDeque, sync::LazyLock};
+use std::sync::LazyLock;
 
 use futures_util::{SinkExt, StreamExt};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{
     net::TcpStream,
+    sync::mpsc,
+    task::AbortHandle,
     time::{Duration, Instant, sleep_until},
 };
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
 use web_crypto::{
+    passphrase::safety_words,
     session::{Env, Input, Intent, Output, Session},
-    stretch::stretch,
+    stretch::{stretch, stretch_safety},
 };
 
 use crate::within;
@@ -32,38 +35,53 @@ impl Env for System {
     }
 }
 
-/// Someone at a client.
+/// Someone at a client, which goes on by itself: those in a room have to let others in while they say nothing.
 pub struct Person {
-    session: Session,
-    base: String,
-    password: String,
-    socket: Option<Socket>,
-    wake: Option<Instant>,
-    shown: VecDeque<Value>,
+    wishes: mpsc::UnboundedSender<Wish>,
+    shown: mpsc::UnboundedReceiver<Value>,
+    client: AbortHandle,
     /// The last `admitted`, whose token and numbers adversaries borrow.
     pub admitted: Value,
 }
 
+/// What a person does, or what befalls it.
+enum Wish {
+    Say(String),
+    Leave,
+    Safety,
+    Network(bool),
+    LoseConnection,
+}
+
 /// What came of one step.
 enum Event {
+    Wish(Option<Wish>),
     Message(Option<Message>),
     Woken,
 }
 
+impl Drop for Person {
+    /// The socket goes as it does with a crash: no farewell.
+    fn drop(&mut self) {
+        self.client.abort();
+    }
+}
+
 impl Person {
-    /// Sets out; returns once the person is connected, or with what the door said.
+    /// Sets out; returns once the person is in the group, or with what the door said.
     pub async fn enter(base: &str, intent: Intent, room: &str, user: &str, password: &str) -> Result<Self, Value> {
-        let session = Session::new(intent, room, user, "", &mut System);
-        let mut person = Self {
-            session,
+        let (wishes, wished) = mpsc::unbounded_channel();
+        let (show, shown) = mpsc::unbounded_channel();
+        let client = Client {
+            session: Session::new(intent, room, user, "", &mut System),
             base: base.to_owned(),
             password: password.to_owned(),
             socket: None,
             wake: None,
-            shown: VecDeque::new(),
-            admitted: Value::Null,
+            show,
         };
-        person.drain().await;
+        let client = tokio::spawn(client.run(wished)).abort_handle();
+        let mut person = Self { wishes, shown, client, admitted: Value::Null };
         let came = |view: &Value| view["type"] == "refused" || view["state"] == "connected";
         let view = person.wait("the door's answer", came).await;
         if view["type"] == "refused" { Err(view) } else { Ok(person) }
@@ -81,35 +99,41 @@ impl Person {
 
     /// Sends a text.
     pub async fn say(&mut self, text: &str) {
-        self.input(Input::Say(text)).await;
+        self.wishes.send(Wish::Say(text.to_owned())).unwrap();
+    }
+
+    /// Asks for the safety words of the present keys.
+    pub async fn safety_words(&mut self) -> String {
+        self.wishes.send(Wish::Safety).unwrap();
+        self.sees("safety").await["words"].as_str().unwrap().to_owned()
     }
 
     /// Leaves the room.
     pub async fn leave(&mut self) {
-        self.input(Input::Leave).await;
+        self.wishes.send(Wish::Leave).unwrap();
     }
 
     /// Breaks the connection as a tunnel does: no farewell.
     pub async fn lose_connection(&mut self) {
-        self.socket = None;
-        self.input(Input::Closed(1006)).await;
+        self.wishes.send(Wish::LoseConnection).unwrap();
     }
 
     /// The network is back, says the system.
     pub async fn network(&mut self, there: bool) {
-        self.input(Input::Network(there)).await;
+        self.wishes.send(Wish::Network(there)).unwrap();
     }
 
     /// Waits until something is shown that fits, and returns it. What is shown before is dropped.
     pub async fn wait(&mut self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
         within(what, async {
             loop {
-                while let Some(view) = self.shown.pop_front() {
-                    if fits(&view) {
-                        return view;
-                    }
+                let view = self.shown.recv().await.unwrap_or_else(|| panic!("the client has stopped before: {what}"));
+                if view["type"] == "admitted" {
+                    self.admitted = view.clone();
                 }
-                self.step().await;
+                if fits(&view) {
+                    return view;
+                }
             }
         })
         .await
@@ -126,41 +150,66 @@ impl Person {
         (view["name"].as_str().unwrap().to_owned(), view["text"].as_str().unwrap().to_owned())
     }
 
-    /// Waits until these are in the room.
+    /// Waits until these are in the group, as far as this person has seen.
     pub async fn sees_people(&mut self, names: &[&str]) {
         let fits = |view: &Value| {
             view["people"].as_array().is_some_and(|people| people.iter().map(|person| &person["name"]).eq(names))
         };
         self.wait(&format!("people: {names:?}"), fits).await;
     }
+}
+
+/// The client itself.
+struct Client {
+    session: Session,
+    base: String,
+    password: String,
+    socket: Option<Socket>,
+    wake: Option<Instant>,
+    show: mpsc::UnboundedSender<Value>,
+}
+
+impl Client {
+    async fn run(mut self, mut wishes: mpsc::UnboundedReceiver<Wish>) {
+        self.drain().await;
+        let far = Duration::from_secs(3600);
+        loop {
+            let event = tokio::select! {
+                wish = wishes.recv() => Event::Wish(wish),
+                message = next(&mut self.socket) => Event::Message(message),
+                () = sleep_until(self.wake.unwrap_or_else(|| Instant::now() + far)) => Event::Woken,
+            };
+            match event {
+                Event::Wish(None) => return,
+                Event::Wish(Some(Wish::Say(text))) => self.input(Input::Say(&text)).await,
+                Event::Wish(Some(Wish::Leave)) => self.input(Input::Leave).await,
+                Event::Wish(Some(Wish::Safety)) => self.input(Input::Safety).await,
+                Event::Wish(Some(Wish::Network(there))) => self.input(Input::Network(there)).await,
+                Event::Wish(Some(Wish::LoseConnection)) => {
+                    self.socket = None;
+                    self.input(Input::Closed(1006)).await;
+                }
+                Event::Woken => {
+                    self.wake = None;
+                    self.input(Input::Woken).await;
+                }
+                Event::Message(Some(Message::Binary(bytes))) => self.input(Input::Received(&bytes)).await,
+                Event::Message(Some(Message::Close(frame))) => {
+                    self.socket = None;
+                    self.input(Input::Closed(frame.map_or(1005, |frame| frame.code.into()))).await;
+                }
+                Event::Message(Some(_)) => {}
+                Event::Message(None) => {
+                    self.socket = None;
+                    self.input(Input::Closed(1006)).await;
+                }
+            }
+        }
+    }
 
     async fn input(&mut self, input: Input<'_>) {
         self.session.handle(input, &mut System);
         self.drain().await;
-    }
-
-    async fn step(&mut self) {
-        let far = Instant::now() + Duration::from_secs(3600);
-        let event = tokio::select! {
-            message = next(&mut self.socket) => Event::Message(message),
-            () = sleep_until(self.wake.unwrap_or(far)) => Event::Woken,
-        };
-        match event {
-            Event::Woken => {
-                self.wake = None;
-                self.input(Input::Woken).await;
-            }
-            Event::Message(Some(Message::Binary(bytes))) => self.input(Input::Received(&bytes)).await,
-            Event::Message(Some(Message::Close(frame))) => {
-                self.socket = None;
-                self.input(Input::Closed(frame.map_or(1005, |frame| frame.code.into()))).await;
-            }
-            Event::Message(Some(_)) => {}
-            Event::Message(None) => {
-                self.socket = None;
-                self.input(Input::Closed(1006)).await;
-            }
-        }
     }
 
     async fn drain(&mut self) {
@@ -204,16 +253,20 @@ impl Person {
                         let _ = socket.close(None).await;
                     }
                 }
-                Output::Wake(ms) => self.wake = Some(Instant::now() + Duration::from_millis(ms)),
-                Output::Show(view) => {
-                    let view = serde_json::to_value(&view).unwrap();
-                    if view["type"] == "admitted" {
-                        self.admitted = view.clone();
-                    }
-                    self.shown.push_back(view);
+                Output::Safety(of) => {
+                    let stretched = stretch_safety(of.as_slice().try_into().unwrap()).unwrap();
+                    let words = safety_words(stretched.as_bytes()).unwrap();
+                    self.shows(json!({ "type": "safety", "words": words }));
                 }
+                Output::Wake(ms) => self.wake = Some(Instant::now() + Duration::from_millis(ms)),
+                Output::Show(view) => self.shows(serde_json::to_value(&view).unwrap()),
             }
         }
+    }
+
+    fn shows(&self, view: Value) {
+        // Nobody may be looking any more.
+        let _ = self.show.send(view);
     }
 }
 

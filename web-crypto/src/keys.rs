@@ -42,12 +42,6 @@ impl RoomSecret {
         Key(*self.expand("cloakroom/1 door", &room_id.0))
     }
 
-    /// message_key = HKDF-Expand(room_secret, "cloakroom/1 message", room id)
-    #[must_use]
-    pub fn message_key(&self, room_id: RoomId) -> Key {
-        Key(*self.expand("cloakroom/1 message", &room_id.0))
-    }
-
     /// HKDF-Expand (RFC 5869 section 2.3) with info = label ‖ 0x00 ‖ u16 length of context ‖ context
     fn expand(&self, label: &str, context: &[u8]) -> Zeroizing<[u8; 32]> {
         // A context is a room id or a canonical name: 256 bytes at most.

@@ -9,9 +9,9 @@
 pub mod content;
 pub mod face;
 #[cfg(feature = "session")]
-pub mod keys;
+pub mod group;
 #[cfg(feature = "session")]
-pub mod message;
+pub mod keys;
 #[cfg(feature = "session")]
 pub mod padding;
 #[cfg(feature = "words")]

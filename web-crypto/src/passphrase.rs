@@ -1,4 +1,4 @@
-//! A passphrase that nobody chose: six words, each as likely as any other.
+//! Six words, each as likely as any other: a passphrase that nobody chose, and what people compare aloud.
 
 use zeroize::{Zeroize, Zeroizing};
 
@@ -8,6 +8,10 @@ use crate::words::{WORDS, word};
 const LENGTH: usize = 6;
 /// The most that a word has, and the space after it.
 const WORD_BYTES: usize = 10;
+
+const PLACES: u16 = WORDS as u16;
+/// The last whole run of places ends here.
+const FAIR: u16 = u16::MAX / PLACES * PLACES;
 
 /// Draws a passphrase; `random` fills a slice with random bytes.
 pub fn suggest(mut random: impl FnMut(&mut [u8])) -> Zeroizing<String> {
@@ -24,11 +28,20 @@ pub fn suggest(mut random: impl FnMut(&mut [u8])) -> Zeroizing<String> {
     phrase
 }
 
+/// The safety words of 32 even bytes ([`crate::stretch::stretch_safety`]): read two by two, those beyond the last whole run
+/// of places left out, the first six. None where too few are left, which no one will see.
+#[must_use]
+pub fn safety_words(bytes: &[u8; 32]) -> Option<String> {
+    let numbers =
+        bytes.chunks_exact(2).map(|pair| pair.iter().fold(0_u16, |number, byte| number << 8 | u16::from(*byte)));
+    let words = numbers.filter(|number| *number < FAIR).take(LENGTH).filter_map(|number| word(number % PLACES));
+    let words = words.collect::<Vec<_>>();
+    (words.len() == LENGTH).then(|| words.join(" "))
+}
+
 /// A place in the list. What lies beyond the last whole run of places is drawn again: a remainder alone would favour
 /// the first words.
 fn draw(random: &mut impl FnMut(&mut [u8])) -> u16 {
-    const PLACES: u16 = WORDS as u16;
-    const FAIR: u16 = u16::MAX / PLACES * PLACES;
     loop {
         let mut bytes = [0; 2];
         random(&mut bytes);
@@ -55,6 +68,16 @@ mod tests {
         let phrase = suggest(source([0, 7_775, 7_776, 62_207, 1, 2]));
         assert_eq!(*phrase, "abacus zoom abacus zoom abdomen abdominal");
         assert_eq!(phrase.capacity(), LENGTH * WORD_BYTES, "written in one place");
+    }
+
+    #[test]
+    fn safety_words_leave_out_what_would_favour_some() {
+        let mut bytes = [0; 32];
+        bytes[..2].copy_from_slice(&62_208_u16.to_be_bytes());
+        bytes[2..4].copy_from_slice(&7_775_u16.to_be_bytes());
+        bytes[4..6].copy_from_slice(&7_777_u16.to_be_bytes());
+        assert_eq!(safety_words(&bytes).unwrap(), "zoom abdomen abacus abacus abacus abacus");
+        assert_eq!(safety_words(&[0xff; 32]), None);
     }
 
     /// Every place comes of equally many numbers; the others are passed over.

@@ -73,10 +73,27 @@ pub fn stretch(password: &str, room: &RoomName, salt: &Salt) -> Result<Stretched
     if normal.len() > limits::PASSWORD_BYTES_MAX {
         return Err(PasswordError::TooLong);
     }
+    argon2id(normal.as_bytes(), &argon_salt(room, salt))
+}
+
+/// What safety words are made of: Argon2id v1.3(epoch authenticator, first 16 bytes of SHA-256("cloakroom/1 safety" ‖ group
+/// id 20 ‖ number of the epoch u64)) → 32 bytes. `of` is authenticator ‖ group id ‖ number.
+///
+/// # Errors
+/// When there is too little memory.
+pub fn stretch_safety(of: &[u8; 60]) -> Result<Stretched, PasswordError> {
+    let (authenticator, epoch) = of.split_at(32);
+    let mut salt = [0; 16];
+    let digest = Sha256::new().chain_update("cloakroom/1 safety").chain_update(epoch).finalize();
+    salt.iter_mut().zip(digest).for_each(|(out, byte)| *out = byte);
+    argon2id(authenticator, &salt)
+}
+
+fn argon2id(password: &[u8], salt: &[u8; 16]) -> Result<Stretched, PasswordError> {
     let params = Params::new(MEMORY_KIB, PASSES, LANES, Some(32)).map_err(|_| PasswordError::Memory)?;
     let mut stretched = Stretched([0; 32]);
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-        .hash_password_into(normal.as_bytes(), &argon_salt(room, salt), &mut stretched.0)
+        .hash_password_into(password, salt, &mut stretched.0)
         .map_err(|_| PasswordError::Memory)?;
     Ok(stretched)
 }

@@ -146,6 +146,10 @@ close_codes! {
     Silent = 4008 true "The connection was lost.";
     /// A counter was left out.
     CounterSkipped = 4009 false "This page and the server lost track of each other. Join the room again.";
+    /// The others could not open what this member did to the group, and went on without it.
+    PutOut = 4010 false "The others in the room could not follow this page any more, and went on without it. Join the room again.";
+    /// Everyone in the group has passed over the knock.
+    NotLetIn = 4011 false "Nobody in the room could let this page in. Reload it, and join again.";
 }
 
 #[cfg(test)]

@@ -57,6 +57,30 @@ number! {
     Counter(u64)
 }
 
+/// A moment of a room's group: which group it is, and which of its epochs (RFC 9420, section 2). Every commit leads to
+/// the next epoch; a group that cannot go on is followed by that of the next generation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct Epoch {
+    /// Which group, from 0.
+    pub generation: u32,
+    /// Which of its epochs, from 0.
+    pub number: u64,
+}
+
+impl Epoch {
+    /// The epoch after this one, of the same group.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self { number: self.number.saturating_add(1), ..self }
+    }
+
+    /// The first epoch of the next group.
+    #[must_use]
+    pub fn anew(self) -> Self {
+        Self { generation: self.generation.saturating_add(1), number: 0 }
+    }
+}
+
 impl Counter {
     /// The counter after this one.
     #[must_use]

@@ -13,8 +13,8 @@ mod name;
 mod secret;
 
 pub use error::{CloseCode, Refusal};
-pub use frame::{ClientFrame, Departure, FrameError, Hello, Person, ServerFrame, Welcome};
-pub use id::{Counter, MemberId, RoomId, Seq};
+pub use frame::{ClientFrame, Departure, FrameError, Hello, Person, ServerFrame, Standing, Welcome};
+pub use id::{Counter, Epoch, MemberId, RoomId, Seq};
 pub use name::{NameError, RoomName, Skeleton, UserName};
 pub use secret::{Salt, Token, Verifier};
 

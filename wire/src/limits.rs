@@ -20,6 +20,19 @@ pub const UNSENT_MESSAGES: usize = 100;
 
 /// Bytes in one WebSocket message from a client.
 pub const FRAME_BYTES: usize = 1024 * 1024;
+/// Bytes of a sealed message.
+pub const MESSAGE_BYTES: usize = 128 * 1024;
+/// Bytes of a sealed knock.
+pub const KNOCK_BYTES: usize = 8 * 1024;
+/// Knocks that one commit answers: more would make it too large.
+pub const KNOCKS_AT_ONCE: usize = 32;
+/// Bytes of what was last said in a room, sealed, that are kept for those whose connection was lost.
+pub const REPLAY_BYTES: usize = 2 * 1024 * 1024;
+/// How often a member is given its duty in one turn, where what it answered could not be taken.
+pub const DUTY_TRIES: u32 = 4;
+/// How often a member may be party to a commit that does not open, as its author or as who cannot open it, before the
+/// others go on without it.
+pub const STRIKES: u32 = 4;
 /// Bytes in the body of a request to the door.
 pub const DOOR_BYTES: usize = 8 * 1024;
 /// Bytes that wait for a member who reads too slowly, before that member is cut off.
@@ -37,6 +50,12 @@ pub const JOINS_PER_MINUTE: u32 = 60;
 
 /// How long a member whose connection was lost keeps its place, from the last byte heard.
 pub const GRACE: Duration = Duration::from_secs(60);
+/// How long a member may take to do its duty at the door, before it is the next one's turn.
+pub const DUTY_WITHIN: Duration = Duration::from_secs(2);
+/// How long someone who was let in may take to say so; and how long a knock may wait before something is done about it.
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// The shortest time between two commits of one member that let nobody in and remove nobody.
+pub const REFRESH_AFTER: Duration = Duration::from_secs(60);
 /// How long a socket may be open without showing a token.
 pub const HELLO_WITHIN: Duration = Duration::from_secs(10);
 /// How long a client may take to send a request's head.

@@ -1,7 +1,7 @@
 //! Rooms in this process's memory, gone with it.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashMap},
     future::ready,
     mem,
     sync::{
@@ -13,11 +13,11 @@ use std::{
 
 use dashmap::{DashMap, Entry};
 use subtle::ConstantTimeEq;
-use wire::{CloseCode, Counter, MemberId, Refusal, RoomId, RoomName};
+use wire::{ClientFrame, CloseCode, MemberId, Refusal, RoomId, RoomName, Seq};
 
-use super::{Later, RoomLog, Seat};
+use super::{Later, RoomLog, Seat, names::Names};
 use crate::{
-    Outbox, SecondHash,
+    Budget, Outbox, SecondHash,
     room::{Bounds, Claim, ConnectionId, Effect, Newcomer, Room},
 };
 
@@ -36,21 +36,20 @@ struct Shared {
     stopping: AtomicBool,
 }
 
-/// Which names are in use. Locked while a room is made or dropped, never while frames go through.
-#[derive(Default)]
-struct Names {
-    ids: HashMap<RoomName, RoomId>,
-    folded: HashSet<String>,
-    shaped: HashSet<String>,
-}
-
 /// A room and the connections to it.
 struct Hosted(Mutex<Inner>);
 
 struct Inner {
     room: Room,
-    outboxes: HashMap<MemberId, Outbox>,
+    lines: HashMap<MemberId, Line>,
     effects: Vec<Effect>,
+}
+
+/// A member's connection.
+struct Line {
+    outbox: Outbox,
+    /// Whether it receives what happens in the group.
+    follows: bool,
 }
 
 impl MemoryLog {
@@ -74,23 +73,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Names {
-    fn claim(&mut self, name: &RoomName, id: RoomId) -> Result<(), Refusal> {
-        let skeleton = name.skeleton();
-        if self.folded.contains(&skeleton.folded) || self.shaped.contains(&skeleton.shaped) {
-            return Err(Refusal::RoomNameTaken);
+impl Inner {
+    fn follow(&mut self, who: MemberId, follows: bool) {
+        if let Some(line) = self.lines.get_mut(&who) {
+            line.follows = follows;
         }
-        self.folded.insert(skeleton.folded);
-        self.shaped.insert(skeleton.shaped);
-        self.ids.insert(name.clone(), id);
-        Ok(())
-    }
-
-    fn free(&mut self, name: &RoomName) {
-        let skeleton = name.skeleton();
-        self.folded.remove(&skeleton.folded);
-        self.shaped.remove(&skeleton.shaped);
-        self.ids.remove(name);
     }
 }
 
@@ -107,19 +94,22 @@ impl Shared {
         let mut effects = mem::take(&mut inner.effects);
         for effect in effects.drain(..) {
             match effect {
+                // What is for one member alone is rare, or was asked for.
                 Effect::Send(to, frame) => {
-                    if let Some(outbox) = inner.outboxes.get(&to) {
-                        outbox.push(frame);
+                    if let Some(line) = inner.lines.get(&to) {
+                        line.outbox.push(frame, Budget::Group);
                     }
                 }
-                Effect::SendOthers(but, frame) => {
-                    for (_, outbox) in inner.outboxes.iter().filter(|(to, _)| **to != but) {
-                        outbox.push(frame.clone());
+                Effect::Relay { but, frame, budget } => {
+                    for (_, line) in inner.lines.iter().filter(|(to, line)| line.follows && **to != but) {
+                        line.outbox.push(frame.clone(), budget);
                     }
                 }
+                Effect::Follow(who) => inner.follow(who, true),
+                Effect::Unfollow(who) => inner.follow(who, false),
                 Effect::Close(who, code) => {
-                    if let Some(outbox) = inner.outboxes.remove(&who) {
-                        outbox.close(code);
+                    if let Some(line) = inner.lines.remove(&who) {
+                        line.outbox.close(code);
                     }
                 }
                 Effect::Expire(at) => {
@@ -145,17 +135,24 @@ impl Shared {
         }
     }
 
-    fn create(&self, id: RoomId, name: RoomName, hash: SecondHash, creator: Newcomer) -> Result<MemberId, Refusal> {
+    fn create(
+        &self,
+        id: RoomId,
+        name: RoomName,
+        hash: SecondHash,
+        creator: Newcomer,
+        now: Instant,
+    ) -> Result<MemberId, Refusal> {
         let mut names = lock(&self.names);
         if self.rooms.len() >= self.max_rooms {
             return Err(Refusal::ServerFull);
         }
         let mut room = Room::new(id, name.clone(), hash, self.bounds);
         let mut effects = Vec::new();
-        let member = room.admit(creator, Instant::now(), &mut effects)?;
+        let member = room.admit(creator, now, &mut effects)?;
         let Entry::Vacant(place) = self.rooms.entry(id) else { return Err(Refusal::RoomIdTaken) };
         names.claim(&name, id)?;
-        let hosted = Arc::new(Hosted(Mutex::new(Inner { room, outboxes: HashMap::new(), effects })));
+        let hosted = Arc::new(Hosted(Mutex::new(Inner { room, lines: HashMap::new(), effects })));
         place.insert(Arc::clone(&hosted));
         drop(names);
         self.with(&hosted, |_| ());
@@ -163,7 +160,13 @@ impl Shared {
         Ok(member)
     }
 
-    fn admit(&self, name: &RoomName, hash: &SecondHash, newcomer: Newcomer) -> Result<(RoomId, MemberId), Refusal> {
+    fn admit(
+        &self,
+        name: &RoomName,
+        hash: &SecondHash,
+        newcomer: Newcomer,
+        now: Instant,
+    ) -> Result<(RoomId, MemberId), Refusal> {
         let id = lock(&self.names).ids.get(name).copied();
         let Some((id, hosted)) = id.and_then(|id| Some((id, self.room(id)?))) else {
             // An unknown room takes the same steps as a wrong password.
@@ -174,7 +177,7 @@ impl Shared {
             if !inner.room.opens_to(hash) || inner.room.is_empty() {
                 return Err(Refusal::WrongCredentials);
             }
-            let member = inner.room.admit(newcomer, Instant::now(), &mut inner.effects)?;
+            let member = inner.room.admit(newcomer, now, &mut inner.effects)?;
             Ok((id, member))
         })
     }
@@ -202,8 +205,9 @@ impl RoomLog for MemoryLog {
         name: RoomName,
         hash: SecondHash,
         creator: Newcomer,
+        now: Instant,
     ) -> Later<'_, Result<MemberId, Refusal>> {
-        Box::pin(ready(self.0.create(id, name, hash, creator)))
+        Box::pin(ready(self.0.create(id, name, hash, creator, now)))
     }
 
     fn admit(
@@ -211,11 +215,19 @@ impl RoomLog for MemoryLog {
         name: RoomName,
         hash: SecondHash,
         newcomer: Newcomer,
+        now: Instant,
     ) -> Later<'_, Result<(RoomId, MemberId), Refusal>> {
-        Box::pin(ready(self.0.admit(&name, &hash, newcomer)))
+        Box::pin(ready(self.0.admit(&name, &hash, newcomer, now)))
     }
 
-    fn follow(&self, id: RoomId, claim: Claim, outbox: Outbox) -> Later<'_, Result<Box<dyn Seat>, CloseCode>> {
+    fn follow(
+        &self,
+        id: RoomId,
+        claim: Claim,
+        seq: Seq,
+        outbox: Outbox,
+        now: Instant,
+    ) -> Later<'_, Result<Box<dyn Seat>, CloseCode>> {
         let connection = ConnectionId(self.0.connections.fetch_add(1, Ordering::Relaxed));
         let member = claim.member_id;
         let followed = match self.0.room(id) {
@@ -227,10 +239,10 @@ impl RoomLog for MemoryLog {
                     if self.0.stopping.load(Ordering::SeqCst) {
                         return Err(CloseCode::Stopping);
                     }
-                    inner.room.connect(&claim, connection, &mut inner.effects)?;
+                    inner.room.connect(&claim, seq, connection, now, &mut inner.effects)?;
                     // Before the effects are carried out: the welcome is for the new connection.
-                    if let Some(old) = inner.outboxes.insert(member, outbox) {
-                        old.close(CloseCode::Replaced);
+                    if let Some(old) = inner.lines.insert(member, Line { outbox, follows: false }) {
+                        old.outbox.close(CloseCode::Replaced);
                     }
                     Ok(())
                 })
@@ -239,11 +251,11 @@ impl RoomLog for MemoryLog {
         Box::pin(ready(followed.map(|seat| Box::new(seat) as Box<dyn Seat>)))
     }
 
-    fn leave(&self, id: RoomId, claim: Claim) -> Later<'_, Result<(), CloseCode>> {
+    fn leave(&self, id: RoomId, claim: Claim, now: Instant) -> Later<'_, Result<(), CloseCode>> {
         let left = self.0.room(id).ok_or(CloseCode::UnknownToken).and_then(|hosted| {
             self.0.with(&hosted, |inner| {
                 inner.room.check(&claim)?;
-                inner.room.leave(claim.member_id, &mut inner.effects);
+                inner.room.leave(claim.member_id, now, &mut inner.effects);
                 Ok(())
             })
         });
@@ -258,8 +270,8 @@ impl RoomLog for MemoryLog {
     fn stop(&self) -> Later<'_, ()> {
         self.0.stopping.store(true, Ordering::SeqCst);
         for hosted in &self.0.rooms {
-            for outbox in lock(&hosted.0).outboxes.values() {
-                outbox.close(CloseCode::Stopping);
+            for line in lock(&hosted.0).lines.values() {
+                line.outbox.close(CloseCode::Stopping);
             }
         }
         Box::pin(ready(()))
@@ -278,28 +290,27 @@ struct MemorySeat {
 }
 
 impl Seat for MemorySeat {
-    fn append(&self, counter: Counter, sealed: &[u8]) -> Result<(), CloseCode> {
+    fn take(&self, frame: &ClientFrame<'_>, now: Instant) -> Result<(), CloseCode> {
         self.log.with(&self.hosted, |inner| {
             inner.room.holds(self.member, self.connection)?;
-            inner.room.append(self.member, counter, sealed, &mut inner.effects)
+            inner.room.take(self.member, frame, now, &mut inner.effects)
         })
     }
 
-    fn leave(&self) {
+    fn leave(&self, now: Instant) {
         self.log.with(&self.hosted, |inner| {
             if inner.room.holds(self.member, self.connection).is_ok() {
-                inner.room.leave(self.member, &mut inner.effects);
+                inner.room.leave(self.member, now, &mut inner.effects);
             }
         });
     }
 
-    fn disconnect(&self, last_heard: Instant) {
+    fn disconnect(&self, last_heard: Instant, now: Instant) {
         self.log.with(&self.hosted, |inner| {
-            let before = inner.effects.len();
-            inner.room.disconnect(self.member, self.connection, last_heard, &mut inner.effects);
-            // Nothing follows where a newer connection took over: its outbox stays.
-            if inner.effects.len() > before {
-                inner.outboxes.remove(&self.member);
+            let Inner { room, lines, effects } = inner;
+            // Where a newer connection took over, its line stays.
+            if room.disconnect(self.member, self.connection, last_heard, now, effects) {
+                lines.remove(&self.member);
             }
         });
     }
@@ -308,6 +319,7 @@ impl Seat for MemorySeat {
 impl Drop for MemorySeat {
     /// However a connection's task ends, its member does not stay connected.
     fn drop(&mut self) {
-        self.disconnect(Instant::now());
+        let now = Instant::now();
+        self.disconnect(now, now);
     }
 }

@@ -1,13 +1,15 @@
 //! The seam to where rooms live: a room's log. In memory here; another store keeps the same contract.
 //!
-//! Coming and going are calls that may wait. A connected member's [`Seat`] does not: what it appends
-//! is handed over at once, and everything that happens comes back through its [`Outbox`], in order.
+//! Coming and going are calls that may wait. A connected member's [`Seat`] does not: its frames are
+//! handed over at once, and everything that happens comes back through its [`Outbox`], in order. All calls
+//! carry the time.
 
 mod memory;
+mod names;
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Instant};
 
-use wire::{CloseCode, Counter, MemberId, Refusal, RoomId, RoomName};
+use wire::{ClientFrame, CloseCode, MemberId, Refusal, RoomId, RoomName, Seq};
 
 use crate::{
     Outbox, SecondHash,
@@ -29,6 +31,7 @@ pub trait RoomLog: Send + Sync {
         name: RoomName,
         hash: SecondHash,
         creator: Newcomer,
+        now: Instant,
     ) -> Later<'_, Result<MemberId, Refusal>>;
 
     /// Lets a newcomer in.
@@ -40,19 +43,28 @@ pub trait RoomLog: Send + Sync {
         name: RoomName,
         hash: SecondHash,
         newcomer: Newcomer,
+        now: Instant,
     ) -> Later<'_, Result<(RoomId, MemberId), Refusal>>;
 
-    /// Connects a member; from now on, what happens goes to `outbox`, first the welcome.
+    /// Connects a member; from now on, what concerns it goes to `outbox`: first the welcome, then what it missed
+    /// after the event `seq`, then what happens.
     ///
     /// Errors: those of [`Room::check`](crate::room::Room::check).
-    fn follow(&self, id: RoomId, claim: Claim, outbox: Outbox) -> Later<'_, Result<Box<dyn Seat>, CloseCode>>;
+    fn follow(
+        &self,
+        id: RoomId,
+        claim: Claim,
+        seq: Seq,
+        outbox: Outbox,
+        now: Instant,
+    ) -> Later<'_, Result<Box<dyn Seat>, CloseCode>>;
 
     /// A member leaves without its connection.
     ///
     /// Errors: those of [`Room::check`](crate::room::Room::check).
-    fn leave(&self, id: RoomId, claim: Claim) -> Later<'_, Result<(), CloseCode>>;
+    fn leave(&self, id: RoomId, claim: Claim, now: Instant) -> Later<'_, Result<(), CloseCode>>;
 
-    /// Removes members whose time of grace is over.
+    /// Does what only time brings about, in every room.
     fn expire(&self, now: Instant) -> Later<'_, ()>;
 
     /// Closes every connection with [`CloseCode::Stopping`].
@@ -64,17 +76,17 @@ pub trait RoomLog: Send + Sync {
 
 /// A connected member's place.
 pub trait Seat: Send + Sync {
-    /// Gives a message its place in the room's order.
+    /// Hands a frame over to the room.
     ///
     /// # Errors
-    /// Those of [`Room::append`](crate::room::Room::append).
-    fn append(&self, counter: Counter, sealed: &[u8]) -> Result<(), CloseCode>;
+    /// Those of [`Room::take`](crate::room::Room::take); [`CloseCode::Replaced`] when a newer connection took over.
+    fn take(&self, frame: &ClientFrame<'_>, now: Instant) -> Result<(), CloseCode>;
 
     /// Leaves the room at once.
-    fn leave(&self);
+    fn leave(&self, now: Instant);
 
     /// The connection is lost; the last byte was heard then.
-    fn disconnect(&self, last_heard: Instant);
+    fn disconnect(&self, last_heard: Instant, now: Instant);
 }
 
 /// The store as everything else holds it.

@@ -15,6 +15,7 @@ let session = null;
 let socket = null;
 let timer = 0;
 let keys = null;
+let safety = null;
 
 /** Hands one input to the core and carries out all that it asks for. */
 function handle(input, ...values) {
@@ -38,6 +39,10 @@ const outputs = {
   wake: ({ ms }) => {
     clearTimeout(timer);
     timer = setTimeout(() => handle('woken'), ms);
+  },
+  safety: ({ bytes }) => {
+    safety?.postMessage({ of: bytes });
+    safety = null;
   },
   show: ({ text }) => self.postMessage({ ...JSON.parse(text), at: Date.now() }),
 };
@@ -100,6 +105,10 @@ const requests = {
     drain();
   },
   send: ({ text }) => handle('say', text),
+  safety: ({ port }) => {
+    safety = port;
+    handle('safety');
+  },
   leave: () => handle('leave'),
   network: ({ online }) => handle('network', online),
   visible: () => handle('network', true),

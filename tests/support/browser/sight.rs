@@ -9,6 +9,7 @@ fn candidates(role: &str) -> String {
     let plain = match role {
         "alert" | "gridcell" | "log" | "status" => "",
         "button" => "button, [type=submit], [type=button], summary,",
+        "checkbox" => "[type=checkbox],",
         "combobox" => "select,",
         "dialog" => "dialog,",
         "field" | "searchbox" | "textbox" => "input:not([type=hidden]), textarea,",

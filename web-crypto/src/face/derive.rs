@@ -17,6 +17,14 @@ pub fn stretch_face(password: String, room: &str, salt: &[u8]) -> Result<Vec<u8>
     Ok(stretched.as_bytes().to_vec())
 }
 
+/// [`stretch::stretch_safety`]: 32 bytes, or throws `{code, words}`.
+#[wasm_bindgen(js_name = stretchSafety)]
+pub fn stretch_safety_face(of: &[u8]) -> Result<Vec<u8>, Failure> {
+    let of = of.try_into().map_err(|_| Failure::new("internal", wire::Refusal::Internal.words()))?;
+    let stretched = stretch::stretch_safety(of).map_err(|error| Failure::new(error.code(), &error.to_string()))?;
+    Ok(stretched.as_bytes().to_vec())
+}
+
 /// Why a password could not be stretched.
 #[wasm_bindgen(getter_with_clone)]
 pub struct Failure {

@@ -94,6 +94,11 @@ impl SessionFace {
         self.0.handle(Input::Say(text), &mut browser(now));
     }
 
+    /// [`Input::Safety`].
+    pub fn safety(&mut self, now: f64) {
+        self.0.handle(Input::Safety, &mut browser(now));
+    }
+
     /// [`Input::Leave`].
     pub fn leave(&mut self, now: f64) {
         self.0.handle(Input::Leave, &mut browser(now));
@@ -123,7 +128,7 @@ pub struct OutputFace {
 
 #[wasm_bindgen(js_class = Output)]
 impl OutputFace {
-    /// `post`, `stretch`, `connect`, `send`, `disconnect`, `wake` or `show`.
+    /// `post`, `stretch`, `connect`, `send`, `disconnect`, `wake`, `safety` or `show`.
     #[wasm_bindgen(getter)]
     pub fn kind(&self) -> JsValue {
         self.kind.into()
@@ -135,7 +140,7 @@ impl OutputFace {
         self.text.as_str().into()
     }
 
-    /// `post`: the body; `stretch`: the salt; `send`: the frame.
+    /// `post`: the body; `stretch`: the salt; `send`: the frame; `safety`: what to make the words of.
     #[wasm_bindgen(getter)]
     pub fn bytes(&self) -> Uint8Array {
         Uint8Array::from(self.bytes.as_slice())
@@ -162,6 +167,7 @@ impl From<Output> for OutputFace {
             Output::Send(frame) => Self { bytes: frame.into(), ..face("send") },
             Output::Disconnect => face("disconnect"),
             Output::Wake(ms) => Self { ms, ..face("wake") },
+            Output::Safety(bytes) => Self { bytes, ..face("safety") },
             Output::Show(view) => {
                 Self { text: serde_json::to_string(&view).unwrap_or_default().into(), ..face("show") }
             }

@@ -1,4 +1,4 @@
-//! The module that suggests passphrases.
+//! The module with the words: passphrases and safety words.
 
 use wasm_bindgen::prelude::*;
 
@@ -14,4 +14,10 @@ pub fn suggest_face() -> JsValue {
         }
     });
     phrase.as_str().into()
+}
+
+/// [`passphrase::safety_words`] of 32 bytes; undefined for any others.
+#[wasm_bindgen(js_name = safetyWords)]
+pub fn safety_words_face(bytes: &[u8]) -> Option<String> {
+    passphrase::safety_words(bytes.try_into().ok()?)
 }

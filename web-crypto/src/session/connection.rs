@@ -111,7 +111,7 @@ impl Timing {
 }
 
 /// From 0 to `most`, near enough to even.
-fn jitter(most: u64, env: &mut impl Env) -> u64 {
+pub(super) fn jitter(most: u64, env: &mut impl Env) -> u64 {
     let mut bytes = [0; 4];
     env.random(&mut bytes);
     u64::from(u32::from_le_bytes(bytes)) % most.saturating_add(1)

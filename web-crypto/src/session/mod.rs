@@ -8,9 +8,12 @@
 //! while let Some(output) = session.poll() { … }
 //! ```
 
+mod circle;
 mod connection;
 mod inside;
 mod peers;
+mod refresh;
+mod talk;
 mod view;
 
 use std::collections::VecDeque;
@@ -68,6 +71,8 @@ pub enum Input<'a> {
     Woken,
     /// The person sends a text.
     Say(&'a str),
+    /// The person wants to see the safety words.
+    Safety,
     /// The person leaves.
     Leave,
     /// The system says that the network is there, or is not; or the person came back to the page.
@@ -88,6 +93,8 @@ pub enum Output {
     Disconnect,
     /// Hand in [`Input::Woken`] after so many milliseconds, in place of any other such wish.
     Wake(u64),
+    /// Make safety words of this and show them: epoch authenticator 32 ‖ group id 20 ‖ number of the epoch u64.
+    Safety(Zeroizing<Vec<u8>>),
     /// Tell the person.
     Show(View),
 }
@@ -97,6 +104,19 @@ pub struct Session {
     build: String,
     phase: Phase,
     outputs: VecDeque<Output>,
+}
+
+/// What a simulation sees of a session in the room.
+#[cfg(feature = "observe")]
+pub struct Observed<'a> {
+    /// Oneself.
+    pub me: &'a crate::group::Me,
+    /// The group, while one is in it.
+    pub group: Option<&'a mut crate::group::Group>,
+    /// Those who are gone and still in the group.
+    pub gone: &'a std::collections::BTreeSet<wire::MemberId>,
+    /// Whether one was welcomed, on a connection that is up.
+    pub connected: bool,
 }
 
 /// Phases follow one another and none comes back.
@@ -182,6 +202,15 @@ impl Session {
         };
     }
 
+    /// Oneself and the group, once one is in the room.
+    #[cfg(feature = "observe")]
+    pub fn observe(&mut self) -> Option<Observed<'_>> {
+        match &mut self.phase {
+            Phase::Inside(inside) => Some(inside.observe()),
+            _ => None,
+        }
+    }
+
     /// The next thing to be done, until there is none.
     pub fn poll(&mut self) -> Option<Output> {
         self.outputs.pop_front()
@@ -242,8 +271,8 @@ impl Session {
                     token: admission.token.clone(),
                 });
                 self.show(View::Progress { stage: Stage::Connecting });
-                let key = secret.message_key(admission.room_id);
-                Phase::Inside(Box::new(Inside::new(admission, approach.user, verifier, key, env, &mut self.outputs)))
+                let inside = Inside::new(admission, approach.user, secret, verifier, env, &mut self.outputs);
+                Phase::Inside(Box::new(inside))
             }
             _ => {
                 self.refuse(Refusal::Internal);

@@ -1,17 +1,21 @@
-//! Who is in the room, and how far each one's messages have come.
+//! The people in the room, and how far each one's messages have come.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use wire::{Counter, MemberId, Person, UserName};
+use wire::{Counter, MemberId, UserName};
 
 use super::PersonView;
+use crate::group::{Mate, Roster};
 
-/// The others' counters. State moves only for messages that opened; what the server merely says
-/// is remembered apart, so that it can announce a gap but not hide a message behind one.
-#[derive(Debug)]
+/// Someone in the group. The counters move only for messages that opened; what the server merely says is remembered apart,
+/// so that it can announce a gap but not hide a message behind one.
 pub(super) struct Peer {
     pub(super) name: UserName,
+    key: Vec<u8>,
+    fingerprint: String,
     pub(super) connected: bool,
+    /// Whether it has been heard of in the group.
+    pub(super) here: bool,
     /// The highest counter of a message that opened.
     opened: Counter,
     /// Up to here the person has been told what is missing or unreadable, or it was before one's time.
@@ -28,8 +32,17 @@ pub(super) enum Standing {
 }
 
 impl Peer {
-    pub(super) fn new(name: UserName, connected: bool, before: Counter) -> Self {
-        Self { name, connected, opened: Counter(0), told: before }
+    /// Someone whose messages up to `before` were before one's time.
+    fn new(mate: &Mate, connected: bool, here: bool, before: Counter) -> Self {
+        Self {
+            name: mate.name.clone(),
+            key: mate.key.clone(),
+            fingerprint: mate.fingerprint(),
+            connected,
+            here,
+            opened: Counter(0),
+            told: before,
+        }
     }
 
     /// Takes the counter of a message that opened.
@@ -59,52 +72,73 @@ impl Peer {
     }
 }
 
-/// Everyone in the room, and the numbers of those who were.
-#[derive(Debug, Default)]
-pub(super) struct Peers {
-    present: BTreeMap<MemberId, Peer>,
-    gone: BTreeSet<MemberId>,
+/// Everyone in the group, as of its last epoch that one was in, but for those who are gone; and those who were in the group
+/// before, and may come into this one yet: their counters go on.
+#[derive(Default)]
+pub(super) struct Peers(BTreeMap<MemberId, Peer>);
+
+/// What one finds on coming in, of someone who was there.
+pub(super) struct Found {
+    /// How many of its messages one has missed.
+    pub(super) missing: u64,
+    /// It came while one was outside.
+    pub(super) is_new: bool,
 }
 
-/// The server names someone who cannot be there: a number in use, or one used before. Were that taken, what
-/// a member said before it left could be passed off as new.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Impossible;
-
 impl Peers {
-    /// Takes someone in whose messages up to `person.counter` were before one's time.
-    pub(super) fn add(&mut self, person: &Person) -> Result<(), Impossible> {
-        if self.gone.contains(&person.member_id) || self.present.contains_key(&person.member_id) {
-            return Err(Impossible);
+    pub(super) fn get_mut(&mut self, id: MemberId) -> Option<&mut Peer> {
+        self.0.get_mut(&id)
+    }
+
+    pub(super) fn remove(&mut self, id: MemberId) -> Option<Peer> {
+        self.0.remove(&id)
+    }
+
+    pub(super) fn ids(&self) -> Vec<MemberId> {
+        self.0.keys().copied().collect()
+    }
+
+    /// Takes someone in who has just been let in, or let in again; whether it has been heard of, and is shown.
+    pub(super) fn admit(&mut self, mate: &Mate) -> bool {
+        if !self.knows(mate) {
+            self.0.insert(mate.member_id, Peer::new(mate, true, false, Counter(0)));
         }
-        let peer = Peer::new(person.name.clone(), person.connected, person.counter);
-        self.present.insert(person.member_id, peer);
-        Ok(())
+        self.0.get(&mate.member_id).is_some_and(|peer| peer.here)
     }
 
-    pub(super) fn remove(&mut self, id: MemberId) -> Result<Peer, Impossible> {
-        self.gone.insert(id);
-        self.present.remove(&id).ok_or(Impossible)
+    /// Takes someone in who was there when one came in oneself. What it said before one came is not missing.
+    pub(super) fn find(&mut self, mate: &Mate, connected: bool, counter: Counter) -> Found {
+        if !self.knows(mate) {
+            let here = counter > Counter(0);
+            self.0.insert(mate.member_id, Peer::new(mate, connected, here, counter));
+            return Found { missing: 0, is_new: here };
+        }
+        let missing = self.0.get_mut(&mate.member_id).map_or(0, |peer| {
+            peer.connected = connected;
+            peer.heard_of(counter)
+        });
+        Found { missing, is_new: false }
     }
 
-    pub(super) fn get_mut(&mut self, id: MemberId) -> Result<&mut Peer, Impossible> {
-        self.present.get_mut(&id).ok_or(Impossible)
+    /// Takes oneself in.
+    pub(super) fn be(&mut self, mate: &Mate) {
+        self.0.insert(mate.member_id, Peer::new(mate, true, true, Counter(0)));
     }
 
-    /// Those who are not in this list.
-    pub(super) fn missing_from(&self, people: &[Person]) -> Vec<MemberId> {
-        let is_listed = |id: &MemberId| people.iter().any(|person| person.member_id == *id);
-        self.present.keys().copied().filter(|id| !is_listed(id)).collect()
-    }
-
-    pub(super) fn view(&self, me: MemberId) -> Vec<PersonView> {
+    /// Those in the group who have been heard of.
+    pub(super) fn view(&self, me: MemberId, roster: &Roster) -> Vec<PersonView> {
         let view = |(id, peer): (&MemberId, &Peer)| PersonView {
             id: *id,
             name: peer.name.as_str().to_owned(),
             connected: peer.connected,
             you: *id == me,
+            fingerprint: peer.fingerprint.clone(),
         };
-        self.present.iter().map(view).collect()
+        self.0.iter().filter(|(id, peer)| peer.here && roster.get(**id).is_some()).map(view).collect()
+    }
+
+    fn knows(&self, mate: &Mate) -> bool {
+        self.0.get(&mate.member_id).is_some_and(|peer| peer.key == mate.key && peer.name == mate.name)
     }
 }
 
@@ -113,7 +147,15 @@ mod tests {
     use super::*;
 
     fn peer(before: u64) -> Peer {
-        Peer::new("Ana".parse().unwrap(), true, Counter(before))
+        Peer {
+            name: "Ana".parse().unwrap(),
+            key: vec![],
+            fingerprint: String::new(),
+            connected: true,
+            here: true,
+            opened: Counter(0),
+            told: Counter(before),
+        }
     }
 
     #[test]

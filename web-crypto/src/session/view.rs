@@ -1,7 +1,7 @@
 //! What a session tells the person, as the page draws it.
 
 use serde::Serialize;
-use wire::{Counter, MemberId, RoomId, Token};
+use wire::{Counter, Epoch, MemberId, RoomId, Token};
 
 /// One thing to be told; JSON with a `type`.
 #[derive(Debug, Serialize)]
@@ -47,6 +47,13 @@ pub enum View {
     People {
         /// Oneself included.
         people: Vec<PersonView>,
+    },
+    /// The keys of the group have changed.
+    Keys {
+        /// Where the group is now.
+        epoch: Epoch,
+        /// Whether the group could not go on, and everyone made a new one.
+        anew: bool,
     },
     /// Someone came in.
     Entered {
@@ -148,7 +155,9 @@ pub enum Field {
 pub enum Connection {
     /// An attempt is under way.
     Connecting,
-    /// It is up.
+    /// It is up, and those in the room are asked to let one in.
+    Knocking,
+    /// It is up, and one is in the group.
     Connected,
     /// The next attempt is some time off.
     Waiting,
@@ -177,4 +186,6 @@ pub struct PersonView {
     pub connected: bool,
     /// Whether it is oneself.
     pub you: bool,
+    /// Of its key: six groups of five digits.
+    pub fingerprint: String,
 }

@@ -1,27 +1,55 @@
 use super::*;
 
+const EPOCH: Epoch = Epoch { generation: 2, number: 0x0102_0304_0506_0708 };
+
 fn client_frames() -> Vec<ClientFrame<'static>> {
-    let hello = Hello { room_id: RoomId([7; 16]), member_id: MemberId(3), token: [9; 32].into(), verifier: None };
+    let hello =
+        Hello { room_id: RoomId([7; 16]), member_id: MemberId(3), token: [9; 32].into(), seq: Seq(5), verifier: None };
     vec![
         ClientFrame::Hello(hello.clone()),
         ClientFrame::Hello(Hello { verifier: Some([5; 32].into()), ..hello }),
-        ClientFrame::Message { counter: Counter(u64::MAX), sealed: b"x" },
+        ClientFrame::Message { epoch: EPOCH, counter: Counter(u64::MAX), sealed: b"x" },
         ClientFrame::Leave,
         ClientFrame::Ping,
+        ClientFrame::Knock { generation: 2, sealed: b"knock" },
+        ClientFrame::Commit {
+            epoch: EPOCH,
+            admitted: vec![MemberId(4), MemberId(9)],
+            removed: vec![MemberId(2)],
+            commit: b"commit",
+            welcome: b"welcome",
+        },
+        ClientFrame::Commit { epoch: EPOCH, admitted: vec![], removed: vec![], commit: b"c", welcome: b"" },
+        ClientFrame::Pass { epoch: EPOCH, members: vec![MemberId(4)] },
+        ClientFrame::Stuck { epoch: EPOCH },
     ]
 }
 
 fn server_frames() -> Vec<ServerFrame<'static>> {
-    let name: UserName = "Ána".parse().unwrap();
-    let person = Person { member_id: MemberId(1), name: name.clone(), counter: Counter(4), connected: true };
+    let person = |id| Person { member_id: MemberId(id), counter: Counter(4), connected: true };
+    let welcome = |standing| Welcome { seq: Seq(9), epoch: EPOCH, standing, counter: Counter(3) };
     vec![
-        ServerFrame::Welcome(Welcome { seq: Seq(9), people: vec![person.clone(), person] }),
+        ServerFrame::Welcome(welcome(Standing::Outside)),
+        ServerFrame::Welcome(welcome(Standing::Founder)),
+        ServerFrame::Welcome(welcome(Standing::Inside)),
         ServerFrame::Message { seq: Seq(1), sender: MemberId(2), counter: Counter(3), sealed: b"sealed" },
         ServerFrame::Accepted { seq: Seq(1), counter: Counter(1) },
-        ServerFrame::Entered { seq: Seq(1), member_id: MemberId(1), name },
+        ServerFrame::Committed { seq: Seq(1), epoch: EPOCH },
         ServerFrame::Left { seq: Seq(1), member_id: MemberId(1), departure: Departure::Lost, counter: Counter(7) },
         ServerFrame::Presence { seq: Seq(1), member_id: MemberId(1), connected: false },
         ServerFrame::Pong,
+        ServerFrame::Commit {
+            seq: Seq(1),
+            author: MemberId(3),
+            epoch: EPOCH,
+            admitted: vec![MemberId(4)],
+            removed: vec![],
+            commit: b"commit",
+        },
+        ServerFrame::Duty { epoch: EPOCH, commits: 3, knocks: vec![(MemberId(4), b"knock"), (MemberId(5), b"")] },
+        ServerFrame::LetIn { seq: Seq(1), epoch: EPOCH, people: vec![person(1), person(2)], welcome: b"welcome" },
+        ServerFrame::Anew { seq: Seq(1), generation: 7, founder: true },
+        ServerFrame::Unanswered,
     ]
 }
 
@@ -70,5 +98,17 @@ fn wrong_frames_are_told_apart() {
     assert_eq!(ClientFrame::parse(&[VERSION]), Err(FrameError::Malformed));
     assert_eq!(ClientFrame::parse(&[VERSION, 0x7f]), Err(FrameError::Malformed));
     assert_eq!(ClientFrame::parse(&[VERSION, PING, 0]), Err(FrameError::Malformed));
-    assert_eq!(ClientFrame::parse(&[VERSION, MESSAGE, 0, 0, 0, 0, 0, 0, 0, 1]), Err(FrameError::Malformed));
+    let empty = ClientFrame::Message { epoch: EPOCH, counter: Counter(1), sealed: b"" };
+    assert_eq!(ClientFrame::parse(&empty.to_bytes()), Err(FrameError::Malformed));
+    let twice = ClientFrame::Pass { epoch: EPOCH, members: vec![MemberId(1), MemberId(1)] };
+    assert_eq!(ClientFrame::parse(&twice.to_bytes()), Err(FrameError::Malformed));
+    for sealed in [&[0; limits::KNOCK_BYTES + 1][..], &[]] {
+        let knock = ClientFrame::Knock { generation: 0, sealed };
+        assert_eq!(ClientFrame::parse(&knock.to_bytes()), Err(FrameError::Malformed));
+    }
+    for (admitted, commit, welcome) in [(vec![], "", ""), (vec![MemberId(1)], "c", ""), (vec![], "c", "w")] {
+        let (commit, welcome) = (commit.as_bytes(), welcome.as_bytes());
+        let commit = ClientFrame::Commit { epoch: EPOCH, admitted, removed: vec![], commit, welcome };
+        assert_eq!(ClientFrame::parse(&commit.to_bytes()), Err(FrameError::Malformed));
+    }
 }

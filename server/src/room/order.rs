@@ -1,0 +1,62 @@
+//! The room's one order: every event gets the next number, and everyone in the group receives it.
+
+use bytes::Bytes;
+use wire::{CloseCode, Counter, Epoch, MemberId, Seq, ServerFrame, limits};
+
+use super::{Effect, Room};
+use crate::Budget;
+
+impl Room {
+    /// Orders an event. Its author receives `own` in place of the frame, if it brought the event about itself.
+    pub(super) fn order<'f>(
+        &mut self,
+        author: MemberId,
+        budget: Budget,
+        frame: impl FnOnce(Seq) -> ServerFrame<'f>,
+        own: impl FnOnce(Seq) -> Option<ServerFrame<'static>>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let seq = self.seq.next();
+        self.seq = seq;
+        let frame = Bytes::from(frame(seq).to_bytes());
+        let own = own(seq).map(|own| Bytes::from(own.to_bytes()));
+        self.history.push(author, own.clone(), frame.clone());
+        effects.push(Effect::Relay { but: author, frame, budget });
+        effects.extend(own.map(|own| Effect::Send(author, own)));
+    }
+
+    pub(super) fn order_presence(&mut self, member_id: MemberId, connected: bool, effects: &mut Vec<Effect>) {
+        let frame = |seq| ServerFrame::Presence { seq, member_id, connected };
+        self.order(member_id, Budget::Talk, frame, |_| None, effects);
+    }
+
+    /// A member's message. One that came before, that was sealed for another epoch, or that those who are gone could
+    /// still open is passed over: it was taken, or its sender will send it again.
+    pub(super) fn message(
+        &mut self,
+        id: MemberId,
+        epoch: Epoch,
+        counter: Counter,
+        sealed: &[u8],
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), CloseCode> {
+        if sealed.len() > limits::MESSAGE_BYTES {
+            return Err(CloseCode::TooBig);
+        }
+        let current = epoch == self.group.epoch && self.group.gone.is_empty();
+        let Some(member) = self.members.get_mut(&id).filter(|member| current && member.is_in()) else { return Ok(()) };
+        if counter > Counter(0) {
+            if counter <= member.counter {
+                return Ok(());
+            }
+            if counter != member.counter.next() {
+                return Err(CloseCode::CounterSkipped);
+            }
+            member.counter = counter;
+        }
+        member.heard();
+        let frame = |seq| ServerFrame::Message { seq, sender: id, counter, sealed };
+        self.order(id, Budget::Talk, frame, |seq| Some(ServerFrame::Accepted { seq, counter }), effects);
+        Ok(())
+    }
+}

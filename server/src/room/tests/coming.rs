@@ -1,0 +1,173 @@
+use super::*;
+
+#[test]
+fn names_and_places() {
+    let mut scene = Scene::with(2, 0);
+    assert_eq!(scene.admit("Ana", 1), Ok(MemberId(1)));
+    assert_eq!(scene.admit("аna", 2), Err(Refusal::UserNameTaken));
+    assert_eq!(scene.admit("Bo", 2), Ok(MemberId(2)));
+    assert_eq!(scene.admit("Cy", 3), Err(Refusal::RoomFull));
+    assert_eq!(scene.admit("Bo", 3), Err(Refusal::UserNameTaken), "a name is told of before a full room");
+    scene.leave(2);
+    assert_eq!(scene.admit("Bo", 3), Ok(MemberId(3)), "a number is never used again");
+}
+
+#[test]
+fn who_is_who() {
+    let mut scene = Scene::new();
+    scene.admit("Ana", 1).unwrap();
+    scene.admit("Bo", 2).unwrap();
+    let mut check = |id, token_of: u8, from: u8, hash: Option<SecondHash>| {
+        let claim = Claim { member_id: MemberId(id), token: token(token_of), address: address(from), hash };
+        scene.room.check(&claim)
+    };
+    assert_eq!(check(1, 1, 1, None), Ok(()));
+    assert_eq!(check(3, 1, 1, None), Err(CloseCode::UnknownToken));
+    assert_eq!(check(2, 1, 1, None), Err(CloseCode::TokenRefused));
+    assert_eq!(check(2, 1, 1, Some(SecondHash::of(9))), Err(CloseCode::TokenRefused));
+    assert_eq!(check(1, 1, 7, None), Err(CloseCode::AddressChanged));
+    assert_eq!(check(1, 1, 7, Some(SecondHash::of(8))), Err(CloseCode::AddressChanged));
+    assert_eq!(check(1, 1, 7, Some(SecondHash::of(9))), Ok(()));
+    assert_eq!(check(1, 1, 7, None), Ok(()), "bound anew");
+    assert_eq!(check(1, 1, 1, None), Err(CloseCode::AddressChanged));
+}
+
+#[test]
+fn the_first_one_founds_and_the_others_stay_outside() {
+    let mut scene = Scene::new();
+    scene.enter(1);
+    assert_eq!(scene.told(1), ["welcome Founder 0.0 counter 0 seq 1"]);
+    scene.enter(2);
+    assert_eq!(scene.told(2), ["welcome Outside 0.0 counter 0 seq 1"]);
+    scene.say(1, 1);
+    scene.say(2, 1);
+    scene.pass(2, &[1]);
+    scene.commit(2, 0, &[], &[]);
+    assert_eq!(scene.told(1), ["2: accepted 1"], "nothing is taken from one who is outside");
+    assert!(scene.told(2).is_empty(), "nor is anything relayed to it");
+    scene.lose(2);
+    scene.leave(2);
+    assert!(scene.told(1).is_empty(), "nor does anyone hear of it");
+}
+
+#[test]
+fn a_founder_that_never_heard_of_it_founds_again() {
+    let mut scene = Scene::new();
+    scene.enter(1);
+    scene.lose(1);
+    scene.connect(1, 0).unwrap();
+    assert_eq!(scene.told(1), ["welcome Founder 1.0 counter 0 seq 4"], "after a beginning, a going and a coming");
+    scene.lose(1);
+    scene.connect(1, 4).unwrap();
+    assert_eq!(scene.told(1), ["welcome Inside 1.0 counter 0 seq 6", "5: 1 down", "6: 1 up"]);
+}
+
+#[test]
+fn whoever_comes_first_founds() {
+    let mut scene = Scene::new();
+    scene.admit("Ana", 1).unwrap();
+    scene.enter(2);
+    assert_eq!(scene.told(2), ["welcome Founder 0.0 counter 0 seq 1"]);
+    scene.connect(1, 0).unwrap();
+    assert_eq!(scene.told(1), ["welcome Outside 0.0 counter 0 seq 1"]);
+}
+
+#[test]
+fn a_newcomer_to_nobody_begins_anew() {
+    let mut scene = Scene::together(2);
+    scene.admit("Cy", 3).unwrap();
+    scene.leave(1);
+    scene.leave(2);
+    scene.connect(3, 0).unwrap();
+    assert_eq!(scene.told(3), ["welcome Founder 1.0 counter 0 seq 6"]);
+    assert!(scene.room.group.gone.is_empty(), "nobody is left to remove");
+}
+
+#[test]
+fn who_comes_back_misses_nothing() {
+    let mut scene = Scene::together(3);
+    let last = scene.room.seq.0;
+    scene.lose(2);
+    scene.say(1, 1);
+    scene.connect(2, last).unwrap();
+    assert_eq!(
+        scene.told(2),
+        ["welcome Inside 0.1 counter 1 seq 7", "5: 2 down", "6: 1 says 1", "7: 2 up"],
+        "one's own coming and going too: numbers are not left out"
+    );
+    assert_eq!(scene.told(3), ["5: 2 down", "6: 1 says 1", "7: 2 up"]);
+    // What one sent oneself comes back as it would have.
+    scene.say(2, 2);
+    scene.commit(2, 1, &[], &[]);
+    scene.lose(2);
+    scene.connect(2, 7).unwrap();
+    assert_eq!(
+        scene.told(2),
+        ["welcome Inside 0.2 counter 2 seq 11", "8: accepted 2", "9: committed 0.1", "10: 2 down", "11: 2 up"]
+    );
+    scene.say(3, 2);
+    assert_eq!(scene.told(2), ["12: 3 says 2"], "and then what happens");
+}
+
+#[test]
+fn who_cannot_be_told_all_is_outside() {
+    for (replay, seq) in [(0, 4), (300, 3), (100_000, 0), (100_000, 1), (100_000, 99)] {
+        let mut scene = Scene::together(2);
+        if replay < 100_000 {
+            scene.room.history = History::new(replay);
+        }
+        scene.lose(2);
+        scene.connect(2, seq).unwrap();
+        let told = scene.told(2);
+        assert!(told[0].starts_with("welcome Outside 0.1"), "{replay} {seq}: {told:?}");
+        assert_eq!(told.len(), 1);
+        scene.say(1, 1);
+        assert!(scene.told(2).is_empty());
+        // Its leaf is still there, and a commit replaces it.
+        scene.told(1);
+        scene.knock(&[2]);
+        assert_eq!(scene.told(1), ["duty 0.1 after 1: 2"]);
+        scene.commit(1, 1, &[2], &[]);
+        assert!(scene.told(2)[0].ends_with("let into 0.2 with 1+1,2+1"));
+    }
+}
+
+#[test]
+fn a_newer_connection_takes_over() {
+    let mut scene = Scene::together(2);
+    let last = scene.room.seq.0;
+    let old = ConnectionId(scene.connections);
+    scene.connect(2, last).unwrap();
+    assert_eq!(scene.told(2), ["welcome Inside 0.1 counter 1 seq 3"]);
+    assert!(!scene.run(|room, now, effects| room.disconnect(MemberId(2), old, now, now, effects)));
+    assert_eq!(scene.room.holds(MemberId(2), old), Err(CloseCode::Replaced));
+    assert!(scene.told(1).is_empty(), "to the others nothing happened");
+}
+
+#[test]
+fn grace_ends() {
+    let mut scene = Scene::together(2);
+    scene.lose(2);
+    scene.wait(GRACE - SECOND);
+    scene.connect(2, 3).unwrap();
+    scene.wait(GRACE * 2);
+    scene.told(1);
+    scene.lose(2);
+    scene.wait(GRACE - Duration::from_millis(1));
+    assert_eq!(scene.told(1), ["6: 2 down"]);
+    scene.wait(Duration::from_millis(1));
+    assert_eq!(scene.told(1), ["7: 2 lost after 1", "duty 0.1 after 1: "]);
+    assert_eq!(scene.connect(2, 7), Err(CloseCode::UnknownToken));
+    scene.lose(1);
+    scene.wait(GRACE);
+    assert!(scene.room.is_empty());
+}
+
+#[test]
+fn who_never_came_is_not_missed() {
+    let mut scene = Scene::new();
+    scene.admit("Ana", 1).unwrap();
+    scene.wait(GRACE);
+    assert!(scene.room.is_empty());
+    assert_eq!(scene.room.seq, Seq(0));
+}

@@ -1,0 +1,87 @@
+use super::*;
+
+#[test]
+fn one_order_for_all() {
+    let mut scene = Scene::together(2);
+    scene.say(1, 1);
+    scene.say(2, 2);
+    scene.say(2, 2);
+    assert_eq!(scene.told(1), ["4: accepted 1", "5: 2 says 2"], "sent again, it keeps its place");
+    assert_eq!(scene.told(2), ["4: 1 says 1", "5: accepted 2"]);
+    let skipped = ClientFrame::Message { epoch: epoch(0, 1), counter: Counter(4), sealed: b"x" };
+    assert_eq!(scene.take(2, &skipped), Err(CloseCode::CounterSkipped));
+    // What may be dropped is not counted, but has its place.
+    scene.say(2, 0);
+    scene.say(2, 0);
+    scene.say(2, 3);
+    assert_eq!(scene.told(1), ["6: 2 says 0", "7: 2 says 0", "8: 2 says 3"]);
+}
+
+#[test]
+fn only_what_this_epoch_can_open() {
+    let mut scene = Scene::together(2);
+    for epoch in [epoch(0, 0), epoch(0, 2), epoch(1, 1)] {
+        // Not even the counter is looked at: it will be sent again, and so will those before it.
+        let message = ClientFrame::Message { epoch, counter: Counter(7), sealed: b"x" };
+        assert_eq!(scene.take(2, &message), Ok(()));
+    }
+    assert!(scene.told(1).is_empty());
+    assert_eq!(scene.room.seq, Seq(3));
+}
+
+#[test]
+fn nothing_while_someone_who_is_gone_could_open_it() {
+    let mut scene = Scene::together(3);
+    scene.leave(3);
+    scene.told(2);
+    scene.say(1, 1);
+    assert!(scene.told(2).is_empty());
+    scene.commit(2, 1, &[], &[3]);
+    scene.say(1, 1);
+    assert_eq!(scene.told(2), ["6: committed 0.1", "7: 1 says 1"]);
+}
+
+#[test]
+fn a_message_has_a_size() {
+    let mut scene = Scene::together(2);
+    let say = |counter, sealed| ClientFrame::Message { epoch: epoch(0, 1), counter: Counter(counter), sealed };
+    assert_eq!(scene.take(1, &say(1, &[1; limits::MESSAGE_BYTES])), Ok(()));
+    assert_eq!(scene.take(1, &say(2, &[1; limits::MESSAGE_BYTES + 1])), Err(CloseCode::TooBig));
+}
+
+#[test]
+fn frames_that_are_not_the_rooms() {
+    let mut scene = Scene::together(2);
+    let hello = wire::Hello {
+        room_id: RoomId([1; 16]),
+        member_id: MemberId(1),
+        token: [1; 32].into(),
+        seq: Seq(0),
+        verifier: None,
+    };
+    assert_eq!(scene.take(1, &ClientFrame::Hello(hello)), Err(CloseCode::Malformed));
+    assert_eq!(scene.take(1, &ClientFrame::Ping), Ok(()));
+    assert_eq!(scene.take(9, &ClientFrame::Ping), Err(CloseCode::UnknownToken));
+    scene.lose(2);
+    scene.told(1);
+    scene.say(2, 2);
+    assert!(scene.told(1).is_empty(), "one without a connection says nothing");
+}
+
+#[test]
+fn the_history_is_bounded_in_bytes() {
+    let mut scene = Scene::together(2);
+    scene.room.history = History::new(10_000);
+    scene.lose(2);
+    for counter in 1..=100 {
+        scene.say(1, counter);
+        assert!(scene.room.history.bytes() <= 10_000);
+    }
+    let known = scene.room.history.after(MemberId(2), Seq(0), Seq(0)).map(|frames| frames.len());
+    assert_eq!(known, Some(0));
+    let reach = (0..100).rev().take_while(|n| {
+        scene.room.history.after(MemberId(2), Seq(scene.room.seq.0 - (100 - n)), scene.room.seq).is_some()
+    });
+    let reach = reach.count();
+    assert!((30..100).contains(&reach), "{reach} are kept: the newest, and what they cost counts too");
+}

@@ -1,0 +1,74 @@
+import { compared, ownKey, safety } from './words.js';
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: 'numeric', minute: '2-digit' });
+
+/** Who holds keys, and how to make sure of it. */
+export class Security {
+  #dialog = document.getElementById('security');
+  #opener = document.getElementById('security-open');
+  #words = document.getElementById('safety');
+  #changed = document.getElementById('keys-changed');
+  #prints = document.getElementById('prints');
+  #print = document.getElementById('print-template').content;
+  #asked = null; // the keys whose words were asked for
+  #keys = null;
+  #ask;
+  #tell;
+
+  constructor({ ask, tell }) {
+    this.#ask = ask;
+    this.#tell = tell;
+    this.#opener.addEventListener('click', () => {
+      this.#dialog.showModal();
+      this.#wonder();
+    });
+    document.getElementById('security-close').addEventListener('click', () => this.#dialog.close());
+  }
+
+  draw({ phase, keys, people, compared: marks, safety: words }) {
+    this.#opener.disabled = phase === 'over';
+    if (phase === 'over') this.#dialog.close();
+    this.#keys = keys;
+    this.#words.textContent = words ?? (keys && words === undefined ? safety.none : safety.waiting);
+    this.#words.classList.toggle('safety--known', Boolean(words));
+    if (keys) {
+      this.#changed.dateTime = new Date(keys.at).toISOString();
+      this.#changed.textContent = clock.format(keys.at);
+    }
+    this.#wonder();
+    this.#list(people, marks);
+  }
+
+  /** The words are worked out while somebody looks, and anew for every change of keys. */
+  #wonder() {
+    if (!this.#dialog.open || this.#keys === null || this.#asked === this.#keys) return;
+    this.#asked = this.#keys;
+    this.#ask();
+  }
+
+  #list(people, marks) {
+    const rows = people.map((person) => this.#rowOf(person, marks.get(person.id)?.fingerprint === person.fingerprint));
+    // Only what differs is touched: a box that has the focus keeps it.
+    rows.forEach((row, place) => {
+      if (this.#prints.children[place] !== row) this.#prints.insertBefore(row, this.#prints.children[place] ?? null);
+    });
+    while (this.#prints.children.length > rows.length) this.#prints.lastElementChild.remove();
+  }
+
+  #rowOf({ id, name, fingerprint, you }, isCompared) {
+    const key = `print-${id}`;
+    const row = this.#prints.querySelector(`#${key}`) ?? this.#print.cloneNode(true).firstElementChild;
+    const [shown, digits, label] = row.children;
+    const box = label.firstElementChild;
+    if (row.id !== key) {
+      row.id = key;
+      box.addEventListener('change', () => this.#tell({ type: 'compared', id, yes: box.checked }));
+    }
+    shown.textContent = you ? ownKey(name) : name;
+    digits.textContent = fingerprint;
+    label.hidden = you;
+    box.checked = isCompared;
+    box.setAttribute('aria-label', compared(name));
+    return row;
+  }
+}

@@ -1,0 +1,83 @@
+//! What people compare to be sure of each other.
+
+use support::{
+    browser::{Engine, Person, eventually, play},
+    client,
+    server::Server,
+};
+
+with_each_engine! { words_and_fingerprints a_new_key_takes_the_mark_away }
+
+const PASSWORD: &str = "correct horse battery";
+
+/// The safety words, once they are worked out.
+async fn words(person: &Person) -> String {
+    eventually("the safety words", async || {
+        let said = person.by_role("status", "Safety words").await;
+        let text = person.runs("return arguments[0].textContent", &[said.to_value()]).await;
+        let text = text.as_str().unwrap_or_default().to_owned();
+        (text.split(' ').count() == 6 && !text.contains('…')).then_some(text)
+    })
+    .await
+}
+
+/// Each one's name and fingerprint.
+async fn prints(person: &Person) -> Vec<(String, String)> {
+    let list = person.by_role("list", "Fingerprints").await;
+    let script = "return [...arguments[0].children].map((row) => [...row.children].map((part) => part.textContent))";
+    let rows = person.runs(script, &[list.to_value()]).await;
+    let part = |row: &serde_json::Value, at: usize| row[at].as_str().unwrap().replace(" (you)", "");
+    rows.as_array().unwrap().iter().map(|row| (part(row, 0), part(row, 1))).collect()
+}
+
+async fn words_and_fingerprints(engine: Engine) {
+    let server = Server::start().await;
+    play(&format!("safety words, {engine:?}"), async |scene| {
+        let ana = scene.person("Ana", engine.other()).await;
+        let bo = scene.person("Bo", engine).await;
+        ana.creates(&server.origin(), "Book club", PASSWORD).await;
+        bo.joins(&server.origin(), "Book club", PASSWORD).await;
+        ana.is_with(&["Ana", "Bo"]).await;
+        bo.is_with(&["Ana", "Bo"]).await;
+        ana.press("Security").await;
+        bo.press("Security").await;
+        let before = words(&ana).await;
+        assert_eq!(words(&bo).await, before);
+        let known = prints(&ana).await;
+        assert_eq!(known.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["Ana", "Bo"]);
+        assert!(known.iter().all(|(_, digits)| digits.len() == 35), "{known:?}");
+        assert_eq!(prints(&bo).await, known);
+
+        // Someone comes: other words, the same for everyone, while the panel is open.
+        let mut cy = client::Person::join(&server.address, "Book club", "Cy", PASSWORD).await.unwrap();
+        let after = eventually("other words", async || Some(words(&ana).await).filter(|words| *words != before)).await;
+        assert_eq!(cy.safety_words().await, after);
+        assert_eq!(prints(&ana).await[..2], known, "keys last for a visit");
+        ana.press("Close").await;
+        bo.press("Close").await;
+    })
+    .await;
+}
+
+async fn a_new_key_takes_the_mark_away(engine: Engine) {
+    let server = Server::start().await;
+    play(&format!("a compared key, {engine:?}"), async |scene| {
+        let ana = scene.person("Ana", engine).await;
+        ana.creates(&server.origin(), "Book club", PASSWORD).await;
+        let mut bo = client::Person::join(&server.address, "Book club", "Bo", PASSWORD).await.unwrap();
+        ana.is_with(&["Ana", "Bo"]).await;
+        ana.press("Security").await;
+        let mark = ana.by_role("checkbox", "Compared with Bo").await;
+        ana.runs("arguments[0].click()", &[mark.to_value()]).await;
+        ana.press("Close").await;
+        bo.leave().await;
+        bo.sees("ended").await;
+        ana.is_with(&["Ana"]).await;
+        let _bo = client::Person::join(&server.address, "Book club", "Bo", PASSWORD).await.unwrap();
+        ana.reads("Bo has a new key. Compare it again before you trust it.").await;
+        ana.press("Security").await;
+        let mark = ana.by_role("checkbox", "Compared with Bo").await;
+        assert_eq!(ana.runs("return arguments[0].checked", &[mark.to_value()]).await, false);
+    })
+    .await;
+}

@@ -1,0 +1,134 @@
+//! Knocks: a key package, sealed for those who know the password. PROTOCOL, "The group".
+
+use std::collections::BTreeSet;
+
+use chacha20poly1305::{Key as AeadKey, KeyInit, Tag, XChaCha20Poly1305, XNonce, aead::AeadInOut};
+use openmls::{
+    framing::{MlsMessageBodyIn, MlsMessageIn},
+    key_packages::KeyPackage,
+    prelude::LeafNodeIndex,
+    versions::ProtocolVersion,
+};
+use openmls_traits::OpenMlsProvider as _;
+use tls_codec::DeserializeBytes as _;
+use wire::{MemberId, VERSION};
+use zeroize::Zeroizing;
+
+use super::{
+    Group, Me, SUITE, Unopened,
+    roster::{Mate, is_capable},
+};
+use crate::keys::Key;
+
+const NONCE: usize = 24;
+const TAG: usize = 16;
+
+/// Seals and opens knocks at one group's door.
+pub struct Knock<'a> {
+    /// door_key
+    pub door_key: &'a Key,
+    /// The group that is knocked at.
+    pub group_id: [u8; 20],
+    /// Who knocks.
+    pub member_id: MemberId,
+}
+
+impl Knock<'_> {
+    /// knock = nonce ‖ XChaCha20-Poly1305(door_key, nonce, aad, key package)
+    #[must_use]
+    pub fn seal(&self, nonce: [u8; NONCE], key_package: &[u8]) -> Vec<u8> {
+        let mut sealed = Vec::with_capacity(NONCE + key_package.len() + TAG);
+        sealed.extend(nonce);
+        sealed.extend(key_package);
+        let (_, text) = sealed.split_at_mut(NONCE);
+        // The cipher takes 256 GiB.
+        if let Ok(tag) = self.cipher().encrypt_inout_detached(&XNonce::from(nonce), &self.aad(), text.into()) {
+            sealed.extend(tag);
+        }
+        sealed
+    }
+
+    /// Opens what [`Knock::seal`] sealed; the key package is not looked at yet.
+    ///
+    /// # Errors
+    /// When it was sealed otherwise, or altered.
+    pub fn open(&self, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Unopened> {
+        let (nonce, rest) = sealed.split_first_chunk::<NONCE>().ok_or(Unopened)?;
+        let (text, tag) = rest.split_last_chunk::<TAG>().ok_or(Unopened)?;
+        let mut text = Zeroizing::new(text.to_vec());
+        self.cipher()
+            .decrypt_inout_detached(&XNonce::from(*nonce), &self.aad(), text.as_mut_slice().into(), &Tag::from(*tag))
+            .map_err(|_| Unopened)?;
+        Ok(text)
+    }
+
+    fn cipher(&self) -> XChaCha20Poly1305 {
+        XChaCha20Poly1305::new(&AeadKey::from(*self.door_key.as_bytes()))
+    }
+
+    /// aad = version u8 ‖ group id 20 ‖ member id u32
+    fn aad(&self) -> [u8; 25] {
+        let mut aad = [VERSION; 25];
+        let (_, rest) = aad.split_at_mut(1);
+        let (group, member) = rest.split_at_mut(20);
+        group.copy_from_slice(&self.group_id);
+        member.copy_from_slice(&self.member_id.0.to_be_bytes());
+        aad
+    }
+}
+
+/// Someone who may be let in.
+pub struct Newcomer {
+    pub(super) key_package: KeyPackage,
+    mate: Mate,
+}
+
+impl Newcomer {
+    /// Its number.
+    #[must_use]
+    pub fn member_id(&self) -> MemberId {
+        self.mate.member_id
+    }
+}
+
+impl Group {
+    /// Reads a knock, and looks whether who knocks may come in beside `others`, once those who are `gone` have been removed.
+    ///
+    /// # Errors
+    /// When the knock does not open, or may not be let in.
+    pub fn hear(
+        &self,
+        me: &Me,
+        knock: &Knock<'_>,
+        sealed: &[u8],
+        others: &[Newcomer],
+        gone: &BTreeSet<MemberId>,
+    ) -> Result<Newcomer, Unopened> {
+        let bytes = knock.open(sealed)?;
+        let message = MlsMessageIn::tls_deserialize_exact_bytes(&bytes).map_err(|_| Unopened)?;
+        let MlsMessageBodyIn::KeyPackage(unverified) = message.extract() else { return Err(Unopened) };
+        let key_package = unverified.validate(me.provider.crypto(), ProtocolVersion::Mls10).map_err(|_| Unopened)?;
+        let leaf = key_package.leaf_node();
+        let key = leaf.signature_key().as_slice();
+        // Where it will stand in the tree is not known yet, and not asked.
+        let mate = Mate::read(LeafNodeIndex::new(u32::MAX), leaf.credential(), key).map_err(|_| Unopened)?;
+        let returning = self.roster().get(mate.member_id);
+        let stays = |other: &&Mate| other.member_id != mate.member_id && !gone.contains(&other.member_id);
+        let clashes = |other: &Mate| {
+            other.skeleton.same(&mate.skeleton) || other.key == mate.key || other.member_id == mate.member_id
+        };
+        if key_package.ciphersuite() != SUITE
+            || !is_capable(leaf)
+            || key_package.extensions().iter().next().is_some()
+            || mate.member_id != knock.member_id
+            || mate.member_id == me.member_id()
+            || gone.contains(&mate.member_id)
+            || returning.is_some_and(|former| !former.is(&mate))
+            || self.roster().iter().filter(stays).any(clashes)
+            || others.iter().any(|other| clashes(&other.mate))
+        {
+            return Err(Unopened);
+        }
+        Ok(Newcomer { key_package, mate })
+    }
+}

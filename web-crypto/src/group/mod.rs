@@ -1,0 +1,331 @@
+//! The room's group: MLS (RFC 9420), by openmls, and what this protocol adds to it. PROTOCOL, "The group".
+//!
+//! A [`Group`] only ever goes forward. What cannot be followed leaves it [`Stuck`]: it is then to be dropped, and its
+//! secrets with it.
+
+mod crypto;
+mod knock;
+mod me;
+#[cfg(feature = "observe")]
+mod observe;
+mod provider;
+mod roster;
+mod rules;
+mod store;
+
+use std::collections::BTreeSet;
+
+use openmls::{
+    framing::{MlsMessageBodyIn, MlsMessageIn, MlsMessageOut, ProcessedMessageContent, ProtocolMessage},
+    group::{
+        MlsGroup, MlsGroupCreateConfig, MlsGroupJoinConfig, PURE_CIPHERTEXT_WIRE_FORMAT_POLICY, StagedCommit,
+        StagedWelcome,
+    },
+    messages::proposals::{PreSharedKeyProposal, Proposal},
+    prelude::{LeafNodeIndex, LeafNodeParameters, Sender, SenderRatchetConfiguration},
+    schedule::{ExternalPsk, PreSharedKeyId, Psk},
+};
+use openmls_traits::{OpenMlsProvider as _, types::Ciphersuite};
+use tls_codec::{DeserializeBytes as _, Serialize as _};
+use wire::{Epoch, MemberId, RoomId, limits};
+use zeroize::Zeroizing;
+
+pub use knock::{Knock, Newcomer};
+pub use me::Me;
+#[cfg(feature = "observe")]
+pub use observe::Forgery;
+pub use roster::{Mate, Roster, fingerprint};
+
+/// MLS_128_MLKEM768X25519_AES128GCM_SHA256_Ed25519 (0x004F, draft-ietf-mls-pq-ciphersuites).
+const SUITE: Ciphersuite = Ciphersuite::MLS_128_MLKEM768X25519_AES128GCM_SHA256_Ed25519;
+/// The extension of the group's context that is reserved for who keeps the room.
+const KEEPER: u16 = 0xF0C1;
+/// How many messages of a member may be lost in one epoch before its next one: finding its key takes a hash for each.
+const SKIPPED_MESSAGES: u32 = 4096;
+
+/// The group cannot be followed: something that it was given is broken, or not allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the group cannot be followed")]
+pub struct Stuck;
+
+/// A message that does not open: forged, altered, repeated, or of another epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the message does not open")]
+pub struct Unopened;
+
+/// group id = room id 16 ‖ generation u32
+#[must_use]
+pub fn group_id(room: RoomId, generation: u32) -> [u8; 20] {
+    let mut id = [0; 20];
+    let (room_part, generation_part) = id.split_at_mut(16);
+    room_part.copy_from_slice(&room.0);
+    generation_part.copy_from_slice(&generation.to_be_bytes());
+    id
+}
+
+/// A commit, ready to be sent.
+pub struct Commit {
+    /// Whom it lets in.
+    pub admitted: Vec<MemberId>,
+    /// Which of those who are gone it removes.
+    pub removed: Vec<MemberId>,
+    /// For those in the group: an `MLSMessage`.
+    pub commit: Vec<u8>,
+    /// For those let in: an `MLSMessage`; empty if there are none.
+    pub welcome: Vec<u8>,
+}
+
+/// Someone else's commit, as it came.
+pub struct Received<'a> {
+    /// Who made it, says the server.
+    pub author: MemberId,
+    /// Whom it lets in, says the server.
+    pub admitted: &'a [MemberId],
+    /// Whom it removes, says the server.
+    pub removed: &'a [MemberId],
+    /// The commit.
+    pub commit: &'a [u8],
+}
+
+/// A group that one is in.
+pub struct Group {
+    mls: MlsGroup,
+    room: RoomId,
+    epoch: Epoch,
+    roster: Roster,
+    /// What one's own commit will make of the roster, until it has its place in the order.
+    pending: Option<Roster>,
+}
+
+impl Group {
+    /// Makes the group of this generation, with oneself in it.
+    ///
+    /// # Errors
+    /// Only by a fault of the library.
+    pub fn found(me: &Me, room: RoomId, generation: u32) -> Result<Self, Stuck> {
+        let id = group_id(room, generation);
+        me.provider.store().clear();
+        let config = MlsGroupCreateConfig::builder()
+            .ciphersuite(SUITE)
+            .wire_format_policy(PURE_CIPHERTEXT_WIRE_FORMAT_POLICY)
+            .use_ratchet_tree_extension(true)
+            .max_past_epochs(0)
+            .number_of_resumption_psks(0)
+            .sender_ratchet_configuration(ratchet())
+            .capabilities(me::capabilities())
+            .lifetime(me::lifetime())
+            .build();
+        let mls = MlsGroup::new_with_group_id(
+            &me.provider,
+            &me.signer,
+            &config,
+            openmls::group::GroupId::from_slice(&id),
+            me.credential(),
+        )
+        .map_err(|_| Stuck)?;
+        let roster = Roster::of(&mls)?;
+        me.keep_room_psk(&id)?;
+        Ok(Self { mls, room, epoch: Epoch { generation, number: 0 }, roster, pending: None })
+    }
+
+    /// Comes in by a Welcome to one's last knock.
+    ///
+    /// # Errors
+    /// When it does not open, or what it leads to is not what PROTOCOL wants of it.
+    pub fn join(me: &Me, room: RoomId, epoch: Epoch, welcome: &[u8]) -> Result<Self, Stuck> {
+        let id = group_id(room, epoch.generation);
+        me.keep_room_psk(&id)?;
+        let config = MlsGroupJoinConfig::builder()
+            .wire_format_policy(PURE_CIPHERTEXT_WIRE_FORMAT_POLICY)
+            .use_ratchet_tree_extension(true)
+            .max_past_epochs(0)
+            .number_of_resumption_psks(0)
+            .sender_ratchet_configuration(ratchet())
+            .build();
+        let message = MlsMessageIn::tls_deserialize_exact_bytes(welcome).map_err(|_| Stuck)?;
+        let MlsMessageBodyIn::Welcome(welcome) = message.extract() else { return Err(Stuck) };
+        let joining = StagedWelcome::build_from_welcome(&me.provider, &config, welcome)
+            .map_err(|_| Stuck)?
+            .skip_lifetime_validation();
+        rules::is_room_psk(joining.processed_welcome().psks(), &id)?;
+        let staged = joining.build().map_err(|_| Stuck)?;
+        let context = staged.group_context();
+        if context.group_id().as_slice() != id
+            || context.epoch().as_u64() != epoch.number
+            || context.ciphersuite() != SUITE
+            || context.extensions().iter().next().is_some()
+        {
+            return Err(Stuck);
+        }
+        let mls = staged.into_group(&me.provider).map_err(|_| Stuck)?;
+        let roster = Roster::of(&mls)?;
+        let own = roster.get(me.member_id).ok_or(Stuck)?;
+        if own.name != me.name || own.key != me.signer.public() || own.leaf != mls.own_leaf_index() {
+            return Err(Stuck);
+        }
+        Ok(Self { mls, room, epoch, roster, pending: None })
+    }
+
+    /// Where the group is.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// Everyone in it.
+    #[must_use]
+    pub fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
+    /// The epoch authenticator (RFC 9420, section 8.7): the same for all who are in the same epoch.
+    #[must_use]
+    pub fn authenticator(&self) -> &[u8] {
+        self.mls.epoch_authenticator().as_slice()
+    }
+
+    /// Makes the commit that removes those who are gone and lets newcomers in. It takes effect by [`Group::confirm`];
+    /// one that was made before and not confirmed is forgotten.
+    ///
+    /// # Errors
+    /// When a newcomer's key package does not go with the group.
+    pub fn commit(&mut self, me: &Me, newcomers: &[Newcomer], gone: &BTreeSet<MemberId>) -> Result<Commit, Stuck> {
+        self.forget_commit(me)?;
+        let removed = gone.iter().copied().filter(|id| self.roster.get(*id).is_some()).collect::<Vec<_>>();
+        let returning =
+            newcomers.iter().filter_map(|newcomer| self.roster.get(newcomer.member_id())).map(|mate| mate.leaf);
+        let leaves = removed.iter().filter_map(|id| self.roster.get(*id)).map(|mate| mate.leaf).chain(returning);
+        let leaves = leaves.collect::<Vec<LeafNodeIndex>>();
+        let mut builder = self
+            .mls
+            .commit_builder()
+            .consume_proposal_store(false)
+            .propose_removals(leaves)
+            .propose_adds(newcomers.iter().map(|newcomer| newcomer.key_package.clone()))
+            .force_self_update(true)
+            .leaf_node_parameters(LeafNodeParameters::builder().with_capabilities(me::capabilities()).build());
+        if !newcomers.is_empty() {
+            let id = group_id(self.room, self.epoch.generation);
+            let psk = PreSharedKeyId::new(SUITE, me.provider.rand(), Psk::External(ExternalPsk::new(id.to_vec())));
+            let psk = PreSharedKeyProposal::new(psk.map_err(|_| Stuck)?);
+            builder = builder.add_proposal(Proposal::PreSharedKey(Box::new(psk)));
+        }
+        let bundle = builder
+            .load_psks(me.provider.storage())
+            .map_err(|_| Stuck)?
+            .build(me.provider.rand(), me.provider.crypto(), &me.signer, |_| true)
+            .map_err(|_| Stuck)?
+            .stage_commit(&me.provider)
+            .map_err(|_| Stuck)?;
+        let welcome = bundle.to_welcome_msg().map(|welcome| to_bytes(&welcome)).transpose()?.unwrap_or_default();
+        let commit = to_bytes(&bundle.into_commit())?;
+        let staged = self.mls.pending_commit().ok_or(Stuck)?;
+        self.pending = Some(self.roster.after(staged)?);
+        Ok(Commit { admitted: newcomers.iter().map(Newcomer::member_id).collect(), removed, commit, welcome })
+    }
+
+    /// Whether one's own commit waits for its place in the order.
+    #[must_use]
+    pub fn has_commit(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    /// One's own commit has its place in the order.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn confirm(&mut self, me: &Me) -> Result<(), Stuck> {
+        let roster = self.pending.take().ok_or(Stuck)?;
+        self.mls.merge_pending_commit(&me.provider).map_err(|_| Stuck)?;
+        self.advanced(roster)
+    }
+
+    /// Merges another member's commit, if PROTOCOL allows it; `gone` are those who were told as gone.
+    ///
+    /// # Errors
+    /// When it does not open, or is not allowed.
+    pub fn follow(&mut self, me: &Me, received: &Received<'_>, gone: &BTreeSet<MemberId>) -> Result<(), Stuck> {
+        self.forget_commit(me)?;
+        let message = protocol_message(received.commit).ok_or(Stuck)?;
+        let processed = self.mls.process_message(&me.provider, message).map_err(|_| Stuck)?;
+        let &Sender::Member(author) = processed.sender() else { return Err(Stuck) };
+        let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else { return Err(Stuck) };
+        let roster = rules::judge(&self.roster, &staged, author, received, gone, &self.id())?;
+        self.merge(me, *staged)?;
+        self.advanced(roster)
+    }
+
+    /// Seals a padded content in the current epoch: an `MLSMessage`.
+    ///
+    /// # Errors
+    /// Only by a fault of the library.
+    pub fn seal(&mut self, me: &Me, padded: &[u8]) -> Result<Vec<u8>, Stuck> {
+        to_bytes(&self.mls.create_message(&me.provider, &me.signer, padded).map_err(|_| Stuck)?)
+    }
+
+    /// Opens what another member sealed in this epoch: who did, and the padded content.
+    ///
+    /// # Errors
+    /// When it does not open, or is no message.
+    pub fn open(&mut self, me: &Me, sealed: &[u8]) -> Result<(MemberId, Zeroizing<Vec<u8>>), Unopened> {
+        let message = protocol_message(sealed).ok_or(Unopened)?;
+        // A commit that is passed off as a message would use up the key that it is to be opened with in its place.
+        if message.is_handshake_message() {
+            return Err(Unopened);
+        }
+        let processed = self.mls.process_message(&me.provider, message).map_err(|_| Unopened)?;
+        let (&Sender::Member(leaf), []) = (processed.sender(), processed.aad()) else { return Err(Unopened) };
+        let ProcessedMessageContent::ApplicationMessage(content) = processed.into_content() else {
+            return Err(Unopened);
+        };
+        let sender = self.roster.at(leaf).ok_or(Unopened)?.member_id;
+        Ok((sender, Zeroizing::new(content.into_bytes())))
+    }
+
+    fn id(&self) -> [u8; 20] {
+        group_id(self.room, self.epoch.generation)
+    }
+
+    /// Gives one's own commit up.
+    ///
+    /// # Errors
+    /// Only by a fault of the library.
+    pub fn forget_commit(&mut self, me: &Me) -> Result<(), Stuck> {
+        self.pending = None;
+        self.mls.clear_pending_commit(me.provider.storage()).map_err(|_| Stuck)
+    }
+
+    fn merge(&mut self, me: &Me, staged: StagedCommit) -> Result<(), Stuck> {
+        self.mls.merge_staged_commit(&me.provider, staged).map_err(|_| Stuck)
+    }
+
+    fn advanced(&mut self, roster: Roster) -> Result<(), Stuck> {
+        self.roster = roster;
+        self.epoch = self.epoch.next();
+        // A mismatch would be a fault of the library.
+        if self.mls.epoch().as_u64() == self.epoch.number && self.mls.is_active() { Ok(()) } else { Err(Stuck) }
+    }
+}
+
+/// One order for all: a message that is not the sender's next was dropped on the way, and its key is not kept.
+fn ratchet() -> SenderRatchetConfiguration {
+    SenderRatchetConfiguration::new(0, SKIPPED_MESSAGES)
+}
+
+fn to_bytes(message: &MlsMessageOut) -> Result<Vec<u8>, Stuck> {
+    message.tls_serialize_detached().map_err(|_| Stuck)
+}
+
+/// Reads a private message; public ones are against the rules.
+fn protocol_message(bytes: &[u8]) -> Option<ProtocolMessage> {
+    let MlsMessageBodyIn::PrivateMessage(message) = MlsMessageIn::tls_deserialize_exact_bytes(bytes).ok()?.extract()
+    else {
+        return None;
+    };
+    Some(ProtocolMessage::from(message))
+}
+
+const _: () = assert!(limits::KNOCKS_AT_ONCE <= limits::MEMBERS);
+
+#[cfg(test)]
+mod tests;

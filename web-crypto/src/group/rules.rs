@@ -1,0 +1,83 @@
+//! What is checked of a commit and of a Welcome, beyond what MLS itself checks. PROTOCOL, "What is checked before a commit
+//! is merged".
+
+use std::collections::BTreeSet;
+
+use openmls::{
+    group::StagedCommit,
+    messages::proposals::{PreSharedKeyProposal, Proposal, ProposalOrRefType},
+    prelude::{LeafNodeIndex, Sender},
+    schedule::{PreSharedKeyId, Psk},
+};
+use tls_codec::{DeserializeBytes as _, Serialize as _};
+use wire::MemberId;
+
+use super::{
+    Received, Stuck,
+    roster::{Mate, Roster, is_capable},
+};
+
+/// Exactly one PSK, and it is the room's.
+pub(super) fn is_room_psk(psks: &[PreSharedKeyId], group_id: &[u8; 20]) -> Result<(), Stuck> {
+    match psks {
+        [psk] if matches!(psk.psk(), Psk::External(external) if external.psk_id() == group_id) => Ok(()),
+        _ => Err(Stuck),
+    }
+}
+
+/// openmls does not show what a proposal says, but its encoding is that (RFC 9420, section 12.1.4).
+fn psk_id(proposal: &PreSharedKeyProposal) -> Result<PreSharedKeyId, Stuck> {
+    let encoded = proposal.tls_serialize_detached().map_err(|_| Stuck)?;
+    PreSharedKeyId::tls_deserialize_exact_bytes(&encoded).map_err(|_| Stuck)
+}
+
+/// The roster that the commit leads to, if it is allowed.
+pub(super) fn judge(
+    roster: &Roster,
+    staged: &StagedCommit,
+    author: LeafNodeIndex,
+    received: &Received<'_>,
+    gone: &BTreeSet<MemberId>,
+    group_id: &[u8; 20],
+) -> Result<Roster, Stuck> {
+    let former = roster.at(author).ok_or(Stuck)?;
+    // openmls lets a path put another credential into the author's leaf: anyone could become anyone.
+    let path = staged.update_path_leaf_node().ok_or(Stuck)?;
+    let renewed = Mate::read(author, path.credential(), path.signature_key().as_slice())?;
+    if former.member_id != received.author || !former.is(&renewed) || !is_capable(path) || staged.self_removed() {
+        return Err(Stuck);
+    }
+
+    let (mut psks, mut added, mut removed) = (0_usize, Vec::new(), Vec::new());
+    for queued in staged.queued_proposals() {
+        if !matches!(queued.proposal_or_ref_type(), ProposalOrRefType::Proposal)
+            || !matches!(queued.sender(), Sender::Member(leaf) if *leaf == author)
+        {
+            return Err(Stuck);
+        }
+        match queued.proposal() {
+            Proposal::Add(add) if is_capable(add.key_package().leaf_node()) => {
+                let node = add.key_package().leaf_node();
+                added.push(Mate::read(author, node.credential(), node.signature_key().as_slice())?);
+            }
+            Proposal::Remove(remove) => removed.push(roster.at(remove.removed()).ok_or(Stuck)?),
+            Proposal::PreSharedKey(psk) if is_room_psk(&[psk_id(psk)?], group_id).is_ok() => psks += 1,
+            _ => return Err(Stuck),
+        }
+    }
+
+    let returns = |mate: &&Mate| added.iter().any(|other| other.is(mate));
+    let (_, left): (Vec<&Mate>, Vec<&Mate>) = removed.into_iter().partition(returns);
+    let added_ids = added.iter().map(|mate| mate.member_id).collect::<BTreeSet<_>>();
+    let left_ids = left.iter().map(|mate| mate.member_id).collect::<BTreeSet<_>>();
+    if psks != usize::from(!added.is_empty())
+        || added_ids != received.admitted.iter().copied().collect()
+        || added.len() != received.admitted.len()
+        || left_ids != received.removed.iter().copied().collect()
+        || !left_ids.is_subset(gone)
+    {
+        return Err(Stuck);
+    }
+    // Names and numbers stay unique.
+    roster.after(staged)
+}

@@ -1,0 +1,423 @@
+//! Groups of real members, honest and not.
+
+use openmls::{
+    credentials::BasicCredential,
+    key_packages::KeyPackage,
+    prelude::{Capabilities, CredentialWithKey, LeafNodeParameters},
+};
+
+use super::*;
+use crate::{Stretched, keys::RoomSecret};
+
+const ROOM: RoomId = RoomId([7; 16]);
+
+fn secret(password: u8) -> RoomSecret {
+    RoomSecret::extract(b"", Stretched::from([password; 32]))
+}
+
+fn me(id: u32, name: &str, password: u8) -> Me {
+    let seed = Zeroizing::new([id as u8; 32]);
+    Me::new(MemberId(id), name.parse().unwrap(), secret(password).room_psk(ROOM), seed)
+}
+
+fn knock_of(id: u32, generation: u32, key: &crate::keys::Key) -> Knock<'_> {
+    Knock { door_key: key, group_id: group_id(ROOM, generation), member_id: MemberId(id) }
+}
+
+/// Someone with its group.
+struct Person {
+    me: Me,
+    group: Option<Group>,
+}
+
+impl Person {
+    fn new(id: u32, name: &str) -> Self {
+        Self { me: me(id, name, 1), group: None }
+    }
+
+    fn group(&mut self) -> &mut Group {
+        self.group.as_mut().unwrap()
+    }
+
+    fn id(&self) -> MemberId {
+        self.me.member_id
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.group.as_ref().unwrap().epoch()
+    }
+
+    fn knock(&self) -> (MemberId, Vec<u8>) {
+        let key = secret(1).door_key(ROOM);
+        let package = self.me.key_package().unwrap();
+        (self.id(), knock_of(self.id().0, 0, &key).seal([self.id().0 as u8; 24], &package))
+    }
+
+    fn hear(&self, knocks: &[(MemberId, Vec<u8>)], gone: &BTreeSet<MemberId>) -> (Vec<Newcomer>, Vec<MemberId>) {
+        let key = secret(1).door_key(ROOM);
+        let (mut newcomers, mut passed) = (Vec::new(), Vec::new());
+        for (id, sealed) in knocks {
+            match self.group.as_ref().unwrap().hear(&self.me, &knock_of(id.0, 0, &key), sealed, &newcomers, gone) {
+                Ok(newcomer) => newcomers.push(newcomer),
+                Err(Unopened) => passed.push(*id),
+            }
+        }
+        (newcomers, passed)
+    }
+
+    fn commit(&mut self, newcomers: &[Newcomer], gone: &BTreeSet<MemberId>) -> Commit {
+        let Self { me, group } = self;
+        group.as_mut().unwrap().commit(me, newcomers, gone).unwrap()
+    }
+
+    fn confirm(&mut self) {
+        let Self { me, group } = self;
+        group.as_mut().unwrap().confirm(me).unwrap();
+        self.is_sound();
+    }
+
+    fn follow(&mut self, author: MemberId, commit: &Commit, gone: &BTreeSet<MemberId>) -> Result<(), Stuck> {
+        let received =
+            Received { author, admitted: &commit.admitted, removed: &commit.removed, commit: &commit.commit };
+        let Self { me, group } = self;
+        let followed = group.as_mut().unwrap().follow(me, &received, gone);
+        if followed.is_ok() {
+            self.is_sound();
+        }
+        followed
+    }
+
+    fn join(&mut self, epoch: Epoch, welcome: &[u8]) -> Result<(), Stuck> {
+        self.group = Some(Group::join(&self.me, ROOM, epoch, welcome)?);
+        self.is_sound();
+        Ok(())
+    }
+
+    fn say(&mut self, text: &[u8]) -> Vec<u8> {
+        let Self { me, group } = self;
+        group.as_mut().unwrap().seal(me, text).unwrap()
+    }
+
+    fn open(&mut self, sealed: &[u8]) -> Result<(u32, Vec<u8>), Unopened> {
+        let Self { me, group } = self;
+        group.as_mut().unwrap().open(me, sealed).map(|(from, text)| (from.0, text.to_vec()))
+    }
+
+    /// The roster that was reckoned is the one in the tree.
+    fn is_sound(&self) {
+        let group = self.group.as_ref().unwrap();
+        let list = |roster: &Roster| {
+            roster.iter().map(|mate| (mate.member_id, mate.leaf, mate.key.clone())).collect::<Vec<_>>()
+        };
+        assert_eq!(list(&group.roster), list(&Roster::of(&group.mls).unwrap()));
+    }
+}
+
+fn none() -> BTreeSet<MemberId> {
+    BTreeSet::new()
+}
+
+/// Ana founds; the others come in one by one, let in by the one before.
+fn people(names: &[&str]) -> Vec<Person> {
+    let mut people: Vec<Person> = Vec::new();
+    for (index, name) in names.iter().enumerate() {
+        let mut person = Person::new(index as u32 + 1, name);
+        if index == 0 {
+            person.group = Some(Group::found(&person.me, ROOM, 0).unwrap());
+        } else {
+            let door = index - 1;
+            let (newcomers, passed) = people[door].hear(&[person.knock()], &none());
+            assert!(passed.is_empty());
+            let commit = people[door].commit(&newcomers, &none());
+            let author = people[door].id();
+            for other in people.iter_mut().filter(|other| other.id() != author) {
+                other.follow(author, &commit, &none()).unwrap();
+            }
+            people[door].confirm();
+            person.join(people[door].epoch(), &commit.welcome).unwrap();
+        }
+        people.push(person);
+    }
+    people
+}
+
+#[test]
+fn people_come_in_talk_and_go() {
+    let mut all = people(&["Ana", "Bo", "Cy"]);
+    let same =
+        all.iter().map(|person| person.group.as_ref().unwrap().authenticator().to_vec()).collect::<BTreeSet<_>>();
+    assert_eq!(same.len(), 1);
+    let sealed = all[2].say(b"hello");
+    assert_eq!(all[0].open(&sealed), Ok((3, b"hello".to_vec())));
+    assert_eq!(all[0].open(&sealed), Err(Unopened), "repeated");
+    assert_eq!(all[1].open(&sealed), Ok((3, b"hello".to_vec())));
+    assert_eq!(all[2].open(&sealed), Err(Unopened), "one's own");
+
+    // Cy is gone: what is said after opens for Cy no more.
+    let gone = BTreeSet::from([MemberId(3)]);
+    let commit = all[1].commit(&[], &gone);
+    assert_eq!(commit.removed, [MemberId(3)]);
+    all[0].follow(MemberId(2), &commit, &gone).unwrap();
+    all[1].confirm();
+    let sealed = all[0].say(b"without Cy");
+    assert_eq!(all[1].open(&sealed), Ok((1, b"without Cy".to_vec())));
+    assert_eq!(all[2].open(&sealed), Err(Unopened));
+    assert_eq!(all[2].follow(MemberId(2), &commit, &gone), Err(Stuck), "nobody removes itself by another's hand");
+}
+
+#[test]
+fn many_come_in_at_once_while_another_goes() {
+    let mut all = people(&["Ana", "Bo", "Cy"]);
+    let gone = BTreeSet::from([MemberId(1)]);
+    let mut new = (4..30).map(|id| Person::new(id, &format!("P{id}"))).collect::<Vec<_>>();
+    // Someone takes the name of the one who is gone.
+    new.push(Person::new(30, "ana"));
+    let knocks = new.iter().map(Person::knock).collect::<Vec<_>>();
+    let (newcomers, passed) = all[1].hear(&knocks, &gone);
+    assert!(passed.is_empty());
+    let commit = all[1].commit(&newcomers, &gone);
+    all[2].follow(MemberId(2), &commit, &gone).unwrap();
+    all[1].confirm();
+    let epoch = all[1].epoch();
+    for person in &mut new {
+        person.join(epoch, &commit.welcome).unwrap();
+    }
+    let sealed = new[26].say(b"hi");
+    assert_eq!(all[2].open(&sealed), Ok((30, b"hi".to_vec())));
+    assert_eq!(new[0].open(&sealed), Ok((30, b"hi".to_vec())));
+}
+
+#[test]
+fn one_who_is_stuck_comes_back_under_the_same_key() {
+    let mut all = people(&["Ana", "Bo", "Cy"]);
+    all[2].group = None;
+    let key = all[0].group().roster().get(MemberId(3)).unwrap().key.clone();
+    let (newcomers, passed) = all[0].hear(&[all[2].knock()], &none());
+    assert!(passed.is_empty());
+    let commit = all[0].commit(&newcomers, &none());
+    assert!(commit.removed.is_empty(), "the old leaf goes with the new one's coming");
+    all[1].follow(MemberId(1), &commit, &none()).unwrap();
+    all[0].confirm();
+    let epoch = all[0].epoch();
+    all[2].join(epoch, &commit.welcome).unwrap();
+    assert_eq!(all[0].group().roster().get(MemberId(3)).unwrap().key, key);
+    let sealed = all[2].say(b"back");
+    assert_eq!(all[1].open(&sealed), Ok((3, b"back".to_vec())));
+}
+
+#[test]
+fn knocks_that_are_passed_over() {
+    let all = people(&["Ana", "Bo"]);
+    let key = secret(1).door_key(ROOM);
+    let heard = |knock| all[0].hear(&[knock], &none()).1.len();
+    let seal = |id: u32, person: &Person, generation, key: &crate::keys::Key| {
+        let sealed = knock_of(id, generation, key).seal([0; 24], &person.me.key_package().unwrap());
+        (MemberId(id), sealed)
+    };
+    let cy = Person::new(3, "Cy");
+    assert_eq!(heard(seal(3, &cy, 0, &key)), 0, "an honest one is not");
+    assert_eq!(heard(seal(3, &cy, 0, &secret(2).door_key(ROOM))), 1, "without the password");
+    assert_eq!(heard(seal(3, &cy, 1, &key)), 1, "at another group's door");
+    assert_eq!(heard(seal(4, &cy, 0, &key)), 1, "under another number");
+    assert_eq!(heard((MemberId(4), seal(3, &cy, 0, &key).1)), 1, "passed off as another's");
+    assert_eq!(
+        heard(seal(2, &Person { me: me(2, "Bo", 1), group: None }, 0, &key)),
+        0,
+        "the same seed makes the same key: Bo comes back"
+    );
+    let other = Me::new(MemberId(2), "Bo".parse().unwrap(), secret(1).room_psk(ROOM), Zeroizing::new([99; 32]));
+    assert_eq!(heard(seal(2, &Person { me: other, group: None }, 0, &key)), 1, "Bo under another key");
+    for name in ["Bo", "ВО", "ana"] {
+        assert_eq!(heard(seal(3, &Person::new(3, name), 0, &key)), 1, "{name} is there already");
+    }
+    let (id, sealed) = seal(3, &cy, 0, &key);
+    for at in (0..sealed.len()).step_by(7) {
+        let mut altered = sealed.clone();
+        altered[at] ^= 1;
+        assert_eq!(heard((id, altered)), 1, "byte {at}");
+        assert_eq!(heard((id, sealed[..at].to_vec())), 1, "cut at {at}");
+    }
+    // Two of the same name at once: the first comes in.
+    let both = [seal(3, &cy, 0, &key), seal(4, &Person::new(4, "cy"), 0, &key)];
+    let (newcomers, passed) = all[0].hear(&both, &none());
+    assert_eq!((newcomers.len(), passed), (1, vec![MemberId(4)]));
+}
+
+/// What Eve commits: built by the library, without our rules.
+struct Spite {
+    adds: Vec<KeyPackage>,
+    removes: Vec<LeafNodeIndex>,
+    psks: Vec<Vec<u8>>,
+    leaf: LeafNodeParameters,
+    path: bool,
+    admitted: Vec<u32>,
+    removed: Vec<u32>,
+}
+
+impl Spite {
+    /// A path, as in a refresh, and no more.
+    fn plain() -> Self {
+        let leaf = LeafNodeParameters::builder().with_capabilities(me::capabilities()).build();
+        let (adds, removes, psks, admitted, removed) = Default::default();
+        Self { adds, removes, psks, leaf, path: true, admitted, removed }
+    }
+
+    /// Lets Cy in, as it should be done.
+    fn letting_in(all: &[Person], cy: &Person) -> Self {
+        let (mut newcomers, _) = all[0].hear(&[cy.knock()], &none());
+        let adds = vec![newcomers.pop().unwrap().key_package];
+        let psks = vec![group_id(ROOM, 0).to_vec()];
+        Self { adds, psks, admitted: vec![cy.id().0], ..Self::plain() }
+    }
+
+    /// Takes another identity.
+    fn becoming(all: &[Person], id: u32, name: &str) -> Self {
+        let credential = CredentialWithKey {
+            credential: BasicCredential::new(roster::identity(MemberId(id), &name.parse().unwrap())).into(),
+            signature_key: all[2].me.signer.public().into(),
+        };
+        let leaf = LeafNodeParameters::builder()
+            .with_capabilities(me::capabilities())
+            .with_credential_with_key(credential)
+            .build();
+        Self { leaf, ..Self::plain() }
+    }
+
+    fn commit(self, eve: &mut Person) -> Commit {
+        let Person { me, group } = eve;
+        let psk = |id: Vec<u8>| {
+            let psk = PreSharedKeyId::new(SUITE, me.provider.rand(), Psk::External(ExternalPsk::new(id)));
+            Proposal::PreSharedKey(Box::new(PreSharedKeyProposal::new(psk.unwrap())))
+        };
+        let mut builder = group
+            .as_mut()
+            .unwrap()
+            .mls
+            .commit_builder()
+            .propose_adds(self.adds)
+            .propose_removals(self.removes)
+            .add_proposals(self.psks.into_iter().map(psk).collect::<Vec<_>>());
+        if self.path {
+            builder = builder.force_self_update(true).leaf_node_parameters(self.leaf);
+        }
+        let bundle = builder
+            .load_psks(me.provider.storage())
+            .unwrap()
+            .build(me.provider.rand(), me.provider.crypto(), &me.signer, |_| true)
+            .unwrap()
+            .stage_commit(&me.provider)
+            .unwrap();
+        let welcome = bundle.to_welcome_msg().map(|welcome| to_bytes(&welcome).unwrap()).unwrap_or_default();
+        let ids = |ids: Vec<u32>| ids.into_iter().map(MemberId).collect();
+        let commit = to_bytes(&bundle.into_commit()).unwrap();
+        Commit { admitted: ids(self.admitted), removed: ids(self.removed), commit, welcome }
+    }
+}
+
+/// Every commit that an insider must not get away with. Eve is the last of three; Bo, the second, may be gone.
+#[test]
+fn spiteful_commits_leave_the_others_stuck() {
+    type Make = fn(&[Person], &Person) -> Spite;
+    let judge = |make: Make, gone: &[u32]| {
+        let (mut all, cy) = (people(&["Ana", "Bo", "Eve"]), Person::new(9, "Cy"));
+        for person in &all {
+            let another = PreSharedKeyId::external(b"another".to_vec(), vec![]);
+            another.store(&person.me.provider, &[5; 32]).unwrap();
+        }
+        let commit = make(&all, &cy).commit(&mut all[2]);
+        all[0].follow(MemberId(3), &commit, &gone.iter().copied().map(MemberId).collect())
+    };
+    // The honest ones, by the same means.
+    assert_eq!(judge(|_, _| Spite::plain(), &[]), Ok(()));
+    assert_eq!(judge(Spite::letting_in, &[]), Ok(()));
+    let removing =
+        |_: &[Person], _: &Person| Spite { removes: vec![LeafNodeIndex::new(1)], removed: vec![2], ..Spite::plain() };
+    assert_eq!(judge(removing, &[2]), Ok(()));
+
+    let cases: &[(&str, Make)] = &[
+        ("adds without the PSK", |all, cy| Spite { psks: vec![], ..Spite::letting_in(all, cy) }),
+        ("adds with another PSK", |all, cy| Spite { psks: vec![b"another".to_vec()], ..Spite::letting_in(all, cy) }),
+        ("adds with two", |all, cy| {
+            let honest = Spite::letting_in(all, cy);
+            Spite { psks: vec![group_id(ROOM, 0).to_vec(), b"another".to_vec()], ..honest }
+        }),
+        ("a PSK for nobody", |_, _| Spite { psks: vec![group_id(ROOM, 0).to_vec()], ..Spite::plain() }),
+        ("no path", |all, cy| Spite { path: false, ..Spite::letting_in(all, cy) }),
+        ("takes another name", |all, _| Spite::becoming(all, 3, "Boss")),
+        ("takes another number", |all, _| Spite::becoming(all, 8, "Eve")),
+        ("cannot do what every leaf can", |_, _| {
+            let capabilities = Capabilities::builder().ciphersuites(vec![SUITE]).build();
+            let leaf = LeafNodeParameters::builder().with_capabilities(capabilities).build();
+            Spite { leaf, ..Spite::plain() }
+        }),
+        ("removes one who is there", |_, _| Spite {
+            removes: vec![LeafNodeIndex::new(1)],
+            removed: vec![2],
+            ..Spite::plain()
+        }),
+        ("lets in another than she says", |all, cy| Spite { admitted: vec![8], ..Spite::letting_in(all, cy) }),
+        ("lets one in and does not say so", |all, cy| Spite { admitted: vec![], ..Spite::letting_in(all, cy) }),
+        ("says that she lets one in", |_, _| Spite { admitted: vec![9], ..Spite::plain() }),
+    ];
+    for (what, make) in cases {
+        assert_eq!(judge(*make, &[]), Err(Stuck), "{what}");
+    }
+    let silently = |_: &[Person], _: &Person| Spite { removes: vec![LeafNodeIndex::new(1)], ..Spite::plain() };
+    assert_eq!(judge(silently, &[2]), Err(Stuck), "does not say whom she removes");
+
+    let mut all = people(&["Ana", "Bo", "Eve"]);
+    let commit = vec![0, 1, 0, 2, 9, 9];
+    let garbage = Commit { admitted: vec![], removed: vec![], commit, welcome: vec![] };
+    assert_eq!(all[0].follow(MemberId(3), &garbage, &none()), Err(Stuck));
+
+    // A commit under another's name; and one passed off as a message.
+    let mut all = people(&["Ana", "Bo", "Eve"]);
+    let commit = all[2].commit(&[], &none());
+    assert_eq!(all[0].open(&commit.commit), Err(Unopened));
+    assert_eq!(all[0].follow(MemberId(3), &commit, &none()), Ok(()), "the wrong envelope has used nothing up");
+    assert_eq!(all[1].follow(MemberId(1), &commit, &none()), Err(Stuck));
+}
+
+#[test]
+fn one_who_knows_no_password_gets_nothing_from_a_welcome() {
+    let mut all = people(&["Ana"]);
+    let cy = Person::new(2, "Cy");
+    let (newcomers, _) = all[0].hear(&[cy.knock()], &none());
+    let commit = all[0].commit(&newcomers, &none());
+    all[0].confirm();
+    let epoch = all[0].epoch();
+    // The same keys, another password.
+    let mut thief = Person { me: me(2, "Cy", 2), group: None };
+    let _ = thief.me.key_package().unwrap();
+    assert_eq!(thief.join(epoch, &commit.welcome), Err(Stuck));
+}
+
+#[test]
+fn a_welcome_to_another_place_is_refused() {
+    let mut all = people(&["Ana"]);
+    let mut cy = Person::new(2, "Cy");
+    let (newcomers, _) = all[0].hear(&[cy.knock()], &none());
+    let commit = all[0].commit(&newcomers, &none());
+    all[0].confirm();
+    assert_eq!(cy.join(all[0].epoch().next(), &commit.welcome), Err(Stuck));
+}
+
+#[test]
+fn a_commit_that_lost_is_forgotten() {
+    let mut all = people(&["Ana", "Bo"]);
+    let lost = all[0].commit(&[], &none());
+    let won = all[1].commit(&[], &none());
+    all[0].follow(MemberId(2), &won, &none()).unwrap();
+    all[1].confirm();
+    let Person { me, group } = &mut all[0];
+    assert_eq!(group.as_mut().unwrap().confirm(me), Err(Stuck));
+    assert_eq!(all[1].follow(MemberId(1), &lost, &none()), Err(Stuck), "of an epoch that is over");
+}
+
+#[test]
+fn a_fingerprint_is_thirty_digits() {
+    let ana = &mut people(&["Ana"])[0];
+    let mine = ana.group().roster().get(MemberId(1)).unwrap().fingerprint();
+    assert_eq!(mine.len(), 35);
+    assert!(mine.split(' ').all(|group| group.len() == 5 && group.bytes().all(|byte| byte.is_ascii_digit())));
+}

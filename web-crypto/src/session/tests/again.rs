@@ -1,0 +1,79 @@
+//! Those who come in again, and what of them is counted on.
+
+use wire::{Counter, MemberId, ServerFrame, Standing};
+
+use super::scene::*;
+use crate::content::Content;
+
+/// Counters go on over all generations: who was there before has missed nothing when another one comes in again.
+#[test]
+fn the_founder_of_a_new_group_misses_nothing() {
+    let mut scene = Scene::inside();
+    scene.event(|seq| ServerFrame::Anew { seq, generation: 1, founder: true });
+    let knock = scene.ana.knock(1);
+    scene.frame(ServerFrame::Duty { epoch: epoch(1, 0), commits: 0, knocks: vec![(MemberId(ANA), &knock)] });
+    let commit = scene.commits_sent().remove(0);
+    scene.event(|seq| ServerFrame::Committed { seq, epoch: epoch(1, 0) });
+    scene.ana.join(epoch(1, 1), &commit.welcome);
+    scene.ana.counter = 4;
+    scene.ana_sends(4, &Content::Here.to_padded(Counter(4)));
+    assert!(scene.take("missed").is_empty());
+}
+
+/// The same for one who does not found it, and comes in before another one does.
+#[test]
+fn one_who_comes_into_a_new_group_before_another_misses_nothing() {
+    let (mut scene, mut cy) = Scene::with_cy();
+    scene.ana.found(1);
+    scene.event(|seq| ServerFrame::Anew { seq, generation: 1, founder: false });
+    scene.ana_lets_in();
+    let knock = cy.knock(1);
+    let welcome = scene.ana_commits(&[(CY, &knock)], &[]);
+    cy.join(scene.ana.epoch(), &welcome);
+    let here = cy.seal(&Content::Here.to_padded(Counter(2)));
+    scene.message(CY, 2, &here);
+    assert!(scene.take("missed").is_empty());
+}
+
+/// Nobody went: it is the group that is another one.
+#[test]
+fn nobody_is_said_to_leave_when_the_group_begins_anew() {
+    let mut scene = Scene::inside();
+    scene.event(|seq| ServerFrame::Anew { seq, generation: 1, founder: true });
+    assert!(scene.take("left").is_empty());
+}
+
+/// What somebody said who came while one was outside was not for one: it is not missing, but that it came is told.
+#[test]
+fn one_who_came_while_one_was_outside_has_entered() {
+    let mut scene = Scene::inside();
+    scene.reopen();
+    let cy = Other::new(CY, "Cy");
+    scene.ana.commit(&[(CY, &cy.knock(0))], &[]);
+    scene.ana.confirm();
+    scene.welcome(Standing::Outside, 1);
+    let (_, knock) = scene.knocks().pop().unwrap();
+    let commit = scene.ana.commit(&[(ME, &knock)], &[]);
+    scene.ana.confirm();
+    let (into, people) = (scene.ana.epoch(), vec![person(ANA, 3), person(ME, 1), person(CY, 5)]);
+    scene.event(|seq| ServerFrame::LetIn { seq, epoch: into, people, welcome: &commit.welcome });
+    assert!(scene.take("missed").is_empty());
+    assert_eq!(scene.each("entered", "name"), ["Cy"]);
+}
+
+/// A knock is withdrawn while the commit that answers it is under way: the server passes that over, and nobody else
+/// commits. The keys are still to be renewed.
+#[test]
+fn a_commit_that_is_never_answered_does_not_stop_the_renewing_of_keys() {
+    let mut scene = Scene::inside();
+    let knock = Other::new(CY, "Cy").knock(0);
+    scene.duty(0, &[(CY, &knock)]);
+    assert_eq!(scene.commits_sent().len(), 1);
+    let until = scene.env.now + 100 * 60_000;
+    while scene.env.now < until {
+        scene.wake();
+        scene.frame(ServerFrame::Pong);
+    }
+    assert_eq!(scene.disconnects, 0);
+    assert!(!scene.commits_sent().is_empty());
+}

@@ -1,0 +1,117 @@
+//! Waiting, asking, giving up, leaving.
+
+use serde_json::json;
+use wire::{ClientFrame, CloseCode, ServerFrame, Standing, Token, door};
+
+use super::{super::*, scene::*};
+
+#[test]
+fn waits_grow_with_jitter_and_the_network_shortens_them() {
+    let mut scene = Scene::inside();
+    scene.input(Input::Closed(1006));
+    let mut full = 500;
+    for _ in 0..8 {
+        let wait = scene.take("connection").last().unwrap()["retry_in_ms"].as_u64().unwrap();
+        assert!(wait >= full / 2 && wait <= full, "{wait} of {full}");
+        full = (full * 2).min(15_000);
+        scene.wake();
+        scene.input(Input::Closed(1006));
+    }
+    let connects = scene.connects;
+    scene.input(Input::Network(false));
+    assert_eq!(scene.connects, connects);
+    scene.input(Input::Network(true));
+    assert_eq!(scene.connects, connects + 1, "at once");
+    scene.input(Input::Network(true));
+    assert_eq!(scene.connects, connects + 1, "one attempt at a time");
+    // Once welcomed, the next wait is short again.
+    scene.input(Input::Opened);
+    scene.welcome(Standing::Inside, 1);
+    scene.input(Input::Closed(1006));
+    assert!(scene.take("connection").last().unwrap()["retry_in_ms"].as_u64().unwrap() <= 500);
+}
+
+#[test]
+fn an_attempt_that_comes_to_nothing_is_given_up() {
+    let mut scene = Scene::greeting();
+    scene.wake = Some(10_000);
+    scene.wake();
+    assert_eq!((scene.disconnects, scene.connection().0.as_str()), (1, "waiting"));
+}
+
+#[test]
+fn silence_ends_a_connection_and_doubt_ends_it_sooner() {
+    let mut scene = Scene::inside();
+    let started = scene.env.now;
+    while scene.disconnects == 0 {
+        scene.wake();
+    }
+    assert_eq!(scene.env.now - started, 30_000);
+    assert!(scene.sent.iter().any(|frame| *frame == ClientFrame::Ping.to_bytes()), "it asked before");
+
+    let mut scene = Scene::inside();
+    scene.sent.clear();
+    scene.input(Input::Network(false));
+    assert_eq!(scene.sent, [ClientFrame::Ping.to_bytes()]);
+    scene.env.now += 1000;
+    scene.frame(ServerFrame::Pong);
+    scene.wake();
+    assert_eq!(scene.disconnects, 0, "it answered");
+    scene.input(Input::Network(false));
+    scene.wake();
+    assert_eq!(scene.disconnects, 1);
+
+    // One who knocks listens as well.
+    let mut scene = Scene::outside();
+    let started = scene.env.now;
+    while scene.disconnects == 0 {
+        scene.wake();
+    }
+    assert_eq!(scene.env.now - started, 30_000);
+}
+
+#[test]
+fn close_codes() {
+    for code in CloseCode::ALL {
+        let mut scene = Scene::inside();
+        scene.sent.clear();
+        let posted = scene.posted.len();
+        scene.input(Input::Closed(code.number()));
+        assert_eq!(scene.take("ended").len(), usize::from(!code.reconnect()), "{code:?}");
+        if code.reconnect() {
+            assert_eq!(scene.connection(), ("waiting".into(), code.words().into()));
+            scene.wake();
+            scene.input(Input::Opened);
+            let shows = |scene: &mut Scene| scene.hellos().pop().unwrap().verifier.is_some();
+            assert_eq!(shows(&mut scene), *code == CloseCode::AddressChanged, "{code:?}");
+            // It is shown until a welcome says that it was taken.
+            scene.reopen();
+            assert_eq!(shows(&mut scene), *code == CloseCode::AddressChanged, "{code:?}");
+            scene.welcome(Standing::Inside, 1);
+            scene.reopen();
+            assert!(!shows(&mut scene));
+        } else {
+            // Where the server still has one as a member, one leaves, so that the name is free.
+            let still = [CloseCode::Malformed, CloseCode::UnknownVersion, CloseCode::CounterSkipped, CloseCode::PutOut];
+            assert_eq!(scene.posted.len() - posted, usize::from(still.contains(code)), "{code:?}");
+            scene.input(Input::Network(true));
+            scene.input(Input::Woken);
+            assert_eq!((scene.connects, scene.sent.len()), (1, 0), "nothing after the end");
+        }
+    }
+}
+
+#[test]
+fn leaving_goes_by_socket_or_by_door() {
+    for mut scene in [Scene::inside(), Scene::outside()] {
+        scene.input(Input::Leave);
+        assert_eq!(scene.sent.last().unwrap(), &ClientFrame::Leave.to_bytes());
+        assert_eq!(scene.each("ended", "code"), ["left"]);
+    }
+    let mut scene = Scene::inside();
+    scene.input(Input::Closed(1006));
+    scene.input(Input::Leave);
+    let (path, body) = scene.posted.last().unwrap();
+    let token = Token::from([5; 32]).to_text();
+    assert_eq!((*path, body), (door::LEAVE, &json!({ "room_id": ROOM, "member_id": ME, "token": token })));
+}

@@ -1,0 +1,190 @@
+//! A server that is not to be trusted: it drops, repeats, swaps, alters and forges frames, both ways. That it forks the
+//! room is done in `server`.
+
+use std::collections::BTreeMap;
+
+use wire::{Counter, Departure, Epoch, MemberId, Seq, ServerFrame, Standing};
+
+use super::{random::Random, world::World};
+
+/// How it treats what passes through.
+pub struct Tampering {
+    random: Random,
+    /// How often it does something, in percent.
+    rate: u64,
+    /// Whether it gives numbers of its own, so that they are without a hole whatever it does.
+    renumbers: bool,
+    seqs: BTreeMap<usize, Seq>,
+    /// What it sent earlier, to anyone.
+    past: Vec<Vec<u8>>,
+    /// What it holds back until the next frame of the connection.
+    held: BTreeMap<(usize, bool), Vec<u8>>,
+    pub done: u64,
+}
+
+impl Tampering {
+    pub fn new(seed: u64) -> Self {
+        let mut random = Random::new(seed ^ 0xbad5e7);
+        Self {
+            rate: random.pick(&[2, 5, 20]).unwrap_or(5),
+            renumbers: random.percent(70),
+            random,
+            seqs: BTreeMap::new(),
+            past: Vec::new(),
+            held: BTreeMap::new(),
+            done: 0,
+        }
+    }
+
+    fn carry(&mut self, link: usize, down: bool, frame: Vec<u8>) -> Vec<Vec<u8>> {
+        let mut frames = Vec::new();
+        if !self.random.percent(self.rate) {
+            frames.push(frame);
+        } else {
+            self.done += 1;
+            match self.random.below(7) {
+                0 => {}
+                1 => frames.extend([frame.clone(), frame]),
+                2 => {
+                    let old = self.random.below(self.past.len() as u64 + 1) as usize;
+                    frames.extend(self.past.get(old).filter(|_| down).cloned());
+                    frames.push(frame);
+                }
+                3 => {
+                    let mut frame = frame;
+                    let at = self.random.below(frame.len() as u64) as usize;
+                    frame[at] ^= 1 << self.random.below(8);
+                    frames.push(frame);
+                }
+                4 => {
+                    self.held.insert((link, down), frame);
+                    return frames;
+                }
+                _ if down => frames.extend(self.lie(&frame)),
+                _ => frames.push(frame),
+            }
+        }
+        frames.extend(self.held.remove(&(link, down)));
+        frames
+    }
+
+    /// The frame with something else in one of its fields, or another one beside it.
+    fn lie(&mut self, frame: &[u8]) -> Vec<Vec<u8>> {
+        let Ok(mut parsed) = ServerFrame::parse(frame) else { return vec![] };
+        let random = &mut self.random;
+        let someone = MemberId(random.between(1, 8) as u32);
+        let some = random.below(12);
+        let mut beside = None;
+        match &mut parsed {
+            ServerFrame::Message { seq, sender, counter, .. } => match random.below(3) {
+                0 => *sender = someone,
+                1 => *counter = Counter(some),
+                _ => {
+                    let departure = Departure::Lost;
+                    let left = ServerFrame::Left { seq: *seq, member_id: someone, departure, counter: Counter(some) };
+                    beside = Some(left.to_bytes());
+                }
+            },
+            ServerFrame::Accepted { counter, .. } => *counter = Counter(some),
+            ServerFrame::Committed { epoch, .. } | ServerFrame::Duty { epoch, .. } => *epoch = near(*epoch, random),
+            ServerFrame::Left { member_id, counter, .. } => {
+                if random.percent(50) {
+                    *member_id = someone
+                } else {
+                    *counter = Counter(some)
+                }
+            }
+            ServerFrame::Presence { seq, member_id, .. } => {
+                let counter = Counter(some);
+                let left = ServerFrame::Left { seq: *seq, member_id: *member_id, departure: Departure::Left, counter };
+                beside = Some(left.to_bytes());
+            }
+            ServerFrame::Commit { author, epoch, admitted, removed, .. } => match random.below(4) {
+                0 => *author = someone,
+                1 => *epoch = near(*epoch, random),
+                2 => admitted.push(someone),
+                _ => removed.push(someone),
+            },
+            ServerFrame::LetIn { epoch, people, .. } => {
+                if random.percent(30) {
+                    *epoch = near(*epoch, random);
+                } else if let Some(person) = people.first_mut() {
+                    person.counter = Counter(some);
+                }
+            }
+            ServerFrame::Welcome(welcome) => match random.below(3) {
+                0 => welcome.epoch = near(welcome.epoch, random),
+                1 => welcome.counter = Counter(some),
+                _ => welcome.standing = random.pick(&[Standing::Founder, Standing::Inside, Standing::Outside]).unwrap(),
+            },
+            ServerFrame::Anew { generation, founder, .. } => {
+                if random.percent(50) {
+                    *founder = !*founder
+                } else {
+                    *generation = random.below(3) as u32
+                }
+            }
+            ServerFrame::Pong | ServerFrame::Unanswered => {
+                let generation = random.below(3) as u32;
+                let anew = ServerFrame::Anew { seq: Seq(some), generation, founder: random.percent(50) };
+                beside = Some(anew.to_bytes());
+            }
+        }
+        beside.into_iter().chain([parsed.to_bytes()]).collect()
+    }
+
+    /// Gives the frame the number that its receiver expects.
+    fn renumber(&mut self, link: usize, frame: Vec<u8>) -> Vec<u8> {
+        let Ok(mut parsed) = ServerFrame::parse(&frame) else { return frame };
+        match &mut parsed {
+            ServerFrame::Welcome(welcome) => {
+                // Where the hello said that one is, is where what follows goes on from.
+                let last = self.seqs.entry(link).or_default();
+                if welcome.standing != Standing::Inside {
+                    *last = welcome.seq;
+                }
+            }
+            ServerFrame::LetIn { seq, .. } | ServerFrame::Anew { seq, .. } => {
+                self.seqs.insert(link, *seq);
+            }
+            ServerFrame::Message { seq, .. }
+            | ServerFrame::Accepted { seq, .. }
+            | ServerFrame::Commit { seq, .. }
+            | ServerFrame::Committed { seq, .. }
+            | ServerFrame::Left { seq, .. }
+            | ServerFrame::Presence { seq, .. } => {
+                let last = self.seqs.entry(link).or_default();
+                *last = last.next();
+                *seq = *last;
+            }
+            _ => {}
+        }
+        parsed.to_bytes()
+    }
+}
+
+fn near(epoch: Epoch, random: &mut Random) -> Epoch {
+    let number = (epoch.number + random.below(3)).saturating_sub(1);
+    Epoch { number, generation: epoch.generation + u32::from(random.percent(20)) }
+}
+
+pub fn upward(world: &mut World, link: usize, frame: Vec<u8>) -> Vec<Vec<u8>> {
+    let Some(tampering) = &mut world.tampering else { return vec![frame] };
+    if let Ok(wire::ClientFrame::Hello(hello)) = wire::ClientFrame::parse(&frame) {
+        tampering.seqs.insert(link, hello.seq);
+        return vec![frame];
+    }
+    tampering.carry(link, false, frame)
+}
+
+pub fn downward(world: &mut World, link: usize, frame: Vec<u8>) -> Vec<Vec<u8>> {
+    let Some(tampering) = &mut world.tampering else { return vec![frame] };
+    let frames = tampering.carry(link, true, frame.clone());
+    if tampering.past.len() < 60 {
+        tampering.past.push(frame);
+    }
+    if !tampering.renumbers {
+        return frames;
+    }
+    frames.into_iter().map(|frame| tampering.renumber(link, frame)).collect()
+}

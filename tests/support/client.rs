@@ -6,7 +6,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::{
     net::TcpStream,
-    sync::mpsc,
+    sync::{mpsc, oneshot},
     task::AbortHandle,
     time::{Duration, Instant, sleep_until},
 };
@@ -37,7 +37,7 @@ impl Env for System {
 
 /// Someone at a client, which goes on by itself: those in a room have to let others in while they say nothing.
 pub struct Person {
-    wishes: mpsc::UnboundedSender<Wish>,
+    wishes: mpsc::UnboundedSender<(Wish, oneshot::Sender<()>)>,
     shown: mpsc::UnboundedReceiver<Value>,
     client: AbortHandle,
     /// The last `admitted`, whose token and numbers adversaries borrow.
@@ -55,7 +55,7 @@ enum Wish {
 
 /// What came of one step.
 enum Event {
-    Wish(Option<Wish>),
+    Wish(Option<(Wish, oneshot::Sender<()>)>),
     Message(Option<Message>),
     Woken,
 }
@@ -99,28 +99,35 @@ impl Person {
 
     /// Sends a text.
     pub async fn say(&mut self, text: &str) {
-        self.wishes.send(Wish::Say(text.to_owned())).unwrap();
+        self.wish(Wish::Say(text.to_owned())).await;
     }
 
     /// Asks for the safety words of the present keys.
     pub async fn safety_words(&mut self) -> String {
-        self.wishes.send(Wish::Safety).unwrap();
+        self.wish(Wish::Safety).await;
         self.sees("safety").await["words"].as_str().unwrap().to_owned()
     }
 
     /// Leaves the room.
     pub async fn leave(&mut self) {
-        self.wishes.send(Wish::Leave).unwrap();
+        self.wish(Wish::Leave).await;
     }
 
     /// Breaks the connection as a tunnel does: no farewell.
     pub async fn lose_connection(&mut self) {
-        self.wishes.send(Wish::LoseConnection).unwrap();
+        self.wish(Wish::LoseConnection).await;
     }
 
     /// The network is back, says the system.
     pub async fn network(&mut self, there: bool) {
-        self.wishes.send(Wish::Network(there)).unwrap();
+        self.wish(Wish::Network(there)).await;
+    }
+
+    /// Returns when it has been done: who is dropped after leaving has left.
+    async fn wish(&self, wish: Wish) {
+        let (done, is_done) = oneshot::channel();
+        self.wishes.send((wish, done)).unwrap();
+        is_done.await.unwrap();
     }
 
     /// Waits until something is shown that fits, and returns it. What is shown before is dropped.
@@ -170,7 +177,7 @@ struct Client {
 }
 
 impl Client {
-    async fn run(mut self, mut wishes: mpsc::UnboundedReceiver<Wish>) {
+    async fn run(mut self, mut wishes: mpsc::UnboundedReceiver<(Wish, oneshot::Sender<()>)>) {
         self.drain().await;
         let far = Duration::from_secs(3600);
         loop {
@@ -181,13 +188,10 @@ impl Client {
             };
             match event {
                 Event::Wish(None) => return,
-                Event::Wish(Some(Wish::Say(text))) => self.input(Input::Say(&text)).await,
-                Event::Wish(Some(Wish::Leave)) => self.input(Input::Leave).await,
-                Event::Wish(Some(Wish::Safety)) => self.input(Input::Safety).await,
-                Event::Wish(Some(Wish::Network(there))) => self.input(Input::Network(there)).await,
-                Event::Wish(Some(Wish::LoseConnection)) => {
-                    self.socket = None;
-                    self.input(Input::Closed(1006)).await;
+                Event::Wish(Some((wish, done))) => {
+                    self.carry_out(wish).await;
+                    // Nobody may be waiting any more.
+                    let _ = done.send(());
                 }
                 Event::Woken => {
                     self.wake = None;
@@ -203,6 +207,19 @@ impl Client {
                     self.socket = None;
                     self.input(Input::Closed(1006)).await;
                 }
+            }
+        }
+    }
+
+    async fn carry_out(&mut self, wish: Wish) {
+        match wish {
+            Wish::Say(text) => self.input(Input::Say(&text)).await,
+            Wish::Leave => self.input(Input::Leave).await,
+            Wish::Safety => self.input(Input::Safety).await,
+            Wish::Network(there) => self.input(Input::Network(there)).await,
+            Wish::LoseConnection => {
+                self.socket = None;
+                self.input(Input::Closed(1006)).await;
             }
         }
     }

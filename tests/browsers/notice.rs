@@ -54,15 +54,24 @@ async fn unread_in_the_title(engine: Engine) {
             new MutationObserver(() => window.titles.push(document.title))
               .observe(document.querySelector('title'), { childList: true });";
         ana.runs(script, &[]).await;
-        let room = ana.new_tab().await;
-        bo.say("one").await;
-        bo.say("two").await;
-        ana.switch_to(&room).await;
-        ana.hears("two").await;
-        eventually("the title is as before", async || (title(&ana).await == "Book club · Cloakroom").then_some(()))
-            .await;
-        let titles = ana.runs("return window.titles", &[]).await;
-        assert!(titles.as_array().unwrap().contains(&json!("(2) Book club · Cloakroom")), "{titles}");
+        let mut titles = json!([]);
+        // What the server has taken may still come to a slow page after it is shown again: then once more.
+        for round in 1..=5 {
+            let room = ana.new_tab().await;
+            for text in [format!("one {round}"), format!("two {round}")] {
+                bo.say(&text).await;
+                bo.sees("accepted").await;
+            }
+            ana.switch_to(&room).await;
+            ana.hears(&format!("two {round}")).await;
+            eventually("the title is as before", async || (title(&ana).await == "Book club · Cloakroom").then_some(()))
+                .await;
+            titles = ana.runs("return window.titles", &[]).await;
+            if titles.as_array().unwrap().contains(&json!("(2) Book club · Cloakroom")) {
+                return;
+            }
+        }
+        panic!("never two unread: {titles}");
     })
     .await;
 }

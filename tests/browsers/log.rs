@@ -74,12 +74,12 @@ async fn coming_back_to_the_page(engine: Engine) {
         ana.hears("seen").await;
         assert!(!ana.text().await.contains("New messages"));
 
-        let room = ana.new_tab().await;
+        let room = ana.looks_away().await;
         for number in 1..=30 {
             bo.says(&format!("unseen {number}")).await;
         }
-        bo.hears("unseen 30").await;
-        ana.switch_to(&room).await;
+        ana.gets_unseen("unseen 30").await;
+        ana.looks_back(&room).await;
         ana.hears("unseen 30").await;
         let seen = lines(&ana).await;
         let marker = seen.iter().position(|line| line == "New messages").expect("there is a line");

@@ -121,6 +121,38 @@ impl Person {
         old
     }
 
+    /// Has the page open a tab in front of itself, and goes on in that one; the page's is handed back.
+    pub async fn looks_away(&self) -> String {
+        let page = self.tab().await;
+        self.runs("window.open('about:blank')", &[]).await;
+        let front = self
+            .manages("find the tab in front", async || {
+                let tabs = self.session().get("/window/handles").await?;
+                let mut tabs = tabs.as_array().into_iter().flatten().filter_map(Value::as_str);
+                Ok(tabs.find(|tab| *tab != page).map(str::to_owned))
+            })
+            .await;
+        self.switch_to(&front).await;
+        let hidden = async || (self.runs("return opener.document.hidden", &[]).await == true).then_some(());
+        eventually("the page is hidden", hidden).await;
+        page
+    }
+
+    /// Waits until this stands among the messages of the page behind the tab in front.
+    pub async fn gets_unseen(&self, text: &str) {
+        let script = "return opener.document.getElementById('messages').textContent";
+        eventually(&format!("{} gets {text:?} unseen", self.name()), async || {
+            self.runs(script, &[]).await.as_str()?.contains(text).then_some(())
+        })
+        .await;
+    }
+
+    /// Closes the tab in front, and looks at the page again.
+    pub async fn looks_back(&self, page: &str) {
+        self.close_tab().await;
+        self.switch_to(page).await;
+    }
+
     /// Goes on in another tab.
     pub async fn switch_to(&self, tab: &str) {
         self.done("switch tabs", self.session().post("/window", json!({ "handle": tab })).await);

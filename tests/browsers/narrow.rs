@@ -12,9 +12,20 @@ with_each_engine! { long_names_and_both_directions }
 const NOON: u64 = 1_795_262_400_000;
 const DAY: u64 = 24 * 60 * 60 * 1000;
 
+const DIGITS: &str = "71298 75698 95723 00381 19214 58972";
+
 async fn fits(person: &Person, what: &str) {
     assert!(person.overflow().await <= 0, "{what} can be moved sideways");
     assert_eq!(person.outside().await, [""; 0], "sticks out of {what}");
+    // What is cut off by what is around it counts too: nobody could read it.
+    let cut = "return [...document.querySelectorAll('.message, .message__text, .print > *')]
+        .filter((element) => element.checkVisibility())
+        .filter((element) => {
+          const [inner, outer] = [element, element.parentElement].map((one) => one.getBoundingClientRect());
+          return inner.left < Math.max(outer.left, 0) - 1 || inner.right > Math.min(outer.right, innerWidth) + 1;
+        })
+        .map((element) => element.outerHTML.slice(0, 200))";
+    assert_eq!(person.runs(cut, &[]).await, json!([]), "cut off in {what}");
 }
 
 async fn long_names_and_both_directions(engine: Engine) {
@@ -25,9 +36,9 @@ async fn long_names_and_both_directions(engine: Engine) {
         ana.resizes(360, 640).await;
         let long = "W".repeat(NAME_CHARS);
         let people = json!([
-            { "id": 1, "name": "Ana", "connected": true, "you": true },
-            { "id": 3, "name": long, "connected": true, "you": false },
-            { "id": 4, "name": "نور", "connected": false, "you": false },
+            { "id": 1, "name": "Ana", "connected": true, "you": true, "fingerprint": DIGITS },
+            { "id": 3, "name": long, "connected": true, "you": false, "fingerprint": DIGITS },
+            { "id": 4, "name": "نور", "connected": false, "you": false, "fingerprint": DIGITS },
         ]);
         ana.is_told(&[
             message(2, "Bo", "yesterday", NOON - DAY),
@@ -63,6 +74,12 @@ async fn long_names_and_both_directions(engine: Engine) {
         ana.press("People").await;
         fits(&ana, "the list of people").await;
         ana.press("Close people").await;
+        ana.press("Security").await;
+        fits(&ana, "what is told of the keys").await;
+        let box_sides = "const { width, height } = document.querySelector('.print label:not([hidden]) input').getBoundingClientRect();
+            return [width, height]";
+        assert_eq!(ana.runs(box_sides, &[]).await, json!([20, 20]), "a box to tick looks like one");
+        ana.press("Close").await;
         ana.press("Emoji").await;
         fits(&ana, "the choice of emoji").await;
         ana.is_told(&[json!({ "type": "admitted", "room": long, "user": long })]).await;

@@ -56,7 +56,8 @@ async fn unread_in_the_title(engine: Engine) {
         }
         assert_eq!(ana.runs("return opener.document.title", &[]).await, "(2) Book club · Cloakroom");
         ana.looks_back(&room).await;
-        eventually("the title is as before", async || (title(&ana).await == "Book club · Cloakroom").then_some(())).await;
+        eventually("the title is as before", async || (title(&ana).await == "Book club · Cloakroom").then_some(()))
+            .await;
     })
     .await;
 }

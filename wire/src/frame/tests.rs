@@ -1,4 +1,8 @@
 use super::*;
+use crate::{Counter, Epoch, MemberId, RoomId, Seq, VERSION, limits};
+
+/// The kind of the shortest frame.
+const PING: u8 = 0x04;
 
 const EPOCH: Epoch = Epoch { generation: 2, number: 0x0102_0304_0506_0708 };
 

@@ -1,0 +1,149 @@
+//! Into the group, and out of it: founding it, knocking, being let in, beginning anew.
+
+use std::collections::VecDeque;
+
+use wire::{ClientFrame, Counter, Epoch, Person, Seq};
+
+use super::{Circle, Trouble, show, show_missed};
+use crate::{
+    group::{Group, Knock, Stuck, group_id},
+    session::{Connection, Env, Output, View},
+};
+
+impl Circle {
+    pub(super) fn found(
+        &mut self,
+        generation: u32,
+        seq: Seq,
+        env: &mut impl Env,
+        out: &mut VecDeque<Output>,
+    ) -> Result<(), Trouble> {
+        let epoch = Epoch { generation, number: 0 };
+        if self.latest.is_some_and(|latest| epoch <= latest) {
+            return Err(Trouble::Disturbed);
+        }
+        self.leave_group();
+        let group = Group::found(&self.me, self.room_id, generation).map_err(|Stuck| Trouble::Fault)?;
+        self.take_up(group, seq, env, out);
+        self.caught_up(out)
+    }
+
+    /// Asks those in the group to be let in, with keys that no knock has shown before.
+    pub(super) fn knock(
+        &mut self,
+        generation: u32,
+        env: &mut impl Env,
+        out: &mut VecDeque<Output>,
+    ) -> Result<(), Trouble> {
+        let key_package = self.me.key_package().map_err(|Stuck| Trouble::Fault)?;
+        let group_id = group_id(self.room_id, generation);
+        let knock = Knock { door_key: &self.door_key, group_id, member_id: self.me.member_id() };
+        let mut nonce = [0; 24];
+        env.random(&mut nonce);
+        let sealed = knock.seal(nonce, &key_package);
+        out.push_back(Output::Send(ClientFrame::Knock { generation, sealed: &sealed }.to_bytes()));
+        show(Connection::Knocking, "", out);
+        Ok(())
+    }
+
+    pub(super) fn enter(
+        &mut self,
+        seq: Seq,
+        epoch: Epoch,
+        people: &[Person],
+        welcome: &[u8],
+        env: &mut impl Env,
+        out: &mut VecDeque<Output>,
+    ) -> Result<(), Trouble> {
+        let me = self.me.member_id();
+        let is_later = self.latest.is_none_or(|latest| epoch > latest);
+        if self.group.is_some() || !is_later || !people.iter().any(|person| person.member_id == me) {
+            return Err(Trouble::Disturbed);
+        }
+        let Ok(group) = Group::join(&self.me, self.room_id, epoch, welcome) else {
+            return self.stuck(epoch, env, out);
+        };
+        let first = self.latest.is_none();
+        self.take_up(group, seq, env, out);
+        let Some(group) = &self.group else { return Err(Trouble::Fault) };
+        for mate in group.roster().iter().filter(|mate| mate.member_id != me) {
+            // The group says who is in it; the server, how far each one's messages have come.
+            let said = people.iter().find(|person| person.member_id == mate.member_id);
+            let (connected, counter) = said.map_or((true, Counter(0)), |said| (said.connected, said.counter));
+            let found = self.peers.find(mate, connected, counter);
+            let name = mate.name.as_str();
+            show_missed(mate.member_id, name, found.missing, out);
+            if found.is_new && !first {
+                out.push_back(Output::Show(View::Entered { id: mate.member_id, name: name.to_owned() }));
+            }
+        }
+        self.caught_up(out)
+    }
+
+    /// In a group, one way or the other.
+    pub(super) fn take_up(&mut self, group: Group, seq: Seq, env: &mut impl Env, out: &mut VecDeque<Output>) {
+        let epoch = group.epoch();
+        let anew = self.latest.is_some_and(|latest| latest.generation < epoch.generation);
+        if !anew {
+            self.drop_absent(&group, out);
+        }
+        if let Some(mate) = group.roster().get(self.me.member_id()) {
+            self.peers.be(mate);
+        }
+        self.group = Some(group);
+        self.latest = Some(epoch);
+        self.seq = seq;
+        self.until = seq;
+        self.refresh.committed(env);
+        self.talk.here();
+        out.push_back(Output::Show(View::Keys { epoch, anew }));
+    }
+
+    pub(super) fn begin_anew(
+        &mut self,
+        seq: Seq,
+        generation: u32,
+        founder: bool,
+        env: &mut impl Env,
+        out: &mut VecDeque<Output>,
+    ) -> Result<(), Trouble> {
+        // To those in the group its end is an event like others.
+        let is_next = self.group.is_none() || seq == self.seq.next();
+        if !is_next || self.latest.is_some_and(|latest| generation <= latest.generation) {
+            return Err(Trouble::Disturbed);
+        }
+        if founder {
+            return self.found(generation, seq, env, out);
+        }
+        self.leave_group();
+        self.knock(generation, env, out)
+    }
+
+    /// The group cannot be followed any more: drops it, says so, and asks to be let in again.
+    pub(super) fn stuck(
+        &mut self,
+        epoch: Epoch,
+        env: &mut impl Env,
+        out: &mut VecDeque<Output>,
+    ) -> Result<(), Trouble> {
+        self.leave_group();
+        out.push_back(Output::Send(ClientFrame::Stuck { epoch }.to_bytes()));
+        self.knock(epoch.generation, env, out)
+    }
+
+    pub(super) fn leave_group(&mut self) {
+        self.group = None;
+        self.me.forget();
+        self.gone.clear();
+        self.talk.epoch_changed();
+    }
+
+    /// Those who went while one was outside. Of a group that begins anew nobody is told to have left: they come in again.
+    pub(super) fn drop_absent(&mut self, group: &Group, out: &mut VecDeque<Output>) {
+        for id in self.peers.ids().into_iter().filter(|id| group.roster().get(*id).is_none()) {
+            if let Some(peer) = self.peers.remove(id).filter(|peer| peer.here) {
+                out.push_back(Output::Show(View::Left { id, name: peer.name.as_str().to_owned(), lost: false }));
+            }
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! The circle of those in the room's group: coming in, following its commits, doing one's duty at the door.
+
+mod coming;
+mod duty;
+mod order;
+
+use std::collections::{BTreeSet, VecDeque};
+
+use wire::{Epoch, MemberId, RoomId, Seq, ServerFrame, Standing, Welcome};
+
+use super::{Connection, Env, Output, View, peers::Peers, refresh::Refresh, talk::Talk};
+use crate::{
+    group::{Group, Me, Received, Stuck, group_id},
+    keys::Key,
+};
+
+/// Why the connection, or the session, cannot go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// The server did what the protocol does not allow: the connection is not worth keeping.
+    Disturbed,
+    /// The library failed at what cannot fail.
+    Fault,
+}
+
+pub(super) struct Circle {
+    room_id: RoomId,
+    me: Me,
+    door_key: Key,
+    group: Option<Group>,
+    /// The latest epoch that one was in: there is no way back behind it.
+    latest: Option<Epoch>,
+    /// The last event that one knows of.
+    seq: Seq,
+    /// What came before this event is made up for; there is no sending until it is.
+    until: Seq,
+    /// Welcomed, on a connection that is up.
+    connected: bool,
+    /// Those who are gone and still in the group.
+    gone: BTreeSet<MemberId>,
+    peers: Peers,
+    talk: Talk,
+    refresh: Refresh,
+    /// Commits sent on this connection, and the epoch that the last one was to end.
+    commits: u32,
+    committed: Option<Epoch>,
+}
+
+impl Circle {
+    pub(super) fn new(room_id: RoomId, me: Me, door_key: Key) -> Self {
+        Self {
+            room_id,
+            me,
+            door_key,
+            group: None,
+            latest: None,
+            seq: Seq(0),
+            until: Seq(0),
+            connected: false,
+            gone: BTreeSet::new(),
+            peers: Peers::default(),
+            talk: Talk::default(),
+            refresh: Refresh::default(),
+            commits: 0,
+            committed: None,
+        }
+    }
+
+    pub(super) fn me(&self) -> &Me {
+        &self.me
+    }
+
+    #[cfg(feature = "observe")]
+    pub(super) fn observe(&mut self) -> super::Observed<'_> {
+        super::Observed { me: &self.me, group: self.group.as_mut(), gone: &self.gone, connected: self.connected }
+    }
+
+    /// What a hello says of where one is: 0 outside the group.
+    pub(super) fn seq(&self) -> Seq {
+        if self.group.is_some() { self.seq } else { Seq(0) }
+    }
+
+    /// When [`Circle::refresh`] is due.
+    pub(super) fn next(&self) -> u64 {
+        if self.connected && self.group.is_some() { self.refresh.due() } else { u64::MAX }
+    }
+
+    pub(super) fn disconnected(&mut self) {
+        self.connected = false;
+    }
+
+    pub(super) fn welcomed(
+        &mut self,
+        welcome: Welcome,
+        env: &mut impl Env,
+        out: &mut VecDeque<Output>,
+    ) -> Result<(), Trouble> {
+        if self.latest.is_some_and(|latest| welcome.epoch.generation < latest.generation) {
+            return Err(Trouble::Disturbed);
+        }
+        self.talk.accepted(welcome.counter, out);
+        self.talk.reconnected();
+        self.commits = 0;
+        self.committed = None;
+        match welcome.standing {
+            Standing::Outside => {
+                self.connected = true;
+                self.leave_group();
+                self.knock(welcome.epoch.generation, env, out)
+            }
+            Standing::Founder => {
+                self.connected = true;
+                self.found(welcome.epoch.generation, welcome.seq, env, out)
+            }
+            Standing::Inside if self.group.is_some() && welcome.seq >= self.seq => {
+                self.connected = true;
+                self.until = welcome.seq;
+                self.caught_up(out)
+            }
+            Standing::Inside => Err(Trouble::Disturbed),
+        }
+    }
+
+    pub(super) fn received(
+        &mut self,
+        frame: ServerFrame<'_>,
+        env: &mut impl Env,
+        out: &mut VecDeque<Output>,
+    ) -> Result<(), Trouble> {
+        match frame {
+            ServerFrame::Message { seq, sender, counter, sealed } => {
+                self.advance(seq)?;
+                self.hear(sender, counter, sealed, out)?;
+                self.caught_up(out)
+            }
+            ServerFrame::Accepted { seq, counter } => {
+                self.advance(seq)?;
+                self.talk.accepted(counter, out);
+                self.caught_up(out)
+            }
+            ServerFrame::Commit { seq, author, epoch, admitted, removed, commit } => {
+                self.advance(seq)?;
+                let received = Received { author, admitted: &admitted, removed: &removed, commit };
+                self.follow(epoch, &received, env, out)
+            }
+            ServerFrame::Committed { seq, epoch } => {
+                self.advance(seq)?;
+                self.confirm(epoch, env, out)
+            }
+            ServerFrame::Left { seq, member_id, departure, counter } => {
+                self.advance(seq)?;
+                self.left(member_id, departure, counter, out)?;
+                self.caught_up(out)
+            }
+            ServerFrame::Presence { seq, member_id, connected } => {
+                self.advance(seq)?;
+                self.peers.get_mut(member_id).ok_or(Trouble::Disturbed)?.connected = connected;
+                self.show_people(out);
+                self.caught_up(out)
+            }
+            ServerFrame::Duty { epoch, commits, knocks } => self.serve(epoch, commits, &knocks, env, out),
+            ServerFrame::LetIn { seq, epoch, people, welcome } => self.enter(seq, epoch, &people, welcome, env, out),
+            ServerFrame::Anew { seq, generation, founder } => self.begin_anew(seq, generation, founder, env, out),
+            ServerFrame::Unanswered => {
+                if self.group.is_none() {
+                    show(Connection::Knocking, UNANSWERED, out);
+                }
+                Ok(())
+            }
+            ServerFrame::Welcome(_) | ServerFrame::Pong => Err(Trouble::Disturbed),
+        }
+    }
+
+    /// Takes a text to be sent.
+    pub(super) fn say(&mut self, text: &str, out: &mut VecDeque<Output>) -> Result<(), Trouble> {
+        if self.talk.say(&self.me, text, out) {
+            self.refresh.spoke();
+        }
+        self.flush(out)
+    }
+
+    /// Asks for the safety words of the present epoch.
+    pub(super) fn safety(&self, out: &mut VecDeque<Output>) {
+        if let Some(group) = &self.group {
+            let epoch = group.epoch();
+            let id = group_id(self.room_id, epoch.generation);
+            out.push_back(Output::Safety([group.authenticator(), &id, &epoch.number.to_be_bytes()].concat().into()));
+        }
+    }
+
+    /// Once nothing is to be made up for: shows it, and sends what waits.
+    fn caught_up(&mut self, out: &mut VecDeque<Output>) -> Result<(), Trouble> {
+        if self.seq == self.until {
+            // What was sent on an earlier connection and is not in the order by now never will be.
+            if let Some(group) = self.group.as_mut().filter(|_| self.commits == 0) {
+                group.forget_commit(&self.me).map_err(|Stuck| Trouble::Fault)?;
+            }
+            show(Connection::Connected, "", out);
+            self.show_people(out);
+        }
+        self.flush(out)
+    }
+
+    fn flush(&mut self, out: &mut VecDeque<Output>) -> Result<(), Trouble> {
+        match &mut self.group {
+            Some(group) if self.connected && self.seq >= self.until && self.gone.is_empty() => {
+                self.talk.flush(&self.me, group, out).map_err(|Stuck| Trouble::Fault)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn show_people(&self, out: &mut VecDeque<Output>) {
+        if let Some(group) = &self.group {
+            let people = self.peers.view(self.me.member_id(), group.roster());
+            out.push_back(Output::Show(View::People { people }));
+        }
+    }
+}
+
+/// What is said when nobody inside answers.
+const UNANSWERED: &str = "Nobody in the room has answered yet. Someone has to be there to let you in.";
+
+fn show(state: Connection, words: &'static str, out: &mut VecDeque<Output>) {
+    out.push_back(Output::Show(View::Connection { state, retry_in_ms: 0, words }));
+}
+
+fn show_missed(id: MemberId, name: &str, count: u64, out: &mut VecDeque<Output>) {
+    if count > 0 {
+        out.push_back(Output::Show(View::Missed { id, name: name.to_owned(), count }));
+    }
+}

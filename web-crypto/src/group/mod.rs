@@ -3,6 +3,7 @@
 //! A [`Group`] only ever goes forward. What cannot be followed leaves it [`Stuck`]: it is then to be dropped, and its
 //! secrets with it.
 
+mod commit;
 mod crypto;
 mod knock;
 mod me;
@@ -21,15 +22,14 @@ use openmls::{
         MlsGroup, MlsGroupCreateConfig, MlsGroupJoinConfig, PURE_CIPHERTEXT_WIRE_FORMAT_POLICY, StagedCommit,
         StagedWelcome,
     },
-    messages::proposals::{PreSharedKeyProposal, Proposal},
-    prelude::{LeafNodeIndex, LeafNodeParameters, Sender, SenderRatchetConfiguration},
-    schedule::{ExternalPsk, PreSharedKeyId, Psk},
+    prelude::{Sender, SenderRatchetConfiguration},
 };
 use openmls_traits::{OpenMlsProvider as _, types::Ciphersuite};
 use tls_codec::{DeserializeBytes as _, Serialize as _};
 use wire::{Epoch, MemberId, RoomId, limits};
 use zeroize::Zeroizing;
 
+pub use commit::Commit;
 pub use knock::{Knock, Newcomer};
 pub use me::Me;
 #[cfg(feature = "observe")]
@@ -61,18 +61,6 @@ pub fn group_id(room: RoomId, generation: u32) -> [u8; 20] {
     room_part.copy_from_slice(&room.0);
     generation_part.copy_from_slice(&generation.to_be_bytes());
     id
-}
-
-/// A commit, ready to be sent.
-pub struct Commit {
-    /// Whom it lets in.
-    pub admitted: Vec<MemberId>,
-    /// Which of those who are gone it removes.
-    pub removed: Vec<MemberId>,
-    /// For those in the group: an `MLSMessage`.
-    pub commit: Vec<u8>,
-    /// For those let in: an `MLSMessage`; empty if there are none.
-    pub welcome: Vec<u8>,
 }
 
 /// Someone else's commit, as it came.
@@ -182,46 +170,6 @@ impl Group {
     #[must_use]
     pub fn authenticator(&self) -> &[u8] {
         self.mls.epoch_authenticator().as_slice()
-    }
-
-    /// Makes the commit that removes those who are gone and lets newcomers in. It takes effect by [`Group::confirm`];
-    /// one that was made before and not confirmed is forgotten.
-    ///
-    /// # Errors
-    /// When a newcomer's key package does not go with the group.
-    pub fn commit(&mut self, me: &Me, newcomers: &[Newcomer], gone: &BTreeSet<MemberId>) -> Result<Commit, Stuck> {
-        self.forget_commit(me)?;
-        let removed = gone.iter().copied().filter(|id| self.roster.get(*id).is_some()).collect::<Vec<_>>();
-        let returning =
-            newcomers.iter().filter_map(|newcomer| self.roster.get(newcomer.member_id())).map(|mate| mate.leaf);
-        let leaves = removed.iter().filter_map(|id| self.roster.get(*id)).map(|mate| mate.leaf).chain(returning);
-        let leaves = leaves.collect::<Vec<LeafNodeIndex>>();
-        let mut builder = self
-            .mls
-            .commit_builder()
-            .consume_proposal_store(false)
-            .propose_removals(leaves)
-            .propose_adds(newcomers.iter().map(|newcomer| newcomer.key_package.clone()))
-            .force_self_update(true)
-            .leaf_node_parameters(LeafNodeParameters::builder().with_capabilities(me::capabilities()).build());
-        if !newcomers.is_empty() {
-            let id = group_id(self.room, self.epoch.generation);
-            let psk = PreSharedKeyId::new(SUITE, me.provider.rand(), Psk::External(ExternalPsk::new(id.to_vec())));
-            let psk = PreSharedKeyProposal::new(psk.map_err(|_| Stuck)?);
-            builder = builder.add_proposal(Proposal::PreSharedKey(Box::new(psk)));
-        }
-        let bundle = builder
-            .load_psks(me.provider.storage())
-            .map_err(|_| Stuck)?
-            .build(me.provider.rand(), me.provider.crypto(), &me.signer, |_| true)
-            .map_err(|_| Stuck)?
-            .stage_commit(&me.provider)
-            .map_err(|_| Stuck)?;
-        let welcome = bundle.to_welcome_msg().map(|welcome| to_bytes(&welcome)).transpose()?.unwrap_or_default();
-        let commit = to_bytes(&bundle.into_commit())?;
-        let staged = self.mls.pending_commit().ok_or(Stuck)?;
-        self.pending = Some(self.roster.after(staged)?);
-        Ok(Commit { admitted: newcomers.iter().map(Newcomer::member_id).collect(), removed, commit, welcome })
     }
 
     /// Whether one's own commit waits for its place in the order.

@@ -100,6 +100,31 @@ fn epoch_key_pairs(group: &impl Serialize, epoch: &impl Serialize, leaf: u32) ->
     Ok(Slot::EpochKeyPairs { group: name(group)?, epoch: name(epoch)?, leaf })
 }
 
+/// One value by one key: written, read and deleted. The types of the read stand in the trait's order.
+macro_rules! kept {
+    ($($write:ident, $read:ident<$A:ident, $B:ident>, $delete:ident: $Key:ident => $Value:ident as $slot:path;)+) => {$(
+        fn $write<$Key: traits::$Key<CURRENT_VERSION>, $Value: traits::$Value<CURRENT_VERSION>>(
+            &self,
+            key: &$Key,
+            value: &$Value,
+        ) -> Result<(), StoreError> {
+            self.put($slot(name(key)?), value)
+        }
+
+        fn $read<$A: traits::$A<CURRENT_VERSION>, $B: traits::$B<CURRENT_VERSION>>(
+            &self,
+            key: &$Key,
+        ) -> Result<Option<$Value>, StoreError> {
+            self.get(&$slot(name(key)?))
+        }
+
+        fn $delete<$Key: traits::$Key<CURRENT_VERSION>>(&self, key: &$Key) -> Result<(), StoreError> {
+            self.delete(&$slot(name(key)?));
+            Ok(())
+        }
+    )+};
+}
+
 /// Writes that go nowhere, and reads that find nothing.
 macro_rules! not_kept {
     ($($method:ident<$($Type:ident),+>($($argument:ty),+) -> $Found:ty;)+) => {$(
@@ -112,82 +137,13 @@ macro_rules! not_kept {
 impl StorageProvider<CURRENT_VERSION> for Store {
     type Error = StoreError;
 
-    fn write_psk<PskId: traits::PskId<CURRENT_VERSION>, PskBundle: traits::PskBundle<CURRENT_VERSION>>(
-        &self,
-        id: &PskId,
-        psk: &PskBundle,
-    ) -> Result<(), StoreError> {
-        self.put(Slot::Psk(name(id)?), psk)
-    }
-
-    fn psk<PskBundle: traits::PskBundle<CURRENT_VERSION>, PskId: traits::PskId<CURRENT_VERSION>>(
-        &self,
-        id: &PskId,
-    ) -> Result<Option<PskBundle>, StoreError> {
-        self.get(&Slot::Psk(name(id)?))
-    }
-
-    fn delete_psk<PskId: traits::PskId<CURRENT_VERSION>>(&self, id: &PskId) -> Result<(), StoreError> {
-        self.delete(&Slot::Psk(name(id)?));
-        Ok(())
-    }
-
-    fn write_key_package<
-        HashReference: traits::HashReference<CURRENT_VERSION>,
-        KeyPackage: traits::KeyPackage<CURRENT_VERSION>,
-    >(
-        &self,
-        reference: &HashReference,
-        key_package: &KeyPackage,
-    ) -> Result<(), StoreError> {
-        self.put(Slot::KeyPackage(name(reference)?), key_package)
-    }
-
-    fn key_package<
-        HashReference: traits::HashReference<CURRENT_VERSION>,
-        KeyPackage: traits::KeyPackage<CURRENT_VERSION>,
-    >(
-        &self,
-        reference: &HashReference,
-    ) -> Result<Option<KeyPackage>, StoreError> {
-        self.get(&Slot::KeyPackage(name(reference)?))
-    }
-
-    fn delete_key_package<HashReference: traits::HashReference<CURRENT_VERSION>>(
-        &self,
-        reference: &HashReference,
-    ) -> Result<(), StoreError> {
-        self.delete(&Slot::KeyPackage(name(reference)?));
-        Ok(())
-    }
-
-    fn write_encryption_key_pair<
-        EncryptionKey: traits::EncryptionKey<CURRENT_VERSION>,
-        HpkeKeyPair: traits::HpkeKeyPair<CURRENT_VERSION>,
-    >(
-        &self,
-        public: &EncryptionKey,
-        pair: &HpkeKeyPair,
-    ) -> Result<(), StoreError> {
-        self.put(Slot::KeyPair(name(public)?), pair)
-    }
-
-    fn encryption_key_pair<
-        HpkeKeyPair: traits::HpkeKeyPair<CURRENT_VERSION>,
-        EncryptionKey: traits::EncryptionKey<CURRENT_VERSION>,
-    >(
-        &self,
-        public: &EncryptionKey,
-    ) -> Result<Option<HpkeKeyPair>, StoreError> {
-        self.get(&Slot::KeyPair(name(public)?))
-    }
-
-    fn delete_encryption_key_pair<EncryptionKey: traits::EncryptionKey<CURRENT_VERSION>>(
-        &self,
-        public: &EncryptionKey,
-    ) -> Result<(), StoreError> {
-        self.delete(&Slot::KeyPair(name(public)?));
-        Ok(())
+    kept! {
+        write_psk, psk<PskBundle, PskId>, delete_psk:
+            PskId => PskBundle as Slot::Psk;
+        write_key_package, key_package<HashReference, KeyPackage>, delete_key_package:
+            HashReference => KeyPackage as Slot::KeyPackage;
+        write_encryption_key_pair, encryption_key_pair<HpkeKeyPair, EncryptionKey>, delete_encryption_key_pair:
+            EncryptionKey => HpkeKeyPair as Slot::KeyPair;
     }
 
     fn write_encryption_epoch_key_pairs<

@@ -1,0 +1,95 @@
+//! One's own commits: who comes in, and who is removed.
+
+use std::collections::BTreeSet;
+
+use openmls::{
+    messages::proposals::{PreSharedKeyProposal, Proposal},
+    prelude::{LeafNodeIndex, LeafNodeParameters},
+    schedule::{ExternalPsk, PreSharedKeyId, Psk},
+};
+use openmls_traits::OpenMlsProvider as _;
+use wire::MemberId;
+
+use super::{Group, Me, Newcomer, SUITE, Stuck, me, to_bytes};
+
+/// A commit, ready to be sent.
+pub struct Commit {
+    /// Whom it lets in.
+    pub admitted: Vec<MemberId>,
+    /// Which of those who are gone it removes.
+    pub removed: Vec<MemberId>,
+    /// For those in the group: an `MLSMessage`.
+    pub commit: Vec<u8>,
+    /// For those let in: an `MLSMessage`; empty if there are none.
+    pub welcome: Vec<u8>,
+}
+
+/// What a commit is to do.
+pub(super) struct Plan<'a> {
+    pub(super) newcomers: &'a [Newcomer],
+    /// Whom it removes, as the others are told.
+    pub(super) removed: Vec<MemberId>,
+    /// Whom it removes in fact: those who come in again as someone else's leaf too.
+    pub(super) leaves: Vec<LeafNodeIndex>,
+    /// One's own leaf on the new path; without it there is no path.
+    pub(super) leaf: Option<LeafNodeParameters>,
+    /// Whether it shows that the newcomers know the password.
+    pub(super) with_psk: bool,
+}
+
+impl Group {
+    /// Makes the commit that removes those who are gone and lets newcomers in. It takes effect by [`Group::confirm`];
+    /// one that was made before and not confirmed is forgotten.
+    ///
+    /// # Errors
+    /// When a newcomer's key package does not go with the group.
+    pub fn commit(&mut self, me: &Me, newcomers: &[Newcomer], gone: &BTreeSet<MemberId>) -> Result<Commit, Stuck> {
+        let plan = self.plan(newcomers, gone);
+        let commit = self.carry_out(me, plan)?;
+        if self.has_commit() { Ok(commit) } else { Err(Stuck) }
+    }
+
+    /// The plan that PROTOCOL allows.
+    pub(super) fn plan<'a>(&self, newcomers: &'a [Newcomer], gone: &BTreeSet<MemberId>) -> Plan<'a> {
+        let mate = |id: MemberId| self.roster.get(id);
+        let removed = gone.iter().copied().filter(|id| mate(*id).is_some()).collect::<Vec<_>>();
+        // One who comes in again has a leaf that it left behind.
+        let returning = newcomers.iter().map(Newcomer::member_id);
+        let leaves = removed.iter().copied().chain(returning).filter_map(mate).map(|mate| mate.leaf).collect();
+        let leaf = Some(LeafNodeParameters::builder().with_capabilities(me::capabilities()).build());
+        Plan { newcomers, removed, leaves, leaf, with_psk: !newcomers.is_empty() }
+    }
+
+    /// Makes the commit of a plan. What it makes of the roster is kept if it is a roster.
+    pub(super) fn carry_out(&mut self, me: &Me, plan: Plan<'_>) -> Result<Commit, Stuck> {
+        self.forget_commit(me)?;
+        let Plan { newcomers, removed, leaves, leaf, with_psk } = plan;
+        let id = self.id();
+        let mut builder = self
+            .mls
+            .commit_builder()
+            .consume_proposal_store(false)
+            .propose_removals(leaves)
+            .propose_adds(newcomers.iter().map(|newcomer| newcomer.key_package.clone()));
+        if let Some(leaf) = leaf {
+            builder = builder.force_self_update(true).leaf_node_parameters(leaf);
+        }
+        if with_psk {
+            let psk = PreSharedKeyId::new(SUITE, me.provider.rand(), Psk::External(ExternalPsk::new(id.to_vec())));
+            let psk = PreSharedKeyProposal::new(psk.map_err(|_| Stuck)?);
+            builder = builder.add_proposal(Proposal::PreSharedKey(Box::new(psk)));
+        }
+        let bundle = builder
+            .load_psks(me.provider.storage())
+            .map_err(|_| Stuck)?
+            .build(me.provider.rand(), me.provider.crypto(), &me.signer, |_| true)
+            .map_err(|_| Stuck)?
+            .stage_commit(&me.provider)
+            .map_err(|_| Stuck)?;
+        let welcome = bundle.to_welcome_msg().map(|welcome| to_bytes(&welcome)).transpose()?.unwrap_or_default();
+        let commit = to_bytes(&bundle.into_commit())?;
+        let staged = self.mls.pending_commit().ok_or(Stuck)?;
+        self.pending = self.roster.after(staged).ok();
+        Ok(Commit { admitted: newcomers.iter().map(Newcomer::member_id).collect(), removed, commit, welcome })
+    }
+}

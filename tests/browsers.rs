@@ -40,6 +40,7 @@ mod browsers {
     mod choosing;
     mod composing;
     mod connection;
+    mod crowd;
     mod door;
     mod emoji;
     mod hostile;

@@ -106,8 +106,8 @@ impl Inside {
                 Due::GiveUp => self.drop_connection(CloseCode::Silent.words(), env, out),
                 Due::Ping => self.ping(false, env, out),
                 Due::Nothing => {
-                    if self.timing.is_up() {
-                        self.circle.refresh(env, out);
+                    if self.timing.is_up() && self.circle.woken(env, out).is_err() {
+                        return self.end(CloseCode::PutOut, out);
                     }
                     out.push_back(Output::Wake(self.wake().saturating_sub(env.now())));
                 }

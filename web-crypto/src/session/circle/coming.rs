@@ -10,6 +10,10 @@ use crate::{
     session::{Connection, Env, Output, View},
 };
 
+/// How long a founder waits for those who were in the group before, in milliseconds: what it said alone they could never
+/// read.
+const GATHERING: u64 = 3000;
+
 impl Circle {
     pub(super) fn found(
         &mut self,
@@ -25,7 +29,16 @@ impl Circle {
         self.leave_group();
         let group = Group::found(&self.me, self.room_id, generation).map_err(|Stuck| Trouble::Fault)?;
         self.take_up(group, seq, env, out);
+        if !self.is_complete() {
+            self.gathering = Some(env.now().saturating_add(GATHERING));
+        }
         self.caught_up(out)
+    }
+
+    /// Whether everyone is in who was in the group before and has not left.
+    pub(super) fn is_complete(&self) -> bool {
+        let Some(group) = &self.group else { return false };
+        self.peers.ids().into_iter().all(|id| group.roster().get(id).is_some())
     }
 
     /// Asks those in the group to be let in, with keys that no knock has shown before.
@@ -133,6 +146,7 @@ impl Circle {
 
     pub(super) fn leave_group(&mut self) {
         self.group = None;
+        self.gathering = None;
         self.me.forget();
         self.gone.clear();
         self.talk.epoch_changed();

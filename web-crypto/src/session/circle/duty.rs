@@ -58,8 +58,8 @@ impl Circle {
     }
 
     /// Renews one's own keys, if it is time.
-    pub(in crate::session) fn refresh(&mut self, env: &mut impl Env, out: &mut VecDeque<Output>) {
-        if self.next() > env.now() {
+    pub(super) fn renew(&mut self, env: &mut impl Env, out: &mut VecDeque<Output>) {
+        if self.refresh.due() > env.now() {
             return;
         }
         self.refresh.tried(env);

@@ -41,6 +41,8 @@ pub(super) struct Circle {
     peers: Peers,
     talk: Talk,
     refresh: Refresh,
+    /// Until then one who has founded the group anew says nothing: those who were in it before are about to come in.
+    gathering: Option<u64>,
     /// Commits sent on this connection, and the epoch that the last one was to end.
     commits: u32,
     committed: Option<Epoch>,
@@ -61,6 +63,7 @@ impl Circle {
             peers: Peers::default(),
             talk: Talk::default(),
             refresh: Refresh::default(),
+            gathering: None,
             commits: 0,
             committed: None,
         }
@@ -80,9 +83,19 @@ impl Circle {
         if self.group.is_some() { self.seq } else { Seq(0) }
     }
 
-    /// When [`Circle::refresh`] is due.
+    /// When [`Circle::woken`] is due.
     pub(super) fn next(&self) -> u64 {
-        if self.connected && self.group.is_some() { self.refresh.due() } else { u64::MAX }
+        if !self.connected || self.group.is_none() {
+            return u64::MAX;
+        }
+        self.gathering.map_or(self.refresh.due(), |until| until.min(self.refresh.due()))
+    }
+
+    /// The time may have come to speak, or to renew one's own keys.
+    pub(super) fn woken(&mut self, env: &mut impl Env, out: &mut VecDeque<Output>) -> Result<(), Trouble> {
+        self.gathering.take_if(|until| *until <= env.now());
+        self.renew(env, out);
+        self.flush(out)
     }
 
     pub(super) fn disconnected(&mut self) {
@@ -202,10 +215,9 @@ impl Circle {
     }
 
     fn flush(&mut self, out: &mut VecDeque<Output>) -> Result<(), Trouble> {
+        let may_speak = self.connected && self.seq >= self.until && self.gone.is_empty() && self.gathering.is_none();
         match &mut self.group {
-            Some(group) if self.connected && self.seq >= self.until && self.gone.is_empty() => {
-                self.talk.flush(&self.me, group, out).map_err(|Stuck| Trouble::Fault)
-            }
+            Some(group) if may_speak => self.talk.flush(&self.me, group, out).map_err(|Stuck| Trouble::Fault),
             _ => Ok(()),
         }
     }

@@ -107,6 +107,9 @@ impl Circle {
         // One who was known before is there at once.
         let came = newcomers.filter(|mate| self.peers.admit(mate)).count() > 0;
         self.talk.epoch_changed();
+        if self.is_complete() {
+            self.gathering = None;
+        }
         out.push_back(Output::Show(View::Keys { epoch: group.epoch(), anew: false }));
         if came {
             self.show_people(out);

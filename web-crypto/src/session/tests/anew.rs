@@ -15,11 +15,7 @@ fn one_who_founds_it_is_in_and_lets_the_others_in() {
     assert_eq!(scene.take("keys"), [json!({ "type": "keys", "epoch": epoch(1, 0), "anew": true })]);
     assert_eq!(scene.connection().0, "connected");
     assert_eq!(scene.people(), ["Bo"]);
-    // What was not taken goes out again in the new group.
-    let sent = scene.messages_sent();
-    assert_eq!((sent.len(), sent[0].0, sent[0].1), (1, epoch(1, 0), 2));
-    assert_ne!(sent[0].2, before.2);
-    scene.accept(2);
+    assert_eq!(scene.counters_sent(), [0; 0], "what is said before Ana is in again she could never read");
     scene.shown.clear();
     // Ana of the old group knocks at the new one.
     let knock = scene.ana.knock(1);
@@ -27,10 +23,30 @@ fn one_who_founds_it_is_in_and_lets_the_others_in() {
     let commit = scene.commits_sent().remove(0);
     scene.event(|seq| ServerFrame::Committed { seq, epoch: epoch(1, 0) });
     scene.ana.join(epoch(1, 1), &commit.welcome);
+    // What was not taken goes out again in the new group.
+    let sent = scene.messages_sent();
+    assert_eq!((sent.len(), sent[0].0, sent[0].1), (1, epoch(1, 1), 2));
+    assert_ne!(sent[0].2, before.2);
+    assert_eq!(scene.ana.open(&sent[0].2), (ME, 2, Some("two".to_owned())));
+    scene.accept(2);
     scene.ana_says("here I am");
     assert_eq!(scene.each("message", "text"), ["here I am"]);
     assert_eq!(scene.people(), ["Ana", "Bo"]);
     assert_eq!(scene.disconnects, 0);
+}
+
+#[test]
+fn one_who_founds_it_does_not_wait_for_ever() {
+    let mut scene = Scene::inside();
+    scene.input(Input::Say("two"));
+    scene.messages_sent();
+    scene.event(|seq| ServerFrame::Anew { seq, generation: 1, founder: true });
+    scene.env.now += 2999;
+    scene.input(Input::Woken);
+    assert_eq!(scene.counters_sent(), [0; 0]);
+    assert_eq!(scene.wake, Some(1));
+    scene.wake();
+    assert_eq!(scene.counters_sent(), [2]);
 }
 
 #[test]
@@ -79,6 +95,7 @@ fn while_one_was_away() {
     scene.ana.found(2);
     scene.welcome(Standing::Founder, 1);
     assert_eq!(scene.take("keys"), [json!({ "type": "keys", "epoch": epoch(2, 0), "anew": true })]);
+    scene.wake();
     let here = scene.messages_sent().pop().unwrap();
     assert_eq!((here.0, here.1), (epoch(2, 0), 2));
     scene.accept(2);

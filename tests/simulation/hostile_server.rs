@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use wire::{Counter, Departure, Epoch, MemberId, Seq, ServerFrame, Standing};
+use wire::{ClientFrame, Counter, Departure, Epoch, MemberId, Seq, ServerFrame, Standing};
 
 use super::{random::Random, world::World};
 
@@ -72,7 +72,7 @@ impl Tampering {
     fn lie(&mut self, frame: &[u8]) -> Vec<Vec<u8>> {
         let Ok(mut parsed) = ServerFrame::parse(frame) else { return vec![] };
         let random = &mut self.random;
-        let someone = MemberId(random.between(1, 8) as u32);
+        let someone = MemberId(random.between(1, 5) as u32);
         let some = random.below(12);
         let mut beside = None;
         match &mut parsed {
@@ -170,11 +170,30 @@ fn near(epoch: Epoch, random: &mut Random) -> Epoch {
 
 pub fn upward(world: &mut World, link: usize, frame: Vec<u8>) -> Vec<Vec<u8>> {
     let Some(tampering) = &mut world.tampering else { return vec![frame] };
-    if let Ok(wire::ClientFrame::Hello(hello)) = wire::ClientFrame::parse(&frame) {
+    if let Ok(ClientFrame::Hello(hello)) = ClientFrame::parse(&frame) {
         tampering.seqs.insert(link, hello.seq);
         return vec![frame];
     }
-    tampering.carry(link, false, frame)
+    if let Some(commit) = served(world, link, &frame) {
+        for other in (0..world.links.len()).filter(|other| *other != link) {
+            let Some(tampering) = &mut world.tampering else { return vec![] };
+            let commit = if tampering.renumbers { tampering.renumber(other, commit.clone()) } else { commit.clone() };
+            world.slip(other, commit);
+        }
+        return vec![];
+    }
+    world.tampering.as_mut().map_or_else(Vec::new, |tampering| tampering.carry(link, false, frame))
+}
+
+/// What the others are told of a commit of a member in the server's service: that it has its place, whatever it does.
+fn served(world: &mut World, link: usize, frame: &[u8]) -> Option<Vec<u8>> {
+    let client = &world.clients[world.links[link].client];
+    let author = client.id().filter(|_| !client.is_honest())?;
+    let ClientFrame::Commit { epoch, admitted, removed, commit, .. } = ClientFrame::parse(frame).ok()? else {
+        return None;
+    };
+    let seq = Seq(world.random.below(20));
+    Some(ServerFrame::Commit { seq, author, epoch, admitted, removed, commit }.to_bytes())
 }
 
 pub fn downward(world: &mut World, link: usize, frame: Vec<u8>) -> Vec<Vec<u8>> {

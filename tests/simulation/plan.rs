@@ -18,15 +18,17 @@ pub enum Kind {
     Honest,
     HostileMember,
     HostileServer,
+    /// A server, and a member in its service.
+    Collusion,
 }
 
 impl Kind {
     pub fn has_honest_server(self) -> bool {
-        self != Self::HostileServer
+        matches!(self, Self::Honest | Self::HostileMember)
     }
 
     pub fn has_honest_members(self) -> bool {
-        self != Self::HostileMember
+        matches!(self, Self::Honest | Self::HostileServer)
     }
 }
 
@@ -46,9 +48,10 @@ impl Plan {
     pub fn new(seed: u64) -> Self {
         let mut random = Random::new(seed ^ 0x9a7);
         let kind = match random.below(10) {
-            0..5 => Kind::Honest,
-            5..8 => Kind::HostileMember,
-            _ => Kind::HostileServer,
+            0..4 => Kind::Honest,
+            4..7 => Kind::HostileMember,
+            7..9 => Kind::HostileServer,
+            _ => Kind::Collusion,
         };
         let large = random.percent(1);
         let clients = if large { random.between(7, 12) } else { random.between(2, 4) };
@@ -66,7 +69,7 @@ impl Plan {
             Kind::Honest => {}
             // What the others make of one who is hostile is to be seen, not what a bad network adds to it.
             Kind::HostileMember => world.weather = Weather { delay: 40, lost_requests: 0 },
-            Kind::HostileServer => {
+            Kind::HostileServer | Kind::Collusion => {
                 world.tampering = Some(Tampering::new(self.seed));
                 world.server.lets_anyone_in = random.percent(50);
             }
@@ -74,7 +77,7 @@ impl Plan {
         self.act(world, &mut random);
         let fork = random.percent(40).then(|| random.below(self.steps));
         for step in 0..self.steps {
-            if self.kind == Kind::HostileServer && fork == Some(step) {
+            if !self.kind.has_honest_server() && fork == Some(step) {
                 world.note(|| "the server forks the room".to_owned());
                 world.server.fork();
             }
@@ -137,7 +140,7 @@ impl Plan {
         let index = world.arrive(intent, name, password);
         let hostile = world.clients.iter().filter(|client| client.lives() && !client.is_honest()).count();
         // There is always someone who is not.
-        if self.kind == Kind::HostileMember && hostile == 0 && index > 0 && random.percent(60) {
+        if !self.kind.has_honest_members() && hostile == 0 && index > 0 && random.percent(60) {
             let mischief = Mischief::new(self.seed ^ index as u64);
             world.note(|| format!("{index} is hostile: {mischief:?}"));
             world.clients[index].mischief = Some(mischief);
@@ -168,7 +171,7 @@ fn gap(random: &mut Random) -> u64 {
 /// Plays the world of this seed: what it was like, or what went wrong and how it came to that.
 pub fn play(seed: u64, traced: bool) -> (Result<Stats, String>, Vec<String>) {
     let plan = Plan::new(seed);
-    let halves = if plan.kind == Kind::HostileServer { 2 } else { 1 };
+    let halves = if plan.kind.has_honest_server() { 1 } else { 2 };
     let server = Server::new(seed, plan.replay, halves);
     let mut world = World::new(seed, server, Checks::new(plan.kind, seed.is_multiple_of(32)), traced);
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| plan.play(&mut world)));

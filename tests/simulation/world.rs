@@ -430,6 +430,11 @@ impl World {
         }
     }
 
+    /// The server sends a client what no room has said.
+    pub fn slip(&mut self, link: usize, frame: Vec<u8>) {
+        self.down(link, Down::Frame(frame));
+    }
+
     /// Something reached the client.
     fn received(&mut self, link: usize, what: Down) {
         let index = self.links[link].client;

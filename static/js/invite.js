@@ -23,6 +23,10 @@ export class Invite {
     for (const opener of this.#openers) opener.addEventListener('click', () => this.#open());
     document.getElementById('invite-close').addEventListener('click', () => this.#dialog.close());
     this.#link.addEventListener('focus', () => this.#link.select());
+    // A dialog that keeps nothing else from being used has no keys of its own.
+    document.addEventListener('keydown', ({ key, defaultPrevented }) => {
+      if (key === 'Escape' && !defaultPrevented && this.#standsBeside()) this.#dialog.close();
+    });
     this.#share.hidden = !navigator.share;
     // Whoever closes the share sheet again did not fail at anything.
     this.#share.addEventListener('click', () => navigator.share({ url: this.#link.value }).catch(() => {}));
@@ -46,9 +50,13 @@ export class Invite {
       this.#greeted = true;
       this.#prepare('none');
       this.#dialog.open = true; // show() would take the focus
-    } else if (!isNew && this.#dialog.open && !this.#dialog.matches(':modal')) {
+    } else if (!isNew && this.#standsBeside()) {
       this.#dialog.close();
     }
+  }
+
+  #standsBeside() {
+    return this.#dialog.open && !this.#dialog.matches(':modal');
   }
 
   #open() {

@@ -6,7 +6,7 @@ use support::{
     server::Server,
 };
 
-with_each_engine! { shown_in_a_new_room asked_for }
+with_each_engine! { shown_in_a_new_room closed_by_escape asked_for }
 
 const PASSWORD: &str = "correct horse battery";
 const ESCAPE: &str = "\u{e00c}";
@@ -66,6 +66,19 @@ async fn shown_in_a_new_room(engine: Engine) {
         dee.joins(&origin, "Book club", PASSWORD).await;
         dee.is_with(&["Ana", "Cy", "Dee"]).await;
         assert!(!dee.sees("dialog", "Invite to Book club").await);
+    })
+    .await;
+}
+
+async fn closed_by_escape(engine: Engine) {
+    let server = Server::start().await;
+    play(&format!("invite closed by escape, {engine:?}"), async |scene| {
+        let ana = scene.person("Ana", engine).await;
+        ana.creates(&server.origin(), "Book club", PASSWORD).await;
+        ana.by_role("dialog", "Invite to Book club").await;
+        ana.strikes(&["H", ESCAPE, "i"]).await;
+        eventually("it is closed", async || (!ana.sees("dialog", "Invite to Book club").await).then_some(())).await;
+        assert_eq!(ana.value("Message").await, "Hi");
     })
     .await;
 }

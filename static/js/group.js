@@ -24,7 +24,10 @@ export class Group {
     message.querySelector('.message__text').append(...linked(text));
     const time = message.querySelector('time');
     tell(time, at);
-    if (this.#count === 0) this.#head.append(time);
+    if (this.#count === 0) {
+      time.classList.remove('unseen');
+      this.#head.append(time);
+    }
     this.element.append(message);
     this.#count += 1;
     this.#unveil();

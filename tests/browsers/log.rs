@@ -58,6 +58,9 @@ async fn groups_and_days(engine: Engine) {
         let times = "return [...document.querySelectorAll('.log time')].map(({ dateTime }) => Date.parse(dateTime))";
         let told = [0, 1000, 2000, 3000, HOUR, 25 * HOUR].map(|later| EVENING + later);
         assert_eq!(ana.runs(times, &[]).await, json!(told), "each message tells when it came");
+        let in_sight = "return [...document.querySelectorAll('.log time')].map((time) => time.offsetWidth > 1)";
+        let heads = [true, false, true, true, true, true];
+        assert_eq!(ana.runs(in_sight, &[]).await, json!(heads), "the eye finds it at the head of each group");
     })
     .await;
 }

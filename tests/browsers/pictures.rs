@@ -1,7 +1,7 @@
-//! Pictures of every state, to be looked at: `cargo test -p tests --test browsers pictures -- --ignored`
-//! leaves them in `target/pictures/`.
+//! Pictures of every state, to be looked at: `cargo test -p tests --test browsers pictures:: -- --ignored`
+//! leaves them in `target/pictures/`. `tests/run --update-pictures` makes those that the README shows.
 
-use std::fs;
+use std::{env, fs};
 
 use serde_json::json;
 use support::{
@@ -182,6 +182,42 @@ async fn talk() {
         shoot(&ana, "talk, over with a draft").await;
         ana.is_told(&[json!({ "type": "ended", "code": "left", "words": "" })]).await;
         shoot(&ana, "talk, left").await;
+    })
+    .await;
+}
+
+/// What the README shows: the room as it is on most days.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "makes the pictures of the README"]
+async fn readme() {
+    const EVENING: u64 = 1_795_285_800_000;
+    let server = Server::start().await;
+    play("pictures of the README", async |scene| {
+        let ana = scene.person("Ana", Engine::Chromium).await;
+        let people = [(1, "Ana"), (2, "Bo"), (3, "نور"), (4, "Grandma")]
+            .map(|(id, name)| json!({ "id": id, "name": name, "connected": id != 4, "you": id == 1 }));
+        let talk = [
+            (2, "Bo", "Is everyone still coming on Saturday?"),
+            (1, "Ana", "Yes! I bring the soup. And the big pot, this time."),
+            (4, "Grandma", "I have baked. Do not tell your uncle how much."),
+            (3, "نور", "سأصل متأخرة قليلا، لا تأكلوا كل شيء 🙂"),
+            (2, "Bo", "Half past seven, by the side door. The code is the one we said on the phone."),
+            (1, "Ana", "👍🏽"),
+        ];
+        ana.rehearses(&server.origin()).await;
+        ana.is_told(&[json!({ "type": "admitted", "room": "Saturday", "user": "Ana" })]).await;
+        ana.is_told(&[json!({ "type": "people", "people": people, "at": EVENING })]).await;
+        for (minute, (id, name, text)) in talk.into_iter().enumerate() {
+            let at = EVENING + minute as u64 * 60_000;
+            ana.is_told(&[message(id, name, text, at), json!({ "type": "accepted", "counter": at })]).await;
+        }
+        shoot(&ana, "readme").await;
+        if env::var_os("UPDATE_PICTURES").is_some() {
+            for (taken, shown) in [("readme 1440 light", "desk"), ("readme 360 dark", "phone")] {
+                let taken = root().join("target/pictures").join(taken).with_added_extension("png");
+                fs::copy(taken, root().join("docs/pictures").join(shown).with_added_extension("png")).unwrap();
+            }
+        }
     })
     .await;
 }

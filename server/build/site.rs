@@ -1,6 +1,6 @@
 //! Static files and pages.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use askama::Template;
 use base64ct::{Base64, Encoding};
@@ -62,7 +62,10 @@ struct Asset {
 struct Assets {
     theme: Asset,
     styles: Vec<Asset>,
+    /// Those of the room, which nobody waits for at its door.
+    room_styles: Vec<Asset>,
     modules: Vec<Asset>,
+    room_modules: Vec<Asset>,
     entry: Option<Asset>,
     icon: Asset,
 }
@@ -73,19 +76,14 @@ macro_rules! pages {
             #[derive(Template)]
             #[template(path = $path)]
             struct $page {
-                theme: Asset,
-                styles: Vec<Asset>,
-                modules: Vec<Asset>,
-                entry: Option<Asset>,
-                icon: Asset,
+                assets: Assets,
             }
         )*
 
         /// Every page, the same for everyone.
         pub fn render(build: &str, files: &[File]) -> Vec<File> {
             let mut pages = vec![$({
-                let Assets { theme, styles, modules, entry, icon } = assets(build, files, $scripted);
-                let html = $page { theme, styles, modules, entry, icon }.render().unwrap();
+                let html = $page { assets: assets(build, files, $scripted) }.render().unwrap();
                 File { path: $path.to_owned(), bytes: html.into_bytes() }
             }),*];
             pages.sort_by(|a, b| a.path.cmp(&b.path));
@@ -103,19 +101,47 @@ pages! {
 
 fn assets(build: &str, files: &[File], scripted: bool) -> Assets {
     const ENTRY: &str = "js/app.js";
+    const ROOM: &str = "js/room.js";
     let asset = |file: &File| Asset {
         url: format!("/static/{build}/{}", file.path),
         integrity: format!("sha384-{}", Base64::encode_string(&Sha384::digest(&file.bytes))),
     };
-    let is_module = |file: &&File| {
-        file.path.strip_prefix("js/").is_some_and(|name| !name.contains('/')) && file.path != ENTRY && scripted
+    let styles_in = |folder: &str| {
+        let is_in = |file: &&File| file.path.strip_prefix(folder).is_some_and(|name| !name.contains('/'));
+        files.iter().filter(is_in).map(asset).collect::<Vec<_>>()
+    };
+    let (door, room) = (modules_of(ENTRY, files), modules_of(ROOM, files));
+    let assets_of = |paths: &BTreeSet<&str>| {
+        files.iter().filter(|file| scripted && paths.contains(file.path.as_str())).map(asset).collect::<Vec<_>>()
     };
     let one = |path: &str| files.iter().find(|file| file.path == path).map(asset);
     Assets {
         theme: one("theme.js").expect("static/theme.js is there"),
-        styles: files.iter().filter(|file| file.path.starts_with("css/")).map(asset).collect(),
-        modules: files.iter().filter(is_module).map(asset).collect(),
+        styles: styles_in("css/"),
+        room_styles: styles_in("css/room/"),
+        modules: assets_of(&door.iter().copied().filter(|path| *path != ENTRY).collect()),
+        room_modules: assets_of(&room.difference(&door).copied().collect()),
         entry: scripted.then(|| one(ENTRY).expect("static/js/app.js is there")),
         icon: one("icon.svg").expect("static/icon.svg is there"),
     }
+}
+
+/// The module at `entry`, and all that are imported with it.
+fn modules_of<'a>(entry: &'a str, files: &'a [File]) -> BTreeSet<&'a str> {
+    let mut found = BTreeSet::new();
+    let mut next = vec![entry];
+    while let Some(path) = next.pop() {
+        if !found.insert(path) {
+            continue;
+        }
+        let file = files.iter().find(|file| file.path == path).unwrap_or_else(|| panic!("no module {path}"));
+        let source = std::str::from_utf8(&file.bytes).expect("a module is text");
+        for line in source.lines().filter(|line| line.starts_with("import ")) {
+            let name = line.split("'./").nth(1).and_then(|rest| rest.split('\'').next());
+            let is_it = |file: &&File| file.path.strip_prefix("js/") == name;
+            let imported = files.iter().find(is_it).unwrap_or_else(|| panic!("{path}: no such module: {line}"));
+            next.push(&imported.path);
+        }
+    }
+    found
 }

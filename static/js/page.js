@@ -2,7 +2,6 @@ import { doorPath, namesIn, roomPath } from './address.js';
 import { Client } from './client.js';
 import { Door } from './door.js';
 import { next, start } from './model.js';
-import { Room } from './room.js';
 import { lacking } from './support.js';
 
 const LEAVE_WITHIN_MS = 1000;
@@ -15,12 +14,7 @@ export class Page {
     submit: (attempt) => this.#enter(attempt),
     reload: (intent, names) => location.replace(doorPath(intent === 'create' ? '/create' : '/login', names)),
   });
-  #room = new Room({
-    send: (text) => this.#send(text),
-    leave: () => this.#leave(),
-    safety: () => this.#client.safety(),
-    tell: (event) => this.#tell(event),
-  });
+  #room = null; // comes after the door, which does not wait for it
 
   open() {
     this.#door.fill(namesIn(location));
@@ -33,6 +27,28 @@ export class Page {
     }
     this.#client.start();
     this.#listen();
+    this.#furnish();
+  }
+
+  /** Loads the room once the door stands. */
+  async #furnish() {
+    if (document.readyState !== 'complete') await new Promise((done) => addEventListener('load', done, { once: true }));
+    document.head.append(document.getElementById('room-modules').content);
+    try {
+      const { Room } = await import('./room.js');
+      this.#room = new Room({
+        send: (text) => this.#send(text),
+        leave: () => this.#leave(),
+        safety: () => this.#client.safety(),
+        tell: (event) => this.#tell(event),
+      });
+    } catch {
+      this.#client.close();
+      this.#tell({ type: 'broken' });
+      return;
+    }
+    this.#room.draw(this.#state);
+    if (this.#state.phase === 'room') this.#room.focus();
   }
 
   #listen() {
@@ -51,7 +67,7 @@ export class Page {
   #tell(event) {
     this.#state = next(this.#state, event);
     this.#door.draw(this.#state);
-    this.#room.draw(this.#state);
+    this.#room?.draw(this.#state);
     this.#follow(event);
   }
 
@@ -61,7 +77,7 @@ export class Page {
     if (type === 'admitted') {
       const { room } = this.#state;
       history.replaceState(null, '', roomPath(room));
-      this.#room.focus();
+      this.#room?.focus();
     }
     if (type === 'ended' && code === 'left') {
       history.replaceState(null, '', '/');

@@ -21,8 +21,9 @@ impl Fleet {
             if event.is_writable() {
                 self.mark(slot);
             }
-            if event.is_readable() {
-                self.read(slot);
+            // Where the end has come along with the last bytes, nothing tells of it again.
+            if event.is_readable() && self.read(slot) && event.is_read_closed() {
+                while self.read(slot) {}
             }
         }
         self.events = events;

@@ -27,6 +27,8 @@ pub struct Room {
     pub password: &'static str,
     /// What the password comes to.
     pub stretched: [u8; 32],
+    /// How long that took, natively.
+    pub stretching: Duration,
     http: reqwest::Client,
 }
 
@@ -38,9 +40,17 @@ impl Room {
         let url = format!("http://{address}/api/salt");
         let answer = http.post(url).json(&serde_json::json!({ "room": name })).send().await.unwrap();
         let answer: SaltAnswer = answer.json().await.unwrap();
+        let began = Instant::now();
         let stretched = stretch(password, &name.parse::<RoomName>().unwrap(), &answer.salt).unwrap();
         let stretched = *stretched.as_bytes();
-        Self { address: address.to_owned(), name: name.to_owned(), password, stretched, http }
+        Self {
+            address: address.to_owned(),
+            name: name.to_owned(),
+            password,
+            stretched,
+            stretching: began.elapsed(),
+            http,
+        }
     }
 
     /// Makes the room and fills it with so many people; none for none.

@@ -33,6 +33,8 @@ pub struct Process {
 pub struct Usage {
     /// Seconds of processor time, its own and the system's for it.
     pub cpu: f64,
+    /// Seconds that it could have gone on, had its core not been someone else's.
+    pub waited: f64,
 }
 
 impl Process {
@@ -94,7 +96,17 @@ fn usage(pid: u32) -> Usage {
     // The name before the last bracket may hold anything; then come state, …, utime and stime as 12th and 13th.
     let fields = stat.rsplit_once(") ").unwrap().1.split(' ').collect::<Vec<_>>();
     let ticks = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
-    Usage { cpu: ticks as f64 / clock_ticks_per_second() as f64 }
+    Usage { cpu: ticks as f64 / clock_ticks_per_second() as f64, waited: waited(pid) }
+}
+
+/// Of each thread the second of three numbers: nanoseconds that it was ready to run and did not.
+fn waited(pid: u32) -> f64 {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let nanos = threads.filter_map(|thread| {
+        let numbers = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+        numbers.split(' ').nth(1)?.parse::<u64>().ok()
+    });
+    nanos.sum::<u64>() as f64 / 1e9
 }
 
 fn address_in(line: &str) -> Option<SocketAddr> {

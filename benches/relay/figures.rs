@@ -18,17 +18,24 @@ pub struct Figures {
     /// Which share of the time server and generator were at work. Who was not at work waited for the other.
     pub server: f64,
     pub generator: f64,
+    /// Which share of the time one of them had to wait for its core, which others used.
+    pub waited: f64,
 }
+
+/// Above this share, others on this machine decide what is measured.
+const DISTURBED: f64 = 0.05;
 
 impl Figures {
     /// Measures while this goes on.
     pub fn of(fleet: &mut Fleet, process: &Process, load: impl FnOnce(&mut Fleet)) -> Self {
-        let (used, own, began) = (process.usage().cpu, own_usage().cpu, Instant::now());
+        let (used, own, began) = (process.usage(), own_usage(), Instant::now());
         fleet.count();
         load(fleet);
         let tally = fleet.counted();
         let seconds = began.elapsed().as_secs_f64();
-        let (used, own) = (process.usage().cpu - used, own_usage().cpu - own);
+        let (used_then, own_then) = (process.usage(), own_usage());
+        let waited = (used_then.waited - used.waited).max(own_then.waited - own.waited);
+        let (used, own) = (used_then.cpu - used.cpu, own_then.cpu - own.cpu);
         let deliveries = tally.deliveries as f64;
         Self {
             rate: deliveries / seconds,
@@ -38,6 +45,7 @@ impl Figures {
             p999: tally.latencies.micros(0.999),
             server: used / seconds,
             generator: own / seconds,
+            waited: waited / seconds,
         }
     }
 
@@ -56,6 +64,7 @@ impl Figures {
             p999: median(|figures| figures.p999),
             server: median(|figures| figures.server),
             generator: median(|figures| figures.generator),
+            waited: median(|figures| figures.waited),
         }
     }
 
@@ -79,6 +88,9 @@ impl Figures {
             self.server * 100.0,
             self.generator * 100.0
         );
+        if self.waited > DISTURBED {
+            println!("    others had its core, or the generator's, for {:.0}% of the time", self.waited * 100.0);
+        }
     }
 }
 

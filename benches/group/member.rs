@@ -16,7 +16,7 @@ use web_crypto::{
     session::{Connection, Env, Input, Intent, Output, Session, View},
     stretch::stretch,
 };
-use wire::{RoomName, door::SaltAnswer};
+use wire::{RoomName, door::SaltAnswer, limits};
 
 /// A room as its members know it.
 #[derive(Clone)]
@@ -53,19 +53,18 @@ impl Room {
         }
     }
 
-    /// Makes the room and fills it with so many people; none for none.
+    /// Makes the room and fills it with so many people, as many at a time as one commit lets in; none for none.
     pub async fn fill(&self, people: usize) -> Vec<Member> {
-        let mut members = Vec::new();
-        for number in 0..people {
-            let mut member = Member::set_out(self, &format!("user {number}"), number == 0);
-            // The others may come all at once, when there is a room.
-            if number == 0 {
+        let mut members = Vec::with_capacity(people);
+        while members.len() < people {
+            // The first one makes the room.
+            let many = if members.is_empty() { 1 } else { limits::KNOCKS_AT_ONCE.min(people - members.len()) };
+            let first = members.len();
+            let next = first..first + many;
+            members.extend(next.map(|number| Member::set_out(self, &format!("user {number}"), number == 0)));
+            for member in &mut members[first..] {
                 member.comes_in().await;
             }
-            members.push(member);
-        }
-        for member in members.iter_mut().skip(1) {
-            member.comes_in().await;
         }
         members
     }
@@ -92,6 +91,11 @@ impl Member {
     /// Waits until this member is in the group.
     pub async fn comes_in(&mut self) {
         self.sees("the way in", |view| matches!(view, View::Connection { state: Connection::Connected, .. })).await;
+    }
+
+    /// Whether this member goes on, as everyone in a room that is measured has to.
+    pub fn is_there(&self) -> bool {
+        !self.client.is_finished()
     }
 
     /// Says something.

@@ -7,7 +7,11 @@ use support::{
 };
 use web_crypto::session::View;
 
-use crate::{judge, member::Room, spread};
+use crate::{
+    judge,
+    member::{Member, Room},
+    spread,
+};
 
 const ROUNDS: usize = 7;
 /// Rooms up to this size have a goal.
@@ -58,6 +62,7 @@ pub async fn run(sizes: &[usize]) {
                 ana.press("Leave room").await;
                 host.sees("the departure", |view| matches!(view, View::Left { name, .. } if *name == user)).await;
             }
+            assert!(members.iter().all(Member::is_there), "someone was put out: the machine is too busy");
             let (median, greatest) = spread(took);
             // Tells how busy the machine is otherwise, too.
             let stretching = room.stretching.as_millis();

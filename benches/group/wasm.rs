@@ -7,7 +7,11 @@ use support::{
     server::Server,
 };
 
-use crate::{judge, member::Room, spread};
+use crate::{
+    judge,
+    member::{Member, Room},
+    spread,
+};
 
 const SCRIPT: &str = include_str!("wasm.js");
 const ROUNDS: usize = 6;
@@ -28,7 +32,7 @@ pub async fn run(sizes: &[usize]) {
         for size in sizes {
             let room = Room::new(&server.address, &format!("room of {size}")).await;
             // Two more are in the page: one who is there, and one who comes.
-            let _members = room.fill(size - 2).await;
+            let members = room.fill(size - 2).await;
             let makes = *size == 2;
             let args = json!({ "room": room.name, "stretched": room.stretched, "makes": makes, "rounds": ROUNDS, "messages": MESSAGES });
             ana.runs(SCRIPT, &[args]).await;
@@ -38,6 +42,7 @@ pub async fn run(sizes: &[usize]) {
                 result.is_object().then_some(result)
             })
             .await;
+            assert!(members.iter().all(Member::is_there), "someone was put out: the machine is too busy");
             show(*size, &result);
         }
     })

@@ -1,0 +1,98 @@
+//! The door, asked over one connection that stays open: rooms are made by the ten thousand.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+};
+
+use serde_json::{Value, json};
+use wire::{
+    MemberId, RoomId, Token,
+    door::{Admission, CREATE, JOIN},
+};
+
+/// Bytes of an answer, at most.
+const ANSWER_BYTES: usize = 8192;
+
+/// One who makes rooms and asks for places in them.
+pub struct Door {
+    stream: TcpStream,
+    address: SocketAddr,
+}
+
+impl Door {
+    /// Connects.
+    #[must_use]
+    pub fn open(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self { stream, address }
+    }
+
+    /// Makes a room with places for so many people. The server derives nothing from the verifier, so that any will do.
+    pub fn make_room(&mut self, name: &str, people: usize) -> Vec<Admission> {
+        let id = RoomId(random());
+        let verifier = wire::Verifier::from(random::<32>());
+        let create = json!({ "room": name, "user": "user 1", "room_id": id, "verifier": verifier });
+        let mut places = vec![self.ask(CREATE, &create)];
+        for number in 2..=people {
+            let join = json!({ "room": name, "user": format!("user {number}"), "verifier": verifier });
+            places.push(self.ask(JOIN, &join));
+        }
+        places
+    }
+
+    /// Asks for a place that is there.
+    pub fn ask(&mut self, path: &str, body: &Value) -> Admission {
+        self.try_to(path, body).unwrap_or_else(|answer| panic!("{path}: {answer}"))
+    }
+
+    /// Asks for a place; what the door says if there is none.
+    pub fn try_to(&mut self, path: &str, body: &Value) -> Result<Admission, String> {
+        let body = body.to_string();
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            self.address,
+            body.len()
+        );
+        self.stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        loop {
+            let mut part = [0; ANSWER_BYTES];
+            let length = self.stream.read(&mut part).unwrap();
+            assert!(length > 0, "the door hung up on {path}");
+            answer.extend(&part[..length]);
+            if let Some(body) = body_of(&answer) {
+                return serde_json::from_slice(body).map_err(|_| String::from_utf8_lossy(body).into_owned());
+            }
+        }
+    }
+}
+
+/// The body, once all of it is there.
+fn body_of(answer: &[u8]) -> Option<&[u8]> {
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+    let head = std::str::from_utf8(&answer[..end]).unwrap().to_ascii_lowercase();
+    let length = head.split("content-length: ").nth(1).unwrap().split("\r\n").next().unwrap().parse::<usize>().unwrap();
+    answer.get(end..end + length)
+}
+
+/// Places as a server without a door takes them: it asks for none of this but which room it is.
+#[must_use]
+pub fn make_up(people: usize) -> Vec<Admission> {
+    let room_id = RoomId(random());
+    let place = |number: usize| Admission {
+        room_id,
+        member_id: MemberId(u32::try_from(number).unwrap()),
+        token: Token::from(random::<32>()),
+    };
+    (1..=people).map(place).collect()
+}
+
+/// Random bytes.
+#[must_use]
+pub fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).unwrap();
+    bytes
+}

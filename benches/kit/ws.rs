@@ -1,0 +1,108 @@
+//! As much of WebSocket (RFC 6455) as a cheap client needs.
+
+/// Every client frame is masked with this. It stays the same, so that a frame that is sent often is masked once.
+pub const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+
+/// What kind of frame.
+pub mod opcode {
+    /// Bytes.
+    pub const BINARY: u8 = 2;
+    /// The end.
+    pub const CLOSE: u8 = 8;
+    /// Asks whether one is there.
+    pub const PING: u8 = 9;
+    /// Says so.
+    pub const PONG: u8 = 10;
+}
+
+/// The request that makes a socket of a connection.
+#[must_use]
+pub fn upgrade(host: &str) -> Vec<u8> {
+    let path = wire::door::SOCKET;
+    format!(
+        "GET {path} HTTP/1.1\r\nhost: {host}\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
+         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    .into_bytes()
+}
+
+/// How long a head is, once all of it is there.
+#[must_use]
+pub fn head(bytes: &[u8]) -> Option<usize> {
+    bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4)
+}
+
+/// Adds a frame of a client.
+pub fn put(out: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
+    put_head(out, opcode, payload.len(), 0x80);
+    out.extend(MASK);
+    out.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+}
+
+/// Adds what stands before a payload, `masked` being the bit that says whether it is.
+pub fn put_head(out: &mut Vec<u8>, opcode: u8, length: usize, masked: u8) {
+    out.push(0x80 | opcode);
+    match length {
+        0..=125 => out.push(masked | length as u8),
+        126..=0xffff => {
+            out.push(masked | 126);
+            out.extend((length as u16).to_be_bytes());
+        }
+        _ => {
+            out.push(masked | 127);
+            out.extend((length as u64).to_be_bytes());
+        }
+    }
+}
+
+/// A frame: what kind, where its payload begins and ends, and the mask that stands before it.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame {
+    /// What kind.
+    pub opcode: u8,
+    /// Where the payload begins.
+    pub start: usize,
+    /// Where it ends.
+    pub end: usize,
+}
+
+/// The first frame in these bytes, once all of it is there. Nobody here sends a message in pieces.
+#[must_use]
+pub fn first(bytes: &[u8]) -> Option<Frame> {
+    let [one, two, ..] = *bytes else { return None };
+    assert!(one & 0xf0 == 0x80, "not a frame that says all of a message: {one:#x}");
+    let (length, at) = match two & 0x7f {
+        126 => (usize::from(u16::from_be_bytes(bytes.get(2..4)?.try_into().unwrap())), 4),
+        127 => (u64::from_be_bytes(bytes.get(2..10)?.try_into().unwrap()) as usize, 10),
+        short => (usize::from(short), 2),
+    };
+    let start = at + if two & 0x80 == 0 { 0 } else { MASK.len() };
+    let end = start + length;
+    (end <= bytes.len()).then_some(Frame { opcode: one & 0x0f, start, end })
+}
+
+/// Whole payloads of what has come, one after the other; what is left belongs to a frame still on its way.
+pub struct Frames<'a> {
+    bytes: &'a [u8],
+    /// How much was taken.
+    pub taken: usize,
+}
+
+impl<'a> Frames<'a> {
+    /// Of these bytes.
+    #[must_use]
+    pub fn of(bytes: &'a [u8]) -> Self {
+        Self { bytes, taken: 0 }
+    }
+}
+
+impl<'a> Iterator for Frames<'a> {
+    type Item = (u8, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = &self.bytes[self.taken..];
+        let frame = first(rest)?;
+        self.taken += frame.end;
+        Some((frame.opcode, &rest[frame.start..frame.end]))
+    }
+}

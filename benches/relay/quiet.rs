@@ -1,0 +1,70 @@
+//! W4: people who are there and say nothing. What a connection costs, in time to open and in memory to keep.
+
+use std::{thread::sleep, time::Duration};
+
+use kit::grouped;
+
+use crate::{Effort, figures::Goal, peer::Peer};
+
+const PEOPLE: usize = 10;
+const LARGE_BYTES: usize = 64 * 1024;
+const LARGE: usize = 10;
+/// Rooms that hear something large at one time.
+const AT_ONE_TIME: usize = 50;
+/// Long enough for what is done later, such as giving memory back.
+const LATER: Duration = Duration::from_secs(2);
+
+/// Measures it, and says what came of it.
+pub fn run(effort: Effort) {
+    let rooms = effort.quiet / PEOPLE;
+    let connections = (rooms * PEOPLE) as f64;
+    println!("\nW4: {} quiet connections, of {PEOPLE} to a room, nothing kept for replay", grouped(connections));
+    println!(
+        "  {:<22} {:>10} {:>12} {:>14} {:>20}",
+        "", "accepts/s", "CPU µs each", "memory each", "after 10 × 64 KiB"
+    );
+    for peer in [Peer::Limit, Peer::Cloakroom, Peer::Plain] {
+        // What a room keeps for those who come back is bounded by itself, and is no connection's.
+        let process = peer.start(&["--max-replay-bytes=0"]);
+        let mut fleet = peer.fleet(&process, rooms, PEOPLE, 300);
+        let (before, used) = (process.memory(), process.usage().cpu);
+        let took = fleet.connect_all();
+        let each = (process.usage().cpu - used) * 1e6 / connections;
+        fleet.greet_all();
+        let memory = |fleet: &mut kit::Fleet| {
+            fleet.run(LATER);
+            sleep(Duration::ZERO);
+            process.memory().saturating_sub(before) as f64 / connections
+        };
+        let quiet = memory(&mut fleet);
+        fleet.speak_in(LARGE_BYTES);
+        for first in (0..rooms).step_by(AT_ONE_TIME) {
+            for _ in 0..LARGE {
+                for room in first..(first + AT_ONE_TIME).min(rooms) {
+                    let (speaker, other) = (fleet.members(room).start, fleet.members(room).start + 1);
+                    fleet.say(speaker);
+                    // The one who speaks hears as much.
+                    if first == 0 {
+                        fleet.say(other)
+                    }
+                }
+                fleet.settle();
+            }
+        }
+        let after = memory(&mut fleet);
+        let accepts = connections / took.as_secs_f64();
+        println!(
+            "  {:<22} {:>10} {each:>12.1} {:>12} B {:>18} B",
+            peer.name(),
+            grouped(accepts),
+            grouped(quiet),
+            grouped(after)
+        );
+        if peer == Peer::Cloakroom {
+            // What opens them is not quicker itself: the server's own time is what tells.
+            Goal::AtLeast(40_000.0).judge("accepts in a second of the server's processor time", 1e6 / each);
+            Goal::AtMost(4096.0).judge("bytes of memory for a quiet connection", quiet);
+            Goal::AtMost(4096.0).judge("bytes of memory for one that was not always quiet", after);
+        }
+    }
+}

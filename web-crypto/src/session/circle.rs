@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use wire::{ClientFrame, Counter, Departure, Epoch, MemberId, Person, RoomId, Seq, ServerFrame, Standing, Welcome};
 
-use super::{Connection, Env, Output, View, peers::Peers, refresh::Refresh, talk::Talk};
+use super::{Connection, Env, Output, Picture, View, peers::Peers, refresh::Refresh, talk::Talk};
 use crate::{
     group::{Commit, Group, Knock, Me, Newcomer, Received, Roster, Stuck, group_id},
     keys::Key,
@@ -94,7 +94,7 @@ impl Circle {
         if self.latest.is_some_and(|latest| welcome.epoch.generation < latest.generation) {
             return Err(Trouble::Disturbed);
         }
-        self.talk.accepted(welcome.counter, out);
+        self.talk.accepted(&self.me, welcome.counter, out);
         self.talk.reconnected();
         self.commits = 0;
         self.committed = None;
@@ -131,7 +131,7 @@ impl Circle {
             }
             ServerFrame::Accepted { seq, counter } => {
                 self.advance(seq)?;
-                self.talk.accepted(counter, out);
+                self.talk.accepted(&self.me, counter, out);
                 self.caught_up(out)
             }
             ServerFrame::Commit { seq, author, epoch, admitted, removed, commit } => {
@@ -172,6 +172,20 @@ impl Circle {
         if self.talk.say(&self.me, text, out) {
             self.refresh.spoke();
         }
+        self.flush(out)
+    }
+
+    /// Takes a picture to be sent.
+    pub(super) fn picture(&mut self, picture: Picture<'_>, out: &mut VecDeque<Output>) -> Result<(), Trouble> {
+        if self.talk.picture(&self.me, picture, out) {
+            self.refresh.spoke();
+        }
+        self.flush(out)
+    }
+
+    /// Sends no more of a picture than is on its way.
+    pub(super) fn cancel(&mut self, picture: u32, out: &mut VecDeque<Output>) -> Result<(), Trouble> {
+        self.talk.cancel(&self.me, picture, out);
         self.flush(out)
     }
 
@@ -394,6 +408,7 @@ impl Circle {
         if !is_in || id == self.me.member_id() || !self.gone.insert(id) {
             return Err(Trouble::Disturbed);
         }
+        self.talk.left(id, out);
         if let Some(mut peer) = self.peers.remove(id) {
             let name = peer.name.as_str().to_owned();
             let missing = peer.heard_of(counter);
@@ -477,7 +492,7 @@ impl Circle {
         if opened.as_ref().is_ok_and(|(from, _)| *from != sender) {
             return Err(Trouble::Disturbed);
         }
-        if Talk::hear(sender, peer, counter, opened.ok().map(|(_, padded)| padded), out) {
+        if self.talk.hear(sender, peer, counter, opened.ok().map(|(_, padded)| padded), out) {
             self.show_people(out);
         }
         Ok(())

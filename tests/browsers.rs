@@ -50,6 +50,7 @@ mod browsers {
     mod narrow;
     mod notice;
     mod people;
+    mod picture;
     mod pictures;
     mod plain;
     mod secrets;

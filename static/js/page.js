@@ -17,6 +17,8 @@ export class Page {
   });
   #room = new Room({
     send: (text) => this.#send(text),
+    picture: (picture) => this.#client.picture(picture),
+    cancel: (number) => this.#client.cancel(number),
     leave: () => this.#leave(),
     safety: () => this.#client.safety(),
     tell: (event) => this.#tell(event),
@@ -56,7 +58,9 @@ export class Page {
   }
 
   /** What an event asks of the page beyond drawing. */
-  #follow({ type, code }) {
+  #follow(event) {
+    const { type, code } = event;
+    if (type === 'picture_came') this.#room.receive(event);
     if (type === 'refused') this.#client.start();
     if (type === 'admitted') {
       const { room } = this.#state;

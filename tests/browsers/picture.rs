@@ -29,6 +29,13 @@ fn png(width: u32, height: u32, colour: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// A GIF of 3 × 2 pixels and so many images.
+fn gif(images: usize) -> Vec<u8> {
+    let head = b"GIF89a\x03\0\x02\0\x80\0\0\0\0\0\xff\xff\xff\x21\xf9\x04\0\0\0\0\0";
+    let image = b"\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0";
+    [&head[..], &image.repeat(images), b";"].concat()
+}
+
 /// A photograph as a telephone makes them: lying on its side, with a note of where it was taken. Stored 60 × 40, so
 /// that upright it is 40 × 60.
 async fn photograph(person: &Person) -> Vec<u8> {
@@ -134,7 +141,12 @@ async fn ways_in(engine: Engine) {
         assert_eq!((media.as_str(), size), ("image/jpeg", [40, 60]));
         assert!(!holds(&bytes, b"Exif") && !holds(&bytes, b"at my home"), "nothing of the file goes along");
 
-        // Text that is dragged is not a file's business; and a preview can be called off.
+        // Of an animation the first image is sent.
+        ana.drops_file("a.gif", "image/gif", &gif(2)).await;
+        preview_says(&ana, "3 × 2 pixels, 1 KB. Only the first image of the animation is sent.").await;
+        ana.press("Cancel").await;
+
+        // What was called off is not sent.
         ana.drops_file("a.png", "image/png", &clear).await;
         preview_says(&ana, "30 × 20").await;
         ana.press("Cancel").await;
@@ -375,6 +387,9 @@ async fn cancelling(engine: Engine) {
         let cancel = "document.querySelectorAll('.picture__cancel')[2].click()";
         ana.runs(cancel, &[]).await;
         ana.reads("You cancelled this picture.").await;
+        ana.press("Leave room").await;
+        ana.by_role("dialog", "Leave without sending?").await;
+        ana.press("Cancel").await;
         assert!(!ana.sees("button", "number 2").await);
         proxy.refuse(false);
         ana.network(true).await;
@@ -407,8 +422,6 @@ async fn headers(engine: Engine) {
         let moving = |media: &str, width: u32, height: u32| {
             json!({ "type": media, "width": width, "height": height, "animated": true })
         };
-        let image = b"\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0";
-        let gif = |images: usize| [&b"GIF89a\x03\0\x02\0\x80\0\0\0\0\0\xff\xff\xff\x21\xf9\x04\0\0\0\0\0"[..], &image.repeat(images), b";"].concat();
         let webp = |chunk: &[u8]| [&b"RIFF\0\0\0\0WEBP"[..], chunk].concat();
         let jpeg = b"\xff\xd8\xff\xe0\0\x04ab\xff\xff\xdb\0\x02\xff\xc2\0\x11\x08\x01\x02\x03\x04\x03";
         let png = png(7, 5, &[1, 2, 3]);

@@ -51,6 +51,7 @@ mod browsers {
     mod narrow;
     mod notice;
     mod people;
+    mod picture;
     mod pictures;
     mod plain;
     mod secrets;

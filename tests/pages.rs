@@ -51,6 +51,7 @@ async fn every_answer_carries_the_security_headers() {
         for part in [
             "default-src 'none'",
             "script-src 'self' 'wasm-unsafe-eval'",
+            "img-src 'self' blob:;",
             "form-action 'none'",
             "frame-ancestors 'none'",
             "base-uri 'none'",
@@ -197,7 +198,9 @@ async fn a_room_is_small() {
             sizes.insert(url.clone(), brotli_size(&server, &url).await);
             let folder = url.rsplit_once('/').unwrap().0;
             if url.ends_with("/trusted.js") {
-                waiting.extend(["derive", "session", "words"].map(|name| format!("{folder}/workers/{name}.js")));
+                waiting.extend(
+                    ["derive", "picture", "session", "words"].map(|name| format!("{folder}/workers/{name}.js")),
+                );
             }
             if url.ends_with(".js") {
                 let text = get(&server, &url, &[]).await.text().await.unwrap();

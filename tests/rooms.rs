@@ -1,7 +1,13 @@
 //! Two clients and more, the real core in each, over real sockets to the real server.
 
 use serde_json::Value;
-use support::{client::Person, proxy::Proxy, server::Server, within};
+use support::{
+    client::{Person, Shot},
+    proxy::Proxy,
+    server::Server,
+    within,
+};
+use web_crypto::picture::Media;
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -216,4 +222,28 @@ async fn many_people_in_one_order() {
         let of_one = heard.iter().filter(|text| text.starts_with(&format!("{n} "))).cloned().collect::<Vec<_>>();
         assert_eq!(of_one, (0..20).map(|round| format!("{n} {round}")).collect::<Vec<_>>());
     }
+}
+
+#[tokio::test]
+async fn a_picture_arrives_through_a_lost_connection() {
+    let server = Server::start().await;
+    let (mut ana, mut bo) = two(&server.address).await;
+    let bytes = (0..1024 * 1024).map(|at| (at / 250) as u8).collect::<Vec<_>>();
+    let shot = Shot { number: 1, media: Media::Jpeg, width: 640, height: 480, alt: "a cat".into(), bytes };
+    ana.shows(&shot).await;
+    let shown = bo.sees("picture").await;
+    assert_eq!((&shown["name"], &shown["alt"]), (&"Ana".into(), &"a cat".into()));
+    bo.sees("picture_moved").await;
+    ana.lose_connection().await;
+    ana.say("meanwhile").await;
+    assert!(bo.sees_picture().await == ("image/jpeg".into(), [640, 480], shot.bytes.clone()));
+    ana.wait("all is taken", |view| view["type"] == "picture_moved" && view["bytes"] == shot.bytes.len()).await;
+    // And one that is thought better of.
+    ana.shows(&Shot { number: 2, ..shot.clone() }).await;
+    let number = bo.sees("picture").await["picture"].clone();
+    ana.cancels(2).await;
+    let ended = bo.sees("picture_ended").await;
+    assert_eq!((&ended["picture"], &ended["why"]), (&number, &"cancelled".into()));
+    ana.say("still here").await;
+    assert_eq!(bo.hears().await.1, "still here");
 }

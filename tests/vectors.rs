@@ -19,6 +19,7 @@ use web_crypto::{
     group::{Knock, fingerprint, group_id},
     keys::{Key, RoomSecret},
     passphrase::safety_words,
+    picture::{Media, Offer, Piece},
     stretch::{stretch, stretch_safety},
 };
 use wire::{ClientFrame, Counter, Epoch, MemberId, RoomId, RoomName, Salt, Seq, ServerFrame, Standing, Welcome};
@@ -128,6 +129,21 @@ fn safety() {
     }
 }
 
+fn offer_of(vector: &Value) -> Offer {
+    Offer {
+        media: Media::from_number(number(vector, "media")).unwrap(),
+        width: number(vector, "width"),
+        height: number(vector, "height"),
+        length: number(vector, "length"),
+        hash: array(vector, "hash"),
+        alt: text(vector, "alt").to_owned().into(),
+    }
+}
+
+fn piece_of(vector: &Value) -> Piece {
+    Piece { index: number(vector, "index"), bytes: bytes(vector, "bytes").into() }
+}
+
 #[test]
 fn contents() {
     for vector in vectors("contents.json") {
@@ -137,9 +153,18 @@ fn contents() {
             Err(ContentError::Malformed) => ("malformed", None),
             Err(ContentError::Unknown(counter)) => ("unknown", Some(*counter)),
             Ok((counter, Content::Here)) => ("here", Some(*counter)),
+            Ok((counter, Content::Cancelled)) => ("cancelled", Some(*counter)),
             Ok((counter, Content::Text(said))) => {
                 assert_eq!(said.as_str(), text(&vector, "text"), "{name}");
                 ("text", Some(*counter))
+            }
+            Ok((counter, Content::Picture(offer))) => {
+                assert!(*offer == offer_of(&vector), "{name}");
+                ("picture", Some(*counter))
+            }
+            Ok((counter, Content::Piece(piece))) => {
+                assert!(*piece == piece_of(&vector), "{name}");
+                ("piece", Some(*counter))
             }
         };
         assert_eq!(came, text(&vector, "expect"), "{name}");
@@ -147,6 +172,9 @@ fn contents() {
         let sent = match came {
             "text" => Content::text(text(&vector, "text")).unwrap(),
             "here" => Content::Here,
+            "picture" => Content::Picture(offer_of(&vector)),
+            "piece" => Content::Piece(piece_of(&vector)),
+            "cancelled" => Content::Cancelled,
             _ => continue,
         };
         let padded = sent.to_padded(Counter(number(&vector, "counter")));

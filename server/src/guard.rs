@@ -14,7 +14,7 @@ use crate::{config::PublicOrigin, refuse::Refused, routes::App};
 /// One policy for pages and workers alike: a worker follows that of its own script's answer.
 /// `form-action 'none'`: a form sent before the script is there must not put a password in a URL.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
-     img-src 'self'; connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; \
+     img-src 'self' blob:; connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; \
      frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types cloakroom";
 
 const HEADERS: &[(&str, &str)] = &[

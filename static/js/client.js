@@ -40,6 +40,14 @@ export class Client {
     this.#post({ do: 'send', text });
   }
 
+  picture(picture) {
+    this.#session?.postMessage({ do: 'picture', ...picture }, [picture.bytes.buffer]);
+  }
+
+  cancel(number) {
+    this.#post({ do: 'cancel', number });
+  }
+
   /** Asks for the safety words of the present keys; the answer is told as `safety`. */
   safety() {
     this.#safety?.terminate();

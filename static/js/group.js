@@ -19,9 +19,10 @@ export class Group {
     if (another) this.element.querySelector('h2').prepend(element('span', `${tags.another} `));
   }
 
-  add({ text, at }) {
-    const message = clone('message-template');
-    message.querySelector('.message__text').append(...linked(text));
+  add({ text, picture, at }) {
+    const message = clone(picture ? 'picture-template' : 'message-template');
+    if (picture) message.dataset.picture = picture;
+    else message.querySelector('.message__text').append(...linked(text));
     const time = message.querySelector('time');
     tell(time, at);
     if (this.#count === 0) {

@@ -17,8 +17,9 @@ export class Leaving {
     });
   }
 
-  /** While connected, what is still on its way will be there in a moment. */
-  draw({ sending, connection }) {
-    this.#unsent = sending.length > 0 && connection.state !== 'connected';
+  /** While connected, a text that is still on its way will be there in a moment; a picture takes its time. */
+  draw({ sending, pictures, connection }) {
+    const isWaiting = sending.length > 0 && connection.state !== 'connected';
+    this.#unsent = isWaiting || sending.some((key) => pictures.has(key));
   }
 }

@@ -66,7 +66,8 @@ export class Messages {
     if (!goesOn || this.#room === 0) this.#begin(entry, { headed: !goesOn });
     const message = this.#group.add(entry);
     this.#room -= 1;
-    if (entry.mine) this.#send(entry, message);
+    // Of pictures there is more to be said, by another part.
+    if (entry.mine && !entry.picture) this.#send(entry, message);
   }
 
   #begin(entry, { headed }) {

@@ -1,6 +1,6 @@
 // What the page knows, as one value. It changes only by `next(state, event)`: no DOM, no clock, no wire.
 // Events come from the session worker under its own names, and from the page: submitted, refused, unable, broken,
-// sent, reading, muted, chosen.
+// sent, picture_looked, reading, muted, chosen.
 
 import { Log } from './log.js';
 import { notes, notLoaded, stopped } from './words.js';
@@ -24,7 +24,8 @@ export const start = Object.freeze({
   keys: null, // { at }: when the group's keys last changed
   safety: null, // the safety words; null while they are worked out, undefined where they cannot be
   log: new Log(), // only ever grows, so that a view draws what it has not drawn yet
-  sending: [], // counters of one's own messages that the server has not taken yet
+  sending: [], // counters of one's own messages, and keys of pictures, that the server has not taken yet
+  pictures: new Map(), // key → { id, number, name, mine, width, height, length, alt, at, bytes, onItsWay, state }
   rejection: null, // { text, words }
   reading: true, // whether the end of the log is before one's eyes
   unread: 0, // messages that came while it was not
@@ -118,23 +119,34 @@ const steps = {
     compared.delete(former[0]);
     return noted({ ...entered, compared }, { type: 'newKey', name: event.name, at: event.at });
   },
-  left: noted,
-  missed: noted,
+  // What one does not hear to its end does not come any more.
+  left: (state, event) => noted(broken(state, event.id), event),
+  missed: (state, event) => noted(broken(state, event.id), event),
   unreadable: noted,
 
-  message: (state, { id, name, text, mine, counter, at }) => {
-    const another = !mine && isAnother(state.known, { id, name });
-    const entry = { kind: 'message', id, name, another, text, mine, counter, at };
-    entry.follows = follows(state.log.at(-1), entry);
-    const log = state.log.with(entry);
-    // Who writes has read what stands above.
-    if (mine) return { ...state, log, sending: [...state.sending, counter], unread: 0, marker: null };
-    if (state.muted.has(id)) return { ...state, log };
-    const heard = { name };
-    if (state.reading) return { ...state, log, heard };
-    const marker = state.unread === 0 ? state.log.length : state.marker;
-    return { ...state, log, heard, unread: state.unread + 1, marker };
+  message: (state, { id, name, text, mine, counter, at }) => said(state, { id, name, text, mine, counter, at }),
+
+  picture: (state, { id, picture: number, name, mine, width, height, length, alt, at }) => {
+    const key = keyOf(id, number);
+    const fresh = { id, number, name, mine, width, height, length, alt, at, bytes: 0, onItsWay: false, state: 'moving' };
+    const pictures = new Map(state.pictures).set(key, fresh);
+    return said({ ...state, pictures }, { id, name, picture: key, mine, counter: key, at });
   },
+
+  picture_moved: (state, { id, picture, bytes, on_its_way: onItsWay }) => {
+    const { mine, length } = state.pictures.get(keyOf(id, picture)) ?? {};
+    const isSent = mine && bytes === length;
+    return pictured(state, keyOf(id, picture), { bytes, onItsWay, ...(isSent && { state: 'here' }) });
+  },
+
+  picture_came: (state, { id, picture }) => {
+    const key = keyOf(id, picture);
+    return pictured(state, key, { bytes: state.pictures.get(key)?.length, state: 'moving' });
+  },
+
+  picture_looked: (state, { key, fine }) => pictured(state, key, { state: fine ? 'here' : 'unshowable' }),
+
+  picture_ended: (state, { id, picture, why }) => pictured(state, keyOf(id, picture), { state: why }),
 
   accepted: (state, { counter }) => ({ ...state, sending: state.sending.filter((other) => other !== counter) }),
 
@@ -155,11 +167,51 @@ const steps = {
 
   ended: (state, { code, words, remake }) => ({
     ...state,
+    pictures: code === 'left' ? new Map() : halted(state.pictures),
     log: code === 'left' ? new Log() : state.log,
     phase: 'over',
     ending: { words, remake: Boolean(remake), left: code === 'left' },
   }),
 };
+
+function said(state, { id, name, mine, ...what }) {
+  const another = !mine && isAnother(state.known, { id, name });
+  const entry = { kind: 'message', id, name, another, mine, ...what };
+  entry.follows = follows(state.log.at(-1), entry);
+  const log = state.log.with(entry);
+  // Who writes has read what stands above.
+  if (mine) return { ...state, log, sending: [...state.sending, entry.counter], unread: 0, marker: null };
+  if (state.muted.has(id)) return { ...state, log };
+  const heard = { name };
+  if (state.reading) return { ...state, log, heard };
+  const marker = state.unread === 0 ? state.log.length : state.marker;
+  return { ...state, log, heard, unread: state.unread + 1, marker };
+}
+
+const keyOf = (id, number) => `${id}:${number}`;
+
+function pictured(state, key, change) {
+  const before = state.pictures.get(key);
+  if (!before) return state;
+  const after = { ...before, ...change };
+  const pictures = new Map(state.pictures).set(key, after);
+  const sending = after.state === 'moving' ? state.sending : state.sending.filter((other) => other !== key);
+  return { ...state, pictures, sending };
+}
+
+/** What this one was still sending does not come whole. */
+function broken(state, sender) {
+  const open = [...state.pictures].filter(([, { id, mine, bytes, length, state: now }]) =>
+    id === sender && !mine && now === 'moving' && bytes < length);
+  return open.reduce((ending, [key]) => pictured(ending, key, { state: 'broken' }), state);
+}
+
+/** Nothing more comes or goes. */
+const halted = (pictures) => new Map([...pictures].map(([key, picture]) => {
+  const { mine, state, bytes, length } = picture;
+  if (mine && state !== 'here') return [key, { ...picture, state: 'unsent' }];
+  return [key, state === 'moving' && bytes < length ? { ...picture, state: 'broken' } : picture];
+}));
 
 function noted(state, event) {
   const note = { kind: 'note', parts: notes[event.type](event), at: event.at };

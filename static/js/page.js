@@ -15,6 +15,7 @@ export class Page {
     reload: (intent, names) => location.replace(doorPath(intent === 'create' ? '/create' : '/login', names)),
   });
   #room = null; // comes after the door, which does not wait for it
+  #furnished = null;
 
   open() {
     this.#door.fill(namesIn(location));
@@ -27,7 +28,7 @@ export class Page {
     }
     this.#client.start();
     this.#listen();
-    this.#furnish();
+    this.#furnished = this.#furnish();
   }
 
   /** Loads the room once the door stands. */
@@ -38,6 +39,8 @@ export class Page {
       const { Room } = await import('./room.js');
       this.#room = new Room({
         send: (text) => this.#send(text),
+        picture: (picture) => this.#client.picture(picture),
+        cancel: (number) => this.#client.cancel(number),
         leave: () => this.#leave(),
         safety: () => this.#client.safety(),
         tell: (event) => this.#tell(event),
@@ -48,7 +51,6 @@ export class Page {
       return;
     }
     this.#room.draw(this.#state);
-    if (this.#state.phase === 'room') this.#room.focus();
   }
 
   #listen() {
@@ -72,12 +74,14 @@ export class Page {
   }
 
   /** What an event asks of the page beyond drawing. */
-  #follow({ type, code }) {
+  #follow(event) {
+    const { type, code } = event;
+    if (type === 'picture_came') this.#room.receive(event);
     if (type === 'refused') this.#client.start();
     if (type === 'admitted') {
       const { room } = this.#state;
       history.replaceState(null, '', roomPath(room));
-      this.#room?.focus();
+      this.#room.focus();
     }
     if (type === 'ended' && code === 'left') {
       history.replaceState(null, '', '/');
@@ -86,10 +90,11 @@ export class Page {
     }
   }
 
-  #enter(attempt) {
+  async #enter(attempt) {
     if (this.#state.phase !== 'door' || !this.#state.able) return;
-    this.#client.enter(attempt);
     this.#tell({ type: 'submitted', intent: attempt.intent });
+    await this.#furnished;
+    if (this.#state.phase === 'entering') this.#client.enter(attempt);
   }
 
   #send(text) {

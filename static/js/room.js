@@ -18,8 +18,12 @@ export class Room {
   #name = document.getElementById('room-name');
   #composer;
   #parts;
+  #state = null;
+  #pictures = null; // comes when one is in: nobody at the door waits for it
+  #forPictures;
 
-  constructor({ send, leave, safety, tell }) {
+  constructor({ send, picture, cancel, leave, safety, tell }) {
+    this.#forPictures = { send: picture, cancel, tell };
     this.#composer = new Composer({ send });
     this.#parts = [
       new Connection(),
@@ -47,11 +51,31 @@ export class Room {
     this.#site.hidden = true;
     this.#name.textContent = state.room;
     document.title = title(state.room, state.unread);
+    this.#state = state;
+    this.#pictures ??= this.#load();
     for (const part of this.#parts) part.draw(state);
+  }
+
+  /** Hands over a picture that came. */
+  async receive(event) {
+    (await this.#pictures)?.receive(event);
   }
 
   focus() {
     this.#composer.focus();
+  }
+
+  async #load() {
+    try {
+      const { Pictures } = await import('./pictures/pictures.js');
+      if (!this.#root.isConnected) return null;
+      const pictures = new Pictures(this.#forPictures);
+      this.#parts.push(pictures);
+      pictures.draw(this.#state);
+      return pictures;
+    } catch {
+      return null; // the button stays as it is, disabled
+    }
   }
 
   /** Nothing of a room that one has left stays in the page. */
@@ -60,6 +84,7 @@ export class Room {
     this.#root.remove();
     this.#root.replaceChildren();
     this.#parts = [];
+    this.#pictures?.then((pictures) => pictures?.close());
     this.#site.hidden = false;
     document.title = title(state.room, 0);
     new Farewell().show(state);

@@ -51,6 +51,7 @@ export class Tools {
     this.#bar.hidden = message === null;
     if (message === null) return;
     message.classList.add('message--chosen');
+    this.#copy.hidden = textOf(message) === null;
     const time = timeOf(message);
     this.#time.dateTime = time.dateTime;
     this.#time.textContent = time.textContent;
@@ -103,7 +104,7 @@ export class Tools {
 
   /** Of the chosen message and the links in it, the last: after it come the tools, not the links further down. */
   #isLast(stop) {
-    return this.#message !== null && [this.#message, ...this.#message.querySelectorAll('a')].at(-1) === stop;
+    return this.#message !== null && !this.#copy.hidden && [this.#message, ...this.#message.querySelectorAll('a')].at(-1) === stop;
   }
 
   #returned(event) {
@@ -137,7 +138,7 @@ export class Tools {
     this.#point(message);
     const name = message.parentElement.querySelector('bdi');
     message.role = 'article';
-    message.ariaLabelledByElements = [name, message.querySelector('.message__text'), timeOf(message)];
+    message.ariaLabelledByElements = [name, textOf(message) ?? message.querySelector('.picture'), timeOf(message)];
     message.tabIndex = -1;
     message.focus({ preventScroll: true });
     message.scrollIntoView({ block: 'nearest' });
@@ -145,7 +146,7 @@ export class Tools {
   }
 
   async #take() {
-    const text = this.#message.querySelector('.message__text');
+    const text = textOf(this.#message);
     try {
       await navigator.clipboard.writeText(text.textContent);
       this.#said.textContent = copied;
@@ -158,6 +159,9 @@ export class Tools {
 }
 
 const within = (value, most) => Math.round(Math.max(0, Math.min(value, most)));
+
+/** A picture has none. */
+const textOf = (message) => message.querySelector('.message__text');
 
 /** The time of a group's first message stands at its head. */
 const timeOf = (message) => message.querySelector('time') ?? message.parentElement.querySelector('time');

@@ -5,6 +5,7 @@ const worker = (name) => new URL(`./workers/${name}.js`, import.meta.url).href;
 
 const workers = Object.freeze({
   derive: worker('derive'),
+  picture: worker('picture'),
   safety: worker('safety'),
   session: worker('session'),
   strength: worker('strength'),

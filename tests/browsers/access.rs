@@ -1,5 +1,6 @@
 //! Nothing stands in anybody's way: axe-core finds nothing in any state, in either theme.
 
+use serde_json::json;
 use support::{
     browser::{Engine, Person, eventually, play},
     client,
@@ -7,6 +8,9 @@ use support::{
 };
 
 const PASSWORD: &str = "correct horse battery";
+
+/// The smallest of GIFs.
+const PIXEL: &[u8] = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0;";
 
 /// On a desk and on a phone.
 async fn look(person: &Person, state: &str) {
@@ -93,6 +97,51 @@ async fn rooms() {
         let _server = Server::with(&["--listen", &server.address]).await;
         ana.by_role("link", "Make the room again").await;
         look(&ana, "a room that is over").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures() {
+    let server = Server::start().await;
+    play("axe at pictures", async |scene| {
+        let ana = scene.person("Ana", Engine::Chromium).await;
+        ana.creates(&server.origin(), "Book club", PASSWORD).await;
+        ana.press("Close").await;
+        let _bo = client::Person::join(&server.address, "Book club", "Bo", PASSWORD).await.unwrap();
+        ana.is_with(&["Ana", "Bo"]).await;
+        eventually("a picture is taken", async || {
+            ana.drops_file("pixel", "", PIXEL).await;
+            ana.sees("textbox", "Description").await.then_some(())
+        })
+        .await;
+        look(&ana, "a picture before it is sent").await;
+        ana.press("Send picture").await;
+        ana.by_role("button", "Picture from Ana").await;
+        look(&ana, "a picture in the log").await;
+        ana.press("Picture from Ana").await;
+        ana.by_role("link", "Save picture").await;
+        look(&ana, "a large picture").await;
+        ana.press("Close").await;
+        ana.drops_file("text", "", b"no picture").await;
+        eventually("no", async || ana.alert().await.contains("not a picture").then_some(())).await;
+        look(&ana, "a picture that is refused").await;
+    })
+    .await;
+    play("axe at moving pictures", async |scene| {
+        let ana = scene.person("Ana", Engine::Chromium).await;
+        ana.rehearses(&server.origin()).await;
+        let told = [(1, "Ana", 1), (2, "Bo", 2), (1, "Ana", 3), (2, "Bo", 4)].map(|(id, name, picture)| {
+            json!({ "type": "picture", "id": id, "name": name, "mine": id == 1, "picture": picture, "width": 90,
+                "height": 50, "length": 100, "alt": "" })
+        });
+        ana.is_told(&told).await;
+        let ended = [(1, 1, "cancelled"), (2, 2, "broken")]
+            .map(|(id, picture, why)| json!({ "type": "picture_ended", "id": id, "picture": picture, "why": why }));
+        ana.is_told(&ended).await;
+        ana.by_role("button", "Cancel sending").await;
+        ana.by_role("button", "Send again").await;
+        look(&ana, "pictures on their way").await;
     })
     .await;
 }

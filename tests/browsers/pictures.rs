@@ -12,6 +12,104 @@ use support::{
 
 const PASSWORD: &str = "correct horse battery";
 
+/// A drawing with a soft slope of colours, as a PNG.
+fn drawing(width: u32, height: u32) -> Vec<u8> {
+    let pixel = |x: u32, y: u32| [(40 + 160 * x / width) as u8, (60 + 140 * y / height) as u8, 120];
+    let pixels = (0..height).flat_map(|y| (0..width).flat_map(move |x| pixel(x, y))).collect::<Vec<_>>();
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.write_header().unwrap().write_image_data(&pixels).unwrap();
+    bytes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "makes pictures for people to look at"]
+async fn pictures() {
+    let server = Server::start().await;
+    let origin = server.origin();
+    play("pictures of pictures", async |scene| {
+        let ana = scene.person("Ana", Engine::Chromium).await;
+        ana.creates(&origin, "Book club", PASSWORD).await;
+        ana.press("Close").await;
+        let mut bo = client::Person::join(&server.address, "Book club", "Bo", PASSWORD).await.unwrap();
+        ana.is_with(&["Ana", "Bo"]).await;
+        ana.pastes_file("a.png", "image/png", &drawing(3000, 2000)).await;
+        ana.by_role("image", "The picture as it will be sent").await;
+        eventually("it is ready", async || ana.text().await.contains("made smaller").then_some(())).await;
+        shoot(&ana, "picture, before it is sent").await;
+        ana.press("Cancel").await;
+        ana.drops_file("a.svg", "image/svg+xml", b"<svg xmlns='http://www.w3.org/2000/svg'/>").await;
+        eventually("no", async || ana.alert().await.contains("SVG").then_some(())).await;
+        shoot(&ana, "picture, refused").await;
+
+        bo.say("Look at this").await;
+        let shot = |number, width: u16, height: u16, bytes| client::Shot {
+            number,
+            media: web_crypto::picture::Media::Png,
+            width,
+            height,
+            alt: String::new(),
+            bytes,
+        };
+        bo.shows(&shot(1, 900, 600, drawing(900, 600))).await;
+        bo.shows(&shot(2, 16, 16, drawing(16, 16))).await;
+        bo.shows(&shot(3, 1, 2000, drawing(1, 2000))).await;
+        bo.shows(&shot(4, 100, 100, b"not a picture".to_vec())).await;
+        eventually("all are there", async || ana.text().await.contains("cannot be shown").then_some(())).await;
+        ana.drops_file("a.png", "image/png", &drawing(500, 900)).await;
+        ana.types("Description", "A sunset over the sea, and a boat").await;
+        ana.press("Send picture").await;
+        ana.by_role("button", "A sunset over the sea, and a boat").await;
+        bo.sees_picture().await;
+        shoot(&ana, "picture, in the log").await;
+        ana.press("A sunset over the sea, and a boat").await;
+        ana.by_role("link", "Save picture").await;
+        shoot(&ana, "picture, large").await;
+    })
+    .await;
+}
+
+/// What becomes of pictures on their way, from made-up events.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "makes pictures for people to look at"]
+async fn moving_pictures() {
+    let server = Server::start().await;
+    play("pictures of moving pictures", async |scene| {
+        let ana = scene.person("Ana", Engine::Chromium).await;
+        ana.rehearses(&server.origin()).await;
+        let picture = |id: u32, name: &str, number: u32| {
+            json!({ "type": "picture", "id": id, "name": name, "mine": id == 1, "picture": number, "width": 900,
+                "height": 500, "length": 100, "alt": "" })
+        };
+        let ended = |id: u32, picture: u32, why: &str| {
+            json!({ "type": "picture_ended", "id": id, "picture": picture, "why": why })
+        };
+        let moved = |id: u32, picture: u32| {
+            json!({ "type": "picture_moved", "id": id, "picture": picture, "bytes": 40, "on_its_way": false })
+        };
+        ana.is_told(&[
+            picture(2, "Bo", 1),
+            ended(2, 1, "broken"),
+            picture(2, "Bo", 2),
+            ended(2, 2, "cancelled"),
+            picture(1, "Ana", 1),
+            ended(1, 1, "cancelled"),
+            picture(2, "Bo", 3),
+            moved(2, 3),
+            picture(1, "Ana", 2),
+            moved(1, 2),
+        ])
+        .await;
+        ana.by_role("button", "Cancel sending").await;
+        shoot(&ana, "picture, on its way").await;
+        ana.is_told(&[json!({ "type": "ended", "code": "lost", "words": "The server is gone.", "remake": true })])
+            .await;
+        shoot(&ana, "picture, over").await;
+    })
+    .await;
+}
+
 /// A phone and a desk, by day and by night.
 async fn shoot(person: &Person, state: &str) {
     let folder = root().join("target/pictures");

@@ -176,7 +176,7 @@ impl World {
                     self.clients[index].wake = time;
                     self.at(time, Event::Woken(index));
                 }
-                Output::Safety(_) => {}
+                Output::Safety(_) | Output::Picture { .. } => {}
                 Output::Show(view) => Checks::shown(self, index, view),
             }
         }

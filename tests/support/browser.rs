@@ -3,6 +3,7 @@
 mod access;
 mod doing;
 mod driver;
+mod giving;
 mod person;
 mod rehearsal;
 mod scene;

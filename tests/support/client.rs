@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use base64ct::{Base64, Encoding};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::{
@@ -12,10 +13,13 @@ use tokio::{
 };
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
 use web_crypto::{
+    content::Content,
     passphrase::safety_words,
-    session::{Env, Input, Intent, Output, Session},
+    picture::Media,
+    session::{Env, Input, Intent, Output, Picture, Session},
     stretch::{stretch, stretch_safety},
 };
+use wire::{ClientFrame, Counter};
 
 use crate::within;
 
@@ -47,10 +51,24 @@ pub struct Person {
 /// What a person does, or what befalls it.
 enum Wish {
     Say(String),
+    Show(Shot),
+    Cancel(u32),
+    Put(Counter, Content),
     Leave,
     Safety,
     Network(bool),
     LoseConnection,
+}
+
+/// A picture, and what is said of it, true or not.
+#[derive(Clone, Debug)]
+pub struct Shot {
+    pub number: u32,
+    pub media: Media,
+    pub width: u16,
+    pub height: u16,
+    pub alt: String,
+    pub bytes: Vec<u8>,
 }
 
 /// What came of one step.
@@ -100,6 +118,29 @@ impl Person {
     /// Sends a text.
     pub async fn say(&mut self, text: &str) {
         self.wish(Wish::Say(text.to_owned())).await;
+    }
+
+    /// Sends a picture.
+    pub async fn shows(&mut self, shot: &Shot) {
+        self.wish(Wish::Show(shot.clone())).await;
+    }
+
+    /// Does not want a picture sent any more.
+    pub async fn cancels(&mut self, number: u32) {
+        self.wish(Wish::Cancel(number)).await;
+    }
+
+    /// Seals this under this counter and sends it, past the session that would keep to the rules.
+    pub async fn puts(&mut self, counter: u64, content: &Content) {
+        self.wish(Wish::Put(Counter(counter), content.clone())).await;
+    }
+
+    /// Waits for a whole picture: its media type, its size, and its bytes.
+    pub async fn sees_picture(&mut self) -> (String, [u64; 2], Vec<u8>) {
+        let view = self.sees("picture_came").await;
+        let size = ["width", "height"].map(|side| view[side].as_u64().unwrap());
+        let bytes = Base64::decode_vec(view["bytes"].as_str().unwrap()).unwrap();
+        (view["media"].as_str().unwrap().to_owned(), size, bytes)
     }
 
     /// Asks for the safety words of the present keys.
@@ -214,6 +255,18 @@ impl Client {
     async fn carry_out(&mut self, wish: Wish) {
         match wish {
             Wish::Say(text) => self.input(Input::Say(&text)).await,
+            Wish::Show(Shot { number, media, width, height, alt, bytes }) => {
+                let picture = Picture { number, media: media.number(), width, height, alt: &alt, bytes: &bytes };
+                self.input(Input::Picture(picture)).await;
+            }
+            Wish::Cancel(number) => self.input(Input::Cancel(number)).await,
+            Wish::Put(counter, content) => {
+                let observed = self.session.observe().expect("one is in the room");
+                let group = observed.group.expect("and in the group");
+                let sealed = group.seal(observed.me, &content.to_padded(counter)).unwrap();
+                let frame = ClientFrame::Message { epoch: group.epoch(), counter, sealed: &sealed }.to_bytes();
+                self.socket.as_mut().expect("one is connected").send(Message::binary(frame)).await.unwrap();
+            }
             Wish::Leave => self.input(Input::Leave).await,
             Wish::Safety => self.input(Input::Safety).await,
             Wish::Network(there) => self.input(Input::Network(there)).await,
@@ -274,6 +327,12 @@ impl Client {
                     let stretched = stretch_safety(of.as_slice().try_into().unwrap()).unwrap();
                     let words = safety_words(stretched.as_bytes()).unwrap();
                     self.shows(json!({ "type": "safety", "words": words }));
+                }
+                Output::Picture { id, picture, offer, bytes } => {
+                    let (media, width, height) = (offer.media.name(), offer.width, offer.height);
+                    let bytes = Base64::encode_string(&bytes);
+                    self.shows(json!({ "type": "picture_came", "id": id, "picture": picture, "media": media,
+                        "width": width, "height": height, "bytes": bytes }));
                 }
                 Output::Wake(ms) => self.wake = Some(Instant::now() + Duration::from_millis(ms)),
                 Output::Show(view) => self.shows(serde_json::to_value(&view).unwrap()),

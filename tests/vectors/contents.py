@@ -1,5 +1,6 @@
 """contents.json."""
 
+import hashlib
 import struct
 
 
@@ -32,15 +33,46 @@ def read(padded):
         return "malformed", {}
     version, kind, counter = struct.unpack(">BBQ", content[:10])
     body = content[10:]
-    if version != 1 or kind not in (1, 2):
+    if version != 1 or kind not in (1, 2, 3, 4, 5):
         return "unknown", {"counter": counter}
-    if kind == 2:
-        return ("malformed", {}) if body else ("here", {"counter": counter})
+    if kind in (2, 5):
+        return ("malformed", {}) if body else ({2: "here", 5: "cancelled"}[kind], {"counter": counter})
+    if kind == 3:
+        return read_picture(counter, body)
+    if kind == 4:
+        if not 3 <= len(body) <= 2 + PIECE:
+            return "malformed", {}
+        return "piece", {"counter": counter, "index": int.from_bytes(body[:2], "big"), "bytes": body[2:]}
     try:
         text = body.decode("utf-8", "strict")
     except UnicodeDecodeError:
         return "malformed", {}
     return ("text", {"counter": counter, "text": text}) if 1 <= len(text) <= 10000 else ("malformed", {})
+
+
+PIECE = 63475
+OFFER = ">BHHI32s"
+
+
+def offer(media, width, height, length, digest, alt=b""):
+    return struct.pack(OFFER, media, width, height, length, digest) + alt
+
+
+def read_picture(counter, body):
+    head = struct.calcsize(OFFER)
+    if len(body) < head:
+        return "malformed", {}
+    media, width, height, length, digest = struct.unpack(OFFER, body[:head])
+    try:
+        alt = body[head:].decode("utf-8", "strict")
+    except UnicodeDecodeError:
+        return "malformed", {}
+    fine = (media in (1, 2) and 1 <= width <= 2048 and 1 <= height <= 2048 and 1 <= length <= 5 * 1024 * 1024
+            and len(alt) <= 1000)
+    if not fine:
+        return "malformed", {}
+    return "picture", {"counter": counter, "media": media, "width": width, "height": height, "length": length,
+                       "hash": digest, "alt": alt}
 
 
 GOOD_TEXTS = [
@@ -90,6 +122,27 @@ def content_vectors():
     add("here", "here", pad(encode(2, 1)), {"counter": 1}, {})
     add("here, with a counter that ends in 0x80 and zeros", "here", pad(encode(2, 0x8000)), {"counter": 0x8000}, {})
 
+    def offered(name, counter, alt, *told):
+        body = offer(*told, alt.encode())
+        keys = ("media", "width", "height", "length", "hash")
+        add(name, "picture", pad(encode(3, counter, body)), {"counter": counter, **dict(zip(keys, told)), "alt": alt}, {})
+
+    digest = hashlib.sha256(b"a picture").digest()
+    offered("picture: JPEG", 1, "", 1, 640, 480, 9, digest)
+    offered("picture: PNG, with a description", 2, "A cat \U0001f408, asleep.", 2, 2048, 1, 9, digest)
+    offered("picture: as large as can be", 3, "\U0001f408" * 1000, 1, 2048, 2048, 5 * 1024 * 1024, b"\xff" * 32)
+    offered("picture: as small as can be", 4, "", 2, 1, 1, 1, bytes(32))
+
+    def piece(name, counter, index, data):
+        told = {"counter": counter, "index": index, "bytes": data}
+        add(name, "piece", pad(encode(4, counter, struct.pack(">H", index) + data)), told, {})
+
+    piece("piece: the first", 5, 0, b"\x00\x80\x00")
+    piece("piece: one byte, with an index that no picture has", 6, 0xfffe, b"\x00")
+    piece("piece: a full one", 7, 82, bytes(range(256)) * 247 + bytes(PIECE - 256 * 247))
+    assert len(pad(encode(4, 7, bytes(2 + PIECE)))) == 12 + PIECE + 1 == 31 * 2048
+    add("cancelled", "cancelled", pad(encode(5, 8)), {"counter": 8}, {})
+
     def malformed(name, content, padded=None):
         add(name, "malformed", pad(content) if padded is None else padded, {}, {"content": content})
 
@@ -120,6 +173,20 @@ def content_vectors():
     malformed("unknown version without a kind", b"\x02")
     malformed("unknown version with a counter of 7 bytes", encode(1, 1, version=2)[:-1])
     malformed("here with a body", encode(2, 1, b"x"))
+    malformed("cancelled with a body", encode(5, 1, b"x"))
+    good_offer = offer(1, 640, 480, 9, digest)
+    malformed("picture: cut short", encode(3, 1, good_offer[:-1]))
+    for name, *told in [
+        ("media type 0", 0, 640, 480, 9), ("media type 3", 3, 640, 480, 9), ("no width", 1, 0, 480, 9),
+        ("no height", 1, 640, 0, 9), ("too wide", 1, 2049, 480, 9), ("too high", 1, 640, 2049, 9),
+        ("no bytes", 1, 640, 480, 0), ("too many bytes", 1, 640, 480, 5 * 1024 * 1024 + 1),
+    ]:
+        malformed(f"picture: {name}", encode(3, 1, offer(*told, digest)))
+    malformed("picture: a description of 1,001 characters", encode(3, 1, good_offer + b"a" * 1001))
+    malformed("picture: a description that is not UTF-8", encode(3, 1, good_offer + b"\xff"))
+    malformed("piece: no index", encode(4, 1, b"\x00"))
+    malformed("piece: no bytes", encode(4, 1, b"\x00\x00"))
+    malformed("piece: one byte too many", encode(4, 1, bytes(2 + PIECE + 1)))
     malformed("bad UTF-8: 0xff", encode(1, 1, b"a\xffb"))
     malformed("bad UTF-8: lone continuation byte", encode(1, 1, b"\x80"))
     malformed("bad UTF-8: cut short", encode(1, 1, b"\xe2\x82"))
@@ -134,11 +201,11 @@ def content_vectors():
         content = encode(kind, counter, body, version)
         add(name, "unknown", pad(content), {"counter": counter}, {"content": content})
 
-    unknown("unknown kind 3", 3, 1, b"hello")
+    unknown("unknown kind 6", 6, 1, b"hello")
     unknown("unknown kind 0", 0, 2, b"hello")
     unknown("unknown kind 255, with bytes that are not UTF-8", 255, 3, b"\xff\xfe")
-    unknown("unknown kind 3, empty body", 3, 4)
-    unknown("unknown kind 3, longer than a text can be", 3, 5, b"a" * 40001)
+    unknown("unknown kind 6, empty body", 6, 4)
+    unknown("unknown kind 6, longer than a text can be", 6, 5, b"a" * 40001)
     unknown("unknown content version 2", 1, 6, b"hello", version=2)
     unknown("unknown content version 0", 1, 7, b"hello", version=0)
     unknown("unknown content version 2, here with a body", 2, 8, b"x", version=2)

@@ -27,7 +27,9 @@ alone: they show which numbers are left out.
 
 contents.json: `padded` is what the receiver has. By `expect` it is:
   "text"       `text` with `counter`, and padding these gives `padded` again;
-  "here"       the same, without a text;
+  "here"       the same, without a text; "cancelled" too;
+  "picture"    the same, with `media`, `width`, `height`, `length`, `hash`, `alt` in place of a text;
+  "piece"      the same, with `index` and `bytes`;
   "unknown"    of an unknown version or kind, with `counter`; `content` is what the sender padded;
   "malformed"  not well formed; `content` is what the sender padded.
 """

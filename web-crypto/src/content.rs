@@ -3,11 +3,17 @@
 use wire::{Counter, limits};
 use zeroize::Zeroizing;
 
-use crate::padding;
+use crate::{
+    padding,
+    picture::{Offer, Piece},
+};
 
 const VERSION: u8 = 1;
 const TEXT: u8 = 1;
 const HERE: u8 = 2;
+const PICTURE: u8 = 3;
+const PIECE: u8 = 4;
+const CANCELLED: u8 = 5;
 
 /// What a message says.
 #[derive(Clone, PartialEq, Eq)]
@@ -16,6 +22,12 @@ pub enum Content {
     Text(Zeroizing<String>),
     /// `0x02`: the sender is in the group now.
     Here,
+    /// `0x03`: a picture, whose pieces follow.
+    Picture(Offer),
+    /// `0x04`: a piece of the sender's last picture.
+    Piece(Piece),
+    /// `0x05`: the rest of the sender's last picture does not come.
+    Cancelled,
 }
 
 /// Why a content cannot be shown.
@@ -41,13 +53,17 @@ impl Content {
     /// Encoded and padded, ready to be sealed.
     #[must_use]
     pub fn to_padded(&self, counter: Counter) -> Zeroizing<Vec<u8>> {
-        let (kind, body) = match self {
-            Self::Text(text) => (TEXT, text.as_bytes()),
-            Self::Here => (HERE, &[][..]),
+        let (kind, head, body) = match self {
+            Self::Text(text) => (TEXT, vec![], text.as_bytes()),
+            Self::Here => (HERE, vec![], &[][..]),
+            Self::Picture(offer) => (PICTURE, offer.head(), offer.alt.as_bytes()),
+            Self::Piece(piece) => (PIECE, piece.index.to_be_bytes().to_vec(), piece.bytes.as_slice()),
+            Self::Cancelled => (CANCELLED, vec![], &[][..]),
         };
-        let mut bytes = Zeroizing::new(Vec::with_capacity(padding::MIN + (body.len() + 10) * 9 / 8 + 1));
+        let mut bytes = Zeroizing::new(Vec::with_capacity(padding::MIN + (head.len() + body.len() + 10) * 9 / 8 + 1));
         bytes.extend([VERSION, kind]);
         bytes.extend(counter.0.to_be_bytes());
+        bytes.extend(head);
         bytes.extend(body);
         padding::pad(&mut bytes);
         bytes
@@ -62,19 +78,25 @@ impl Content {
         let ([version, kind], rest) = content.split_first_chunk().ok_or(ContentError::Malformed)?;
         let (counter, body) = rest.split_first_chunk().ok_or(ContentError::Malformed)?;
         let counter = Counter(u64::from_be_bytes(*counter));
-        let content = match (*version, *kind) {
-            (VERSION, TEXT) => core::str::from_utf8(body).ok().and_then(Self::text).ok_or(ContentError::Malformed)?,
-            (VERSION, HERE) if body.is_empty() => Self::Here,
-            (VERSION, HERE) => return Err(ContentError::Malformed),
+        if *version != VERSION {
+            return Err(ContentError::Unknown(counter));
+        }
+        let content = match *kind {
+            TEXT => core::str::from_utf8(body).ok().and_then(Self::text),
+            HERE => body.is_empty().then_some(Self::Here),
+            PICTURE => Offer::read(body).map(Self::Picture),
+            PIECE => Piece::read(body).map(Self::Piece),
+            CANCELLED => body.is_empty().then_some(Self::Cancelled),
             _ => return Err(ContentError::Unknown(counter)),
         };
-        Ok((counter, content))
+        Ok((counter, content.ok_or(ContentError::Malformed)?))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::picture::Media;
 
     const COUNTER: Counter = Counter(0x0102_0304_0506_0708);
 
@@ -95,7 +117,20 @@ mod tests {
             let content = Content::text(text).unwrap();
             assert!(Content::from_padded(&content.to_padded(COUNTER)) == Ok((COUNTER, content)));
         }
-        assert!(Content::from_padded(&Content::Here.to_padded(COUNTER)) == Ok((COUNTER, Content::Here)));
+        for content in [Content::Here, Content::Cancelled] {
+            assert!(Content::from_padded(&content.to_padded(COUNTER)) == Ok((COUNTER, content)));
+        }
+        let bytes = vec![7; limits::PIECE_BYTES];
+        let offer = Offer::of(Media::Png, 2048, 1, &"é".repeat(limits::PICTURE_ALT_CHARS), &bytes).unwrap();
+        for content in [Content::Picture(offer), Content::Piece(Piece { index: 0x0102, bytes: bytes.into() })] {
+            assert!(Content::from_padded(&content.to_padded(COUNTER)) == Ok((COUNTER, content)));
+        }
+    }
+
+    #[test]
+    fn a_full_piece_pads_by_its_mark_alone() {
+        let piece = Content::Piece(Piece { index: 0, bytes: vec![7; limits::PIECE_BYTES].into() });
+        assert_eq!(piece.to_padded(COUNTER).len(), 12 + limits::PIECE_BYTES + 1);
     }
 
     #[test]
@@ -115,6 +150,9 @@ mod tests {
             (content([VERSION, TEXT], &[0xff, 0xfe]), ContentError::Malformed),
             (content([VERSION, TEXT], long.as_bytes()), ContentError::Malformed),
             (content([VERSION, HERE], b"x"), ContentError::Malformed),
+            (content([VERSION, CANCELLED], b"x"), ContentError::Malformed),
+            (content([VERSION, PIECE], b"\0\0"), ContentError::Malformed),
+            (content([VERSION, PIECE], &[7; limits::PIECE_BYTES + 3]), ContentError::Malformed),
             (content([VERSION, 200], b"x"), ContentError::Unknown(COUNTER)),
             (content([2, TEXT], b"x"), ContentError::Unknown(COUNTER)),
             (b"\x01\x01\0\0\0\0\0\0\0\x01hi".to_vec(), ContentError::Malformed),

@@ -16,6 +16,8 @@ pub mod keys;
 pub mod padding;
 #[cfg(feature = "words")]
 pub mod passphrase;
+#[cfg(feature = "session")]
+pub mod picture;
 #[cfg(feature = "qr")]
 pub mod qr;
 #[cfg(feature = "session")]

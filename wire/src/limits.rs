@@ -18,6 +18,22 @@ pub const TEXT_CHARS: usize = 10_000;
 /// Messages that a client holds while they are not yet accepted by the server.
 pub const UNSENT_MESSAGES: usize = 100;
 
+/// Bytes of a picture, as it is sent.
+pub const PICTURE_BYTES: usize = 5 * 1024 * 1024;
+/// Pixels of a picture's longer side, as it is sent.
+pub const PICTURE_SIDE: u16 = 2048;
+/// Characters in the description of a picture.
+pub const PICTURE_ALT_CHARS: usize = 1000;
+/// Bytes of a picture in each of its pieces but the last. With what stands before them and the mark of the padding they
+/// fill 31 × 2,048 bytes: nothing is padded in vain, and the sealed piece stays below 64 KiB.
+pub const PIECE_BYTES: usize = 31 * 2048 - 13;
+/// Pieces that a client has on their way at a time, so that pictures neither fill anybody's queue nor hold up talk.
+pub const PIECES_UNDER_WAY: usize = 4;
+/// Pictures that a client holds while they are not yet accepted by the server.
+pub const UNSENT_PICTURES: usize = 4;
+/// Bytes of others' pictures that a client holds while they are not whole.
+pub const UNFINISHED_BYTES: usize = 32 * 1024 * 1024;
+
 /// Bytes in one WebSocket message from a client.
 pub const FRAME_BYTES: usize = 1024 * 1024;
 /// Bytes of a sealed message.

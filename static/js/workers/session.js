@@ -44,6 +44,7 @@ const outputs = {
     safety?.postMessage({ of: bytes });
     safety = null;
   },
+  picture: ({ text, bytes }) => self.postMessage({ ...JSON.parse(text), bytes }, [bytes.buffer]),
   show: ({ text }) => self.postMessage({ ...JSON.parse(text), at: Date.now() }),
 };
 
@@ -105,6 +106,9 @@ const requests = {
     drain();
   },
   send: ({ text }) => handle('say', text),
+  picture: ({ number, type, width, height, alt, bytes }) =>
+    handle('picture', number, type === 'image/png' ? 2 : 1, width, height, alt, bytes),
+  cancel: ({ number }) => handle('cancel', number),
   safety: ({ port }) => {
     safety = port;
     handle('safety');

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     Stretched,
-    session::{Env, Input, Intent, Output, Session},
+    session::{Env, Input, Intent, Output, Picture, Session},
 };
 
 struct Browser {
@@ -94,6 +94,18 @@ impl SessionFace {
         self.0.handle(Input::Say(text), &mut browser(now));
     }
 
+    /// [`Input::Picture`]; the members of [`Picture`].
+    #[expect(clippy::too_many_arguments, reason = "a structure would have to be a class in JavaScript")]
+    pub fn picture(&mut self, now: f64, number: u32, media: u8, width: u16, height: u16, alt: &str, bytes: &[u8]) {
+        let picture = Picture { number, media, width, height, alt, bytes };
+        self.0.handle(Input::Picture(picture), &mut browser(now));
+    }
+
+    /// [`Input::Cancel`].
+    pub fn cancel(&mut self, now: f64, number: u32) {
+        self.0.handle(Input::Cancel(number), &mut browser(now));
+    }
+
     /// [`Input::Safety`].
     pub fn safety(&mut self, now: f64) {
         self.0.handle(Input::Safety, &mut browser(now));
@@ -128,19 +140,19 @@ pub struct OutputFace {
 
 #[wasm_bindgen(js_class = Output)]
 impl OutputFace {
-    /// `post`, `stretch`, `connect`, `send`, `disconnect`, `wake`, `safety` or `show`.
+    /// `post`, `stretch`, `connect`, `send`, `disconnect`, `wake`, `safety`, `picture` or `show`.
     #[wasm_bindgen(getter)]
     pub fn kind(&self) -> JsValue {
         self.kind.into()
     }
 
-    /// `post`: the path; `stretch`: the room; `show`: the view in JSON.
+    /// `post`: the path; `stretch`: the room; `picture`: all but the bytes, in JSON; `show`: the view in JSON.
     #[wasm_bindgen(getter)]
     pub fn text(&self) -> JsValue {
         self.text.as_str().into()
     }
 
-    /// `post`: the body; `stretch`: the salt; `send`: the frame; `safety`: what to make the words of.
+    /// `post`: the body; `stretch`: the salt; `send`: the frame; `safety`: what to make the words of; `picture`: itself.
     #[wasm_bindgen(getter)]
     pub fn bytes(&self) -> Uint8Array {
         Uint8Array::from(self.bytes.as_slice())
@@ -168,6 +180,13 @@ impl From<Output> for OutputFace {
             Output::Disconnect => face("disconnect"),
             Output::Wake(ms) => Self { ms, ..face("wake") },
             Output::Safety(bytes) => Self { bytes, ..face("safety") },
+            Output::Picture { id, picture, offer, bytes } => {
+                let (media, width, height) = (offer.media.name(), offer.width, offer.height);
+                let told = serde_json::json!({
+                    "type": "picture_came", "id": id, "picture": picture, "media": media, "width": width, "height": height,
+                });
+                Self { text: told.to_string().into(), bytes, ..face("picture") }
+            }
             Output::Show(view) => {
                 Self { text: serde_json::to_string(&view).unwrap_or_default().into(), ..face("show") }
             }

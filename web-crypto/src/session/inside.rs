@@ -115,6 +115,12 @@ impl Inside {
             Input::Network(_) if self.timing.is_up() => self.ping(true, env, out),
             Input::Network(true) if self.timing.due(u64::MAX) == Due::Connect => self.connect(env, out),
             Input::Say(text) if self.circle.say(text, out).is_err() => return self.end(CloseCode::PutOut, out),
+            Input::Picture(picture) if self.circle.picture(picture, out).is_err() => {
+                return self.end(CloseCode::PutOut, out);
+            }
+            Input::Cancel(picture) if self.circle.cancel(picture, out).is_err() => {
+                return self.end(CloseCode::PutOut, out);
+            }
             Input::Safety => self.circle.safety(out),
             Input::Leave => {
                 self.leave(out);

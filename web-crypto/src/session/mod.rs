@@ -10,7 +10,9 @@
 
 mod circle;
 mod connection;
+mod incoming;
 mod inside;
+mod outgoing;
 mod peers;
 mod refresh;
 mod talk;
@@ -19,14 +21,15 @@ mod view;
 use std::collections::VecDeque;
 
 use wire::{
-    Refusal, RoomId, RoomName, Salt, UserName, Verifier,
+    MemberId, Refusal, RoomId, RoomName, Salt, UserName, Verifier,
     door::{self, Admission, CreateRequest, JoinRequest, SaltAnswer, SaltRequest},
 };
 use zeroize::Zeroizing;
 
-use crate::{Stretched, keys::RoomSecret};
+use crate::{Stretched, keys::RoomSecret, picture::Offer};
 use inside::Inside;
-pub use view::{Connection, Field, PersonView, Stage, Unreadable, View};
+pub use outgoing::Picture;
+pub use view::{Connection, Field, PersonView, PictureEnd, Stage, Unreadable, View};
 
 /// What the core may not reach for itself.
 pub trait Env {
@@ -71,6 +74,10 @@ pub enum Input<'a> {
     Woken,
     /// The person sends a text.
     Say(&'a str),
+    /// The person sends a picture.
+    Picture(Picture<'a>),
+    /// The person does not want the picture of this [`Picture::number`] sent any more.
+    Cancel(u32),
     /// The person wants to see the safety words.
     Safety,
     /// The person leaves.
@@ -95,6 +102,17 @@ pub enum Output {
     Wake(u64),
     /// Make safety words of this and show them: epoch authenticator 32 ‖ group id 20 ‖ number of the epoch u64.
     Safety(Zeroizing<Vec<u8>>),
+    /// Look whether this is what was offered, which [`View::Picture`] told of, and show it.
+    Picture {
+        /// Whose.
+        id: MemberId,
+        /// Which.
+        picture: u64,
+        /// What it is said to be.
+        offer: Offer,
+        /// As it came, whole: the hash is right, nothing else is known.
+        bytes: Zeroizing<Vec<u8>>,
+    },
     /// Tell the person.
     Show(View),
 }

@@ -6,7 +6,9 @@ use wire::{ClientFrame, Counter, MemberId, limits};
 use zeroize::Zeroizing;
 
 use super::{
-    Output, Unreadable, View,
+    Output, Picture, Unreadable, View,
+    incoming::Incoming,
+    outgoing::Outgoing,
     peers::{Peer, Standing},
 };
 use crate::{
@@ -14,17 +16,22 @@ use crate::{
     group::{Group, Me, Stuck},
 };
 
-/// One's own messages that the server has not yet taken, oldest first.
+/// One's own messages that the server has not yet taken, oldest first; and pictures, either way.
 #[derive(Default)]
 pub(super) struct Talk {
     /// The counter of the last one.
     counter: Counter,
     unsent: VecDeque<Unsent>,
+    /// What is still to be said of pictures has no counter yet: texts overtake it.
+    outgoing: Outgoing,
+    incoming: Incoming,
 }
 
 struct Unsent {
     counter: Counter,
     content: Content,
+    /// Which of one's own pictures it is of.
+    picture: Option<u32>,
     /// As it was sealed in this epoch: what goes out again in it is the very same.
     sealed: Option<Vec<u8>>,
     /// Sent on this connection, in this epoch.
@@ -35,8 +42,8 @@ impl Talk {
     /// Takes a text; one that cannot be taken is handed back. Whether it was taken.
     pub(super) fn say(&mut self, me: &Me, text: &str, out: &mut VecDeque<Output>) -> bool {
         let words = match Content::text(text) {
-            Some(content) if self.unsent.len() < limits::UNSENT_MESSAGES => {
-                let counter = self.push(content);
+            Some(content) if self.count(|content| matches!(content, Content::Text(_))) < limits::UNSENT_MESSAGES => {
+                let counter = self.push(content, None);
                 out.push_back(Output::Show(View::Message {
                     id: me.member_id(),
                     name: me.name().as_str().to_owned(),
@@ -53,26 +60,50 @@ impl Talk {
         false
     }
 
+    /// Takes a picture. Whether it was taken.
+    pub(super) fn picture(&mut self, me: &Me, picture: Picture<'_>, out: &mut VecDeque<Output>) -> bool {
+        let added = self.outgoing.add(me.member_id(), me.name().as_str(), picture, out);
+        if let Err(words) = added {
+            out.push_back(Output::Show(View::Rejected { text: String::new(), words }));
+        }
+        added.is_ok()
+    }
+
+    /// Sends no more of a picture than is on its way.
+    pub(super) fn cancel(&mut self, me: &Me, picture: u32, out: &mut VecDeque<Output>) {
+        if self.outgoing.cancel(me.member_id(), picture, out) {
+            self.push(Content::Cancelled, None);
+        }
+    }
+
     /// One has come in: whatever else waits, the others hear of that first.
     pub(super) fn here(&mut self) {
         // What was taken by the server before is not sent again, and what was not keeps its counter: `here` comes after it,
         // and any of them says as much.
         if self.unsent.is_empty() {
-            self.push(Content::Here);
+            self.push(Content::Here, None);
         }
     }
 
-    fn push(&mut self, content: Content) -> Counter {
+    fn push(&mut self, content: Content, picture: Option<u32>) -> Counter {
         self.counter = self.counter.next();
-        self.unsent.push_back(Unsent { counter: self.counter, content, sealed: None, sent: false });
+        self.unsent.push_back(Unsent { counter: self.counter, content, picture, sealed: None, sent: false });
         self.counter
     }
 
+    fn count(&self, of: impl Fn(&Content) -> bool) -> usize {
+        self.unsent.iter().filter(|message| of(&message.content)).count()
+    }
+
     /// The server has taken everything up to here.
-    pub(super) fn accepted(&mut self, up_to: Counter, out: &mut VecDeque<Output>) {
+    pub(super) fn accepted(&mut self, me: &Me, up_to: Counter, out: &mut VecDeque<Output>) {
         while let Some(message) = self.unsent.pop_front_if(|message| message.counter <= up_to) {
-            if matches!(message.content, Content::Text(_)) {
-                out.push_back(Output::Show(View::Accepted { counter: message.counter }));
+            match (message.content, message.picture) {
+                (Content::Text(_), _) => out.push_back(Output::Show(View::Accepted { counter: message.counter })),
+                (Content::Piece(piece), Some(picture)) => {
+                    self.outgoing.taken(me.member_id(), picture, piece.bytes.len(), out);
+                }
+                _ => {}
             }
         }
     }
@@ -92,6 +123,11 @@ impl Talk {
 
     /// Seals and sends what is not yet sent.
     pub(super) fn flush(&mut self, me: &Me, group: &mut Group, out: &mut VecDeque<Output>) -> Result<(), Stuck> {
+        while self.count(|content| matches!(content, Content::Piece(_))) < limits::PIECES_UNDER_WAY
+            && let Some((picture, content)) = self.outgoing.next(me.member_id(), out)
+        {
+            self.push(content, Some(picture));
+        }
         let epoch = group.epoch();
         for message in self.unsent.iter_mut().filter(|message| !message.sent) {
             let sealed = match message.sealed.take() {
@@ -106,8 +142,14 @@ impl Talk {
         Ok(())
     }
 
+    /// Someone is gone.
+    pub(super) fn left(&mut self, id: MemberId, out: &mut VecDeque<Output>) {
+        self.incoming.lose(id, out);
+    }
+
     /// Takes what another member sent: `padded` if it opened. Whether the list of people has changed by it.
     pub(super) fn hear(
+        &mut self,
         id: MemberId,
         peer: &mut Peer,
         counter: Counter,
@@ -142,6 +184,7 @@ impl Talk {
         }
         if missing > 0 {
             out.push_back(Output::Show(View::Missed { id, name: name.clone(), count: missing }));
+            self.incoming.lose(id, out);
         }
         match content {
             Ok(Content::Here) => {}
@@ -149,6 +192,9 @@ impl Talk {
                 let text = text.as_str().to_owned();
                 out.push_back(Output::Show(View::Message { id, name, text, mine: false, counter }));
             }
+            Ok(Content::Picture(offer)) => self.incoming.offered(id, &name, counter, offer, out),
+            Ok(Content::Piece(piece)) => self.incoming.came(id, &piece, out),
+            Ok(Content::Cancelled) => self.incoming.cancelled(id, out),
             Err(why) => out.push_back(unreadable(why)),
         }
         entered

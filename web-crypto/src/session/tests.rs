@@ -9,6 +9,7 @@ mod door;
 mod duty;
 mod order;
 mod other;
+mod pictures;
 mod refresh;
 mod resume;
 mod scene;

@@ -89,6 +89,45 @@ pub enum View {
         /// Which.
         counter: Counter,
     },
+    /// A picture begins to come, or to go. Sender and number together tell which one it is.
+    Picture {
+        /// Who sends it.
+        id: MemberId,
+        /// By which name.
+        name: String,
+        /// Whether it is one's own.
+        mine: bool,
+        /// Its number: one's own gave it, others' have the count of their offer.
+        picture: u64,
+        /// Pixels.
+        width: u16,
+        /// Pixels.
+        height: u16,
+        /// Bytes.
+        length: usize,
+        /// What it shows, in words; or nothing.
+        alt: String,
+    },
+    /// More of a picture has come; or of one's own, was taken by the server.
+    PictureMoved {
+        /// Whose.
+        id: MemberId,
+        /// Which.
+        picture: u64,
+        /// How much in all.
+        bytes: usize,
+        /// Whether nothing of it is left to be held back.
+        on_its_way: bool,
+    },
+    /// The rest of a picture does not come, or does not go.
+    PictureEnded {
+        /// Whose.
+        id: MemberId,
+        /// Which.
+        picture: u64,
+        /// Why.
+        why: PictureEnd,
+    },
     /// Messages that did not arrive.
     Missed {
         /// Whose.
@@ -173,6 +212,16 @@ pub enum Unreadable {
     Kind,
     /// It opens, but came before.
     Replayed,
+}
+
+/// Why a picture is not whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PictureEnd {
+    /// Its sender wanted it so.
+    Cancelled,
+    /// Pieces are missing, or are not those that were offered.
+    Broken,
 }
 
 /// Someone in the room.

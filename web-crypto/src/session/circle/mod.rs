@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use wire::{Epoch, MemberId, RoomId, Seq, ServerFrame, Standing, Welcome};
 
-use super::{Connection, Env, Output, View, peers::Peers, refresh::Refresh, talk::Talk};
+use super::{Connection, Env, Output, Picture, View, peers::Peers, refresh::Refresh, talk::Talk};
 use crate::{
     group::{Group, Me, Received, Stuck, group_id},
     keys::Key,
@@ -111,7 +111,7 @@ impl Circle {
         if self.latest.is_some_and(|latest| welcome.epoch.generation < latest.generation) {
             return Err(Trouble::Disturbed);
         }
-        self.talk.accepted(welcome.counter, out);
+        self.talk.accepted(&self.me, welcome.counter, out);
         self.talk.reconnected();
         self.commits = 0;
         self.committed = None;
@@ -148,7 +148,7 @@ impl Circle {
             }
             ServerFrame::Accepted { seq, counter } => {
                 self.advance(seq)?;
-                self.talk.accepted(counter, out);
+                self.talk.accepted(&self.me, counter, out);
                 self.caught_up(out)
             }
             ServerFrame::Commit { seq, author, epoch, admitted, removed, commit } => {
@@ -189,6 +189,20 @@ impl Circle {
         if self.talk.say(&self.me, text, out) {
             self.refresh.spoke();
         }
+        self.flush(out)
+    }
+
+    /// Takes a picture to be sent.
+    pub(super) fn picture(&mut self, picture: Picture<'_>, out: &mut VecDeque<Output>) -> Result<(), Trouble> {
+        if self.talk.picture(&self.me, picture, out) {
+            self.refresh.spoke();
+        }
+        self.flush(out)
+    }
+
+    /// Sends no more of a picture than is on its way.
+    pub(super) fn cancel(&mut self, picture: u32, out: &mut VecDeque<Output>) -> Result<(), Trouble> {
+        self.talk.cancel(&self.me, picture, out);
         self.flush(out)
     }
 

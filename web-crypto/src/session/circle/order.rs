@@ -7,7 +7,7 @@ use wire::{Counter, Departure, Epoch, MemberId, Seq};
 use super::{Circle, Trouble, show_missed};
 use crate::{
     group::{Received, Roster, Stuck},
-    session::{Env, Output, View, talk::Talk},
+    session::{Env, Output, View},
 };
 
 impl Circle {
@@ -36,7 +36,7 @@ impl Circle {
         if opened.as_ref().is_ok_and(|(from, _)| *from != sender) {
             return Err(Trouble::Disturbed);
         }
-        if Talk::hear(sender, peer, counter, opened.ok().map(|(_, padded)| padded), out) {
+        if self.talk.hear(sender, peer, counter, opened.ok().map(|(_, padded)| padded), out) {
             self.show_people(out);
         }
         Ok(())
@@ -53,6 +53,7 @@ impl Circle {
         if !is_in || id == self.me.member_id() || !self.gone.insert(id) {
             return Err(Trouble::Disturbed);
         }
+        self.talk.left(id, out);
         if let Some(mut peer) = self.peers.remove(id) {
             let name = peer.name.as_str().to_owned();
             let missing = peer.heard_of(counter);

@@ -109,12 +109,18 @@ impl Other {
         self.group.as_mut().unwrap().open(&self.me, sealed).is_ok()
     }
 
-    /// Who sealed this, under which counter, and what: nothing is `here`.
+    /// What this says.
+    pub(super) fn reads(&mut self, sealed: &[u8]) -> Content {
+        let (_, padded) = self.group.as_mut().unwrap().open(&self.me, sealed).unwrap();
+        Content::from_padded(&padded).unwrap().1
+    }
+
+    /// Who sealed this, under which counter, and which text, if it is one.
     pub(super) fn open(&mut self, sealed: &[u8]) -> (u32, u64, Option<String>) {
         let (from, padded) = self.group.as_mut().unwrap().open(&self.me, sealed).unwrap();
         match Content::from_padded(&padded).unwrap() {
             (counter, Content::Text(text)) => (from.0, counter.0, Some(text.to_string())),
-            (counter, Content::Here) => (from.0, counter.0, None),
+            (counter, _) => (from.0, counter.0, None),
         }
     }
 }

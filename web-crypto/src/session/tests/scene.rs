@@ -76,6 +76,8 @@ pub(super) struct Scene {
     pub(super) sent: Vec<Vec<u8>>,
     pub(super) posted: Vec<(&'static str, Value)>,
     pub(super) safety: Vec<Vec<u8>>,
+    /// Whole pictures, to be shown.
+    pub(super) pictures: Vec<(u32, u64, Vec<u8>)>,
     pub(super) connects: usize,
     pub(super) disconnects: usize,
     pub(super) wake: Option<u64>,
@@ -89,10 +91,11 @@ impl Scene {
     pub(super) fn new(intent: Intent) -> Self {
         let mut env = Bench { now: 1_000_000, seed: 0 };
         let session = Session::new(intent, "Book club", "Bo", "", &mut env);
-        let (shown, sent, posted, safety) = Default::default();
+        let (shown, sent, posted, safety, pictures) = Default::default();
         let (connects, disconnects, wake, seq) = Default::default();
         let ana = Other::new(ANA, "Ana");
-        let mut scene = Self { session, env, shown, sent, posted, safety, connects, disconnects, wake, seq, ana };
+        let mut scene =
+            Self { session, env, shown, sent, posted, safety, pictures, connects, disconnects, wake, seq, ana };
         scene.drain();
         scene
     }
@@ -257,6 +260,7 @@ impl Scene {
                 Output::Disconnect => self.disconnects += 1,
                 Output::Wake(ms) => self.wake = Some(ms),
                 Output::Safety(bytes) => self.safety.push(bytes.to_vec()),
+                Output::Picture { id, picture, bytes, .. } => self.pictures.push((id.0, picture, bytes.to_vec())),
                 Output::Show(view) => self.shown.push(serde_json::to_value(view).unwrap()),
             }
         }

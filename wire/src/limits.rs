@@ -74,3 +74,5 @@ pub const STOP_WITHIN: Duration = Duration::from_secs(8);
 pub const RECONNECT_MAX: Duration = Duration::from_secs(15);
 /// The first wait before connecting again; it doubles up to [`RECONNECT_MAX`].
 pub const RECONNECT_MIN: Duration = Duration::from_millis(500);
+/// Over how long a time those come back whom a server sent away because it stops.
+pub const RESTART_SPREAD: Duration = Duration::from_secs(8);

@@ -21,7 +21,7 @@ const GRACE: Duration = Duration::from_secs(60);
 type Make = fn(usize, usize) -> Box<dyn RoomLog>;
 
 fn memory(members: usize, rooms: usize) -> Box<dyn RoomLog> {
-    Box::new(MemoryLog::new(Bounds { members, grace: GRACE, replay: 100_000 }, rooms))
+    Box::new(MemoryLog::new(Bounds { members, grace: GRACE, replay: 100_000 }, rooms, 1_000_000))
 }
 
 /// The suite, for one implementation.

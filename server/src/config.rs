@@ -60,6 +60,10 @@ pub struct Config {
     #[arg(long, env = "CLOAKROOM_MAX_REPLAY_BYTES", value_name = "BYTES", default_value_t = limits::REPLAY_BYTES)]
     pub max_replay_bytes: usize,
 
+    /// The same for all rooms together: past it, a room forgets the oldest of its own
+    #[arg(long, env = "CLOAKROOM_MAX_TOTAL_REPLAY_BYTES", value_name = "BYTES", default_value_t = limits::TOTAL_REPLAY_BYTES)]
+    pub max_total_replay_bytes: usize,
+
     /// Bytes in one request to the door, at most (4096 or more, so that every honest one fits)
     #[arg(long, env = "CLOAKROOM_MAX_DOOR_BYTES", value_name = "BYTES", default_value_t = limits::DOOR_BYTES, value_parser = at_least(4096))]
     pub max_door_bytes: usize,

@@ -136,7 +136,7 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
     };
     let bounds = Bounds { members: config.max_members, grace: config.grace, replay: config.max_replay_bytes };
     let app = App(Arc::new(Shared {
-        log: Arc::new(MemoryLog::new(bounds, config.max_rooms)),
+        log: Arc::new(MemoryLog::new(bounds, config.max_rooms, config.max_total_replay_bytes)),
         secret,
         creates: PerMinute::new(config.creates_per_minute),
         joins: PerMinute::new(config.joins_per_minute),

@@ -37,6 +37,8 @@ pub const STRIKES: u32 = 4;
 pub const DOOR_BYTES: usize = 8 * 1024;
 /// Bytes that wait for a member who reads too slowly, before that member is cut off.
 pub const QUEUE_BYTES: usize = 1024 * 1024;
+/// Bytes of what was last said, sealed, that are kept in all rooms together.
+pub const TOTAL_REPLAY_BYTES: usize = 256 * 1024 * 1024;
 /// Members in one room.
 pub const MEMBERS: usize = 256;
 /// Rooms on one server.

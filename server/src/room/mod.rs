@@ -163,6 +163,17 @@ impl Room {
         self.members.is_empty()
     }
 
+    /// Bytes of events that are kept for those who come back.
+    #[must_use]
+    pub fn kept(&self) -> usize {
+        self.history.bytes()
+    }
+
+    /// Keeps so many bytes of them at most for now, the newest.
+    pub fn forget(&mut self, beyond: usize) {
+        self.history.forget(beyond);
+    }
+
     /// Whether this is the hash of the verifier, in constant time.
     #[must_use]
     pub fn opens_to(&self, hash: &SecondHash) -> bool {

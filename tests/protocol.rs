@@ -18,7 +18,7 @@ use tokio::{
 use tokio_tungstenite::{
     connect_async,
     tungstenite::{
-        Message,
+        Error as WsError, Message,
         client::IntoClientRequest,
         protocol::{CloseFrame, frame::coding::CloseCode as CloseReason},
     },
@@ -252,6 +252,7 @@ async fn bring_about(case: &str) -> Vec<String> {
     let scene = match case {
         "room full" => Scene::new(&["--max-members", "2"]).await,
         "too many rooms or attempts" => Scene::new(&["--creates-per-minute", "1", "--joins-per-minute", "1"]).await,
+        "too many connections from one address" => Scene::new(&["--max-connections-per-address", "1"]).await,
         "too many rooms on the server" => Scene::new(&["--max-rooms", "1"]).await,
         "reads too slowly (if the code still gets through)" => Scene::new(&["--max-queue-bytes", "65536"]).await,
         _ => Scene::new(&[]).await,
@@ -321,6 +322,24 @@ async fn bring_about(case: &str) -> Vec<String> {
                 s.join(json!({ "room": "Book club", "user": "x".repeat(65), "verifier": verifier })).await,
                 core("Book club", "", vec![]).replace("shown", "422"),
             ]
+        }
+        "too many connections from one address" => {
+            // Ana has the one there may be; somebody else is not in her way, nor she in theirs.
+            let open = |address: &str| {
+                let mut request = format!("ws://{}/api/socket", s.server.address).into_client_request().unwrap();
+                request.headers_mut().insert("x-forwarded-for", address.parse().unwrap());
+                connect_async(request)
+            };
+            let elsewhere = open("192.0.2.1").await.unwrap();
+            let WsError::Http(refused) = open("192.0.2.1").await.unwrap_err() else { panic!("refused by HTTP") };
+            let body = serde_json::from_slice(refused.body().as_ref().unwrap()).unwrap();
+            drop(elsewhere);
+            // Without a proxy, whatever is asked for on such a connection is refused.
+            let direct = Server::with(&["--max-connections-per-address", "1"]).await;
+            let first = TcpStream::connect(&direct.address).await.unwrap();
+            let second = direct.post("/api/salt", &json!({ "room": "Club" })).await;
+            drop(first);
+            vec![answer((refused.status().as_u16(), body)), answer(second)]
         }
         "too many rooms or attempts" => vec![
             s.create(json!({ "room": "Two", "user": "Eve", "room_id": room_id(2), "verifier": verifier })).await,

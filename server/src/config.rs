@@ -48,6 +48,10 @@ pub struct Config {
     #[arg(long, env = "CLOAKROOM_MAX_CONNECTIONS", value_name = "CONNECTIONS", default_value_t = limits::CONNECTIONS, value_parser = at_least(1))]
     pub max_connections: usize,
 
+    /// Connections at one time from one address, at most; behind a trusted proxy, sockets only
+    #[arg(long, env = "CLOAKROOM_MAX_CONNECTIONS_PER_ADDRESS", value_name = "CONNECTIONS", default_value_t = limits::CONNECTIONS_PER_ADDRESS, value_parser = at_least(1))]
+    pub max_connections_per_address: usize,
+
     /// Bytes in one frame from a client, at most (1048576 or more, so that every commit fits)
     #[arg(long, env = "CLOAKROOM_MAX_FRAME_BYTES", value_name = "BYTES", default_value_t = limits::FRAME_BYTES, value_parser = at_least(limits::FRAME_BYTES))]
     pub max_frame_bytes: usize,

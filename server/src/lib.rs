@@ -6,6 +6,7 @@
 
 mod address;
 mod config;
+mod crowd;
 mod door;
 mod guard;
 mod listen;

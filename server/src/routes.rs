@@ -14,7 +14,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_http::catch_panic::CatchPanicLayer;
 use wire::{Refusal, door as paths};
 
-use crate::{Config, ServerSecret, door, guard, log::SharedLog, pages, rate::PerMinute, refuse::Refused, socket};
+use crate::{
+    Config, ServerSecret, crowd::Crowd, door, guard, log::SharedLog, pages, rate::PerMinute, refuse::Refused, socket,
+};
 
 /// What handlers share.
 #[derive(Clone)]
@@ -26,6 +28,7 @@ pub(crate) struct Shared {
     pub(crate) secret: ServerSecret,
     pub(crate) creates: PerMinute,
     pub(crate) joins: PerMinute,
+    pub(crate) crowd: Arc<Crowd>,
     /// The sockets: upgraded connections live on after their request was answered.
     pub(crate) sockets: TaskTracker,
     pub(crate) stopping: CancellationToken,

@@ -41,11 +41,14 @@ type Stream = SplitStream<WebSocket>;
 pub(crate) async fn upgrade(
     State(app): State<App>,
     address: Address,
-    Extension(place): Extension<Place>,
+    Extension(mut place): Extension<Place>,
     Extension(heard): Extension<Heard>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     let Ok(upgrade) = upgrade else { return Refused::from(Refusal::Malformed).into_response() };
+    if let Err(refusal) = place.enter(&app.crowd, address) {
+        return Refused::from(refusal).into_response();
+    }
     upgrade
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(WRITE_BUFFER_BYTES)

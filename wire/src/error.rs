@@ -70,6 +70,8 @@ refusals! {
     BadUserName = 422 "bad_user_name" "This name does not work: use 1 to 64 characters, none of them invisible.";
     /// Too many attempts from this address.
     TooManyRequests = 429 "too_many_requests" "Too many attempts from your network. Wait a minute and try again.";
+    /// Too many connections from this address.
+    TooManyConnections = 429 "too_many_connections" "There are too many connections from your network. Close a few pages, or try again later.";
     /// A fault of the server.
     Internal = 500 "internal" "Something went wrong on the server. Try again.";
     /// The server has as many rooms as it may.

@@ -45,6 +45,8 @@ pub const MEMBERS: usize = 256;
 pub const ROOMS: usize = 100_000;
 /// Connections to one server, sockets and requests together.
 pub const CONNECTIONS: usize = 20_000;
+/// Connections from one address: a school's people may all have the same.
+pub const CONNECTIONS_PER_ADDRESS: usize = 256;
 /// Rooms made in a minute from one address.
 pub const CREATES_PER_MINUTE: u32 = 20;
 /// Attempts to join in a minute from one address.

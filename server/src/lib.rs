@@ -20,6 +20,7 @@ mod routes;
 mod secret;
 mod socket;
 mod watched;
+pub mod ws;
 
 pub use address::Address;
 pub use config::Config;

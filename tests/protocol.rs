@@ -1,7 +1,11 @@
 //! Walks the table of `docs/PROTOCOL.md`, section 8: every row is brought about against the real
 //! server, or in the real core, and none of it may touch anybody else's connection.
 
-use std::{collections::BTreeSet, fs};
+use std::{
+    collections::BTreeSet,
+    fs,
+    time::{Duration, Instant},
+};
 
 use futures_util::{SinkExt, StreamExt, future::join_all};
 use serde_json::{Value, json};
@@ -323,6 +327,11 @@ async fn bring_about(case: &str) -> Vec<String> {
                 core("Book club", "", vec![]).replace("shown", "422"),
             ]
         }
+        "socket of another version of WebSocket" => {
+            let opening = "GET /api/socket HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+                           sec-websocket-version: 8\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==";
+            vec![s.raw(opening, b"").await]
+        }
         "too many connections from one address" => {
             // Ana has the one there may be; somebody else is not in her way, nor she in theirs.
             let open = |address: &str| {
@@ -452,12 +461,14 @@ async fn bring_about(case: &str) -> Vec<String> {
         }
         "silent for too long" => {
             // One whose system answers nothing, not even a ping: it is there only as far as TCP goes.
+            let started = Instant::now();
             let mut socket = s.connected(&s.bo).await;
             let alive = async { while ana.next().await.is_some() {} };
             tokio::select! {
                 _ = s.server.logged("code=4008") => {}
                 () = alive => panic!("Ana, who answers pings, was cut off too"),
             }
+            assert!(started.elapsed() < Duration::from_secs(30), "the others hear of it within 30 s");
             let tokio_tungstenite::MaybeTlsStream::Plain(stream) = socket.get_mut() else { panic!("plain TCP") };
             let mut bytes = Vec::new();
             within("the end", stream.read_to_end(&mut bytes)).await.unwrap();

@@ -19,6 +19,8 @@ pub mod room;
 mod routes;
 mod secret;
 mod socket;
+mod throttle;
+mod total;
 mod watched;
 pub mod ws;
 
@@ -27,3 +29,4 @@ pub use config::Config;
 pub use listen::{Shutdown, StartError, bind, serve};
 pub use outbox::{Batch, Budget, Outbox};
 pub use secret::{SecondHash, ServerSecret, TokenHash};
+pub use total::Total;

@@ -24,7 +24,7 @@ use tower::{ServiceExt, service_fn};
 use wire::{Refusal, limits};
 
 use crate::{
-    Address, Config, ServerSecret,
+    Address, Config, ServerSecret, Total,
     address::is_trusted,
     crowd::{Crowd, Entered},
     log::MemoryLog,
@@ -143,6 +143,7 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
         creates: PerMinute::new(config.creates_per_minute),
         joins: PerMinute::new(config.joins_per_minute),
         crowd: Crowd::new(config.max_connections_per_address),
+        queues: Total::new(config.max_total_queue_bytes),
         sockets: TaskTracker::new(),
         stopping: shutdown.0.clone(),
         config,

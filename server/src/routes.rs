@@ -15,7 +15,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use wire::{Refusal, door as paths};
 
 use crate::{
-    Config, ServerSecret, crowd::Crowd, door, guard, log::SharedLog, pages, rate::PerMinute, refuse::Refused, socket,
+    Config, ServerSecret, Total, crowd::Crowd, door, guard, log::SharedLog, pages, rate::PerMinute, refuse::Refused,
+    socket,
 };
 
 /// What handlers share.
@@ -29,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) creates: PerMinute,
     pub(crate) joins: PerMinute,
     pub(crate) crowd: Arc<Crowd>,
+    /// What waits to be written, to all members together.
+    pub(crate) queues: Arc<Total>,
     /// The sockets: upgraded connections live on after their request was answered.
     pub(crate) sockets: TaskTracker,
     pub(crate) stopping: CancellationToken,

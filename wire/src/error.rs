@@ -68,6 +68,8 @@ refusals! {
     BadRoomName = 422 "bad_room_name" "This room name does not work: use 1 to 64 characters, none of them invisible.";
     /// Not a user name.
     BadUserName = 422 "bad_user_name" "This name does not work: use 1 to 64 characters, none of them invisible.";
+    /// A WebSocket of another version than 13.
+    WebSocketVersion = 426 "websocket_version" "This program is too old for the server. Update it and try again.";
     /// Too many attempts from this address.
     TooManyRequests = 429 "too_many_requests" "Too many attempts from your network. Wait a minute and try again.";
     /// Too many connections from this address.

@@ -107,9 +107,12 @@ impl Shared {
                         line.outbox.push(frame, Budget::Group);
                     }
                 }
-                Effect::Relay { but, frame, budget } => {
+                Effect::Relay { but, frame, instead, budget } => {
                     for (_, line) in inner.lines.iter().filter(|(to, line)| line.follows && **to != but) {
-                        line.outbox.push(frame.clone(), budget);
+                        match &instead {
+                            Some(instead) => line.outbox.push_or(frame.clone(), instead.clone()),
+                            None => line.outbox.push(frame.clone(), budget),
+                        }
                     }
                 }
                 Effect::Follow(who) => inner.follow(who, true),

@@ -111,6 +111,8 @@ pub enum Effect {
         but: MemberId,
         /// What the others receive.
         frame: Bytes,
+        /// What those receive in its place for whom much waits already, if the frame may be dropped.
+        instead: Option<Bytes>,
         /// What it counts against where it waits.
         budget: Budget,
     },

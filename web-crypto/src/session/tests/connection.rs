@@ -64,7 +64,7 @@ fn silence_ends_a_connection_and_doubt_ends_it_sooner() {
     while scene.disconnects == 0 {
         scene.wake();
     }
-    assert_eq!(scene.env.now - started, 30_000);
+    assert_eq!(scene.env.now - started, 28_000);
     assert!(scene.sent.iter().any(|frame| *frame == ClientFrame::Ping.to_bytes()), "it asked before");
 
     let mut scene = Scene::inside();
@@ -85,7 +85,7 @@ fn silence_ends_a_connection_and_doubt_ends_it_sooner() {
     while scene.disconnects == 0 {
         scene.wake();
     }
-    assert_eq!(scene.env.now - started, 30_000);
+    assert_eq!(scene.env.now - started, 28_000);
 }
 
 #[test]

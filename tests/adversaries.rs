@@ -2,7 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{SinkExt, StreamExt, future::join_all};
 use serde_json::{Value, json};
 use support::{client::Socket, server::Server, within};
 use tokio::{
@@ -10,8 +10,11 @@ use tokio::{
     net::{TcpSocket, TcpStream},
     time::{interval, timeout},
 };
-use tokio_tungstenite::{MaybeTlsStream, client_async, connect_async, tungstenite::Message};
-use wire::{ClientFrame, CloseCode, Counter, Epoch, Hello, RoomId, Seq, ServerFrame};
+use tokio_tungstenite::{
+    MaybeTlsStream, client_async, connect_async,
+    tungstenite::{Message, client::IntoClientRequest},
+};
+use wire::{ClientFrame, CloseCode, Counter, Epoch, Hello, MemberId, RoomId, Seq, ServerFrame};
 
 /// A room's only member, by plain requests.
 async fn member(server: &Server) -> Value {
@@ -100,6 +103,224 @@ async fn pings_without_reading_fill_nothing() {
     seated.send(Message::binary(hello(&member))).await.unwrap();
     flood(seated.get_mut(), &masked(0x2, &ClientFrame::Ping.to_bytes()), 10_000_000).await;
     assert!(resident(&server) < before + 15_000, "from {before} to {} KiB", resident(&server));
+}
+
+/// Reads the server's close, and then its end: the code.
+async fn closed(socket: &mut Socket) -> Option<u16> {
+    within("the end", async {
+        loop {
+            match socket.next().await {
+                Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.code.into()),
+                Some(Ok(_)) => {}
+                _ => return None,
+            }
+        }
+    })
+    .await
+}
+
+/// Asks and waits for the answer: what was sent before was taken by then.
+async fn is_answered(socket: &mut Socket) {
+    socket.send(Message::binary(ClientFrame::Ping.to_bytes())).await.unwrap();
+    within("a pong", async {
+        loop {
+            match socket.next().await.unwrap().unwrap() {
+                Message::Binary(bytes) if ServerFrame::parse(&bytes) == Ok(ServerFrame::Pong) => return,
+                _ => {}
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_announced_costs_nothing_until_it_comes() {
+    let server = Server::start().await;
+    let member = member(&server).await;
+    let mut seats = vec![seated(&server, &member).await];
+    is_answered(&mut seats[0]).await;
+    let before = resident(&server);
+    // A frame of one MiB, of which nothing comes; each newer socket replaces the one before, which stays half open.
+    let head = [0x82, 0xff, 0, 0, 0, 0, 0, 0x0f, 0xff, 0xff, 0, 0, 0, 0];
+    for _ in 0..100 {
+        let mut next = seated(&server, &member).await;
+        stream(&mut next).write_all(&head).await.unwrap();
+        stream(&mut next).write_all(&[0; 100]).await.unwrap();
+        seats.push(next);
+    }
+    assert!(resident(&server) < before + 10_000, "from {before} to {} KiB", resident(&server));
+    // Before a hello, nothing of that length is even announced.
+    let mut nobody = socket(&server).await;
+    stream(&mut nobody).write_all(&head).await.unwrap();
+    assert_eq!(closed(&mut nobody).await, Some(CloseCode::TooBig.number()));
+}
+
+#[tokio::test]
+async fn fragments_without_end_end_at_the_bound() {
+    let server = Server::start().await;
+    let member = member(&server).await;
+    let mut seated = seated(&server, &member).await;
+    let before = resident(&server);
+    let writing = stream(&mut seated);
+    writing.write_all(&[0x02, 0x80, 0, 0, 0, 0]).await.unwrap();
+    // Many empty ones cost nothing, and 100 bytes each fill up what a frame may have.
+    writing.write_all(&[0x00, 0x80, 0, 0, 0, 0].repeat(100_000)).await.unwrap();
+    assert!(resident(&server) < before + 5_000, "from {before} to {} KiB", resident(&server));
+    let piece = [&[0x00, 0x80 | 100, 0, 0, 0, 0], &[0; 100][..]].concat();
+    writing.write_all(&piece.repeat(wire::limits::FRAME_BYTES / 100 + 1)).await.unwrap();
+    assert_eq!(closed(&mut seated).await, Some(CloseCode::TooBig.number()));
+}
+
+#[tokio::test]
+async fn who_sends_too_fast_is_read_slowly() {
+    let server = Server::with(&["--max-frames-per-second", "50"]).await;
+    let member = member(&server).await;
+    let mut seated = seated(&server, &member).await;
+    let started = std::time::Instant::now();
+    // A hundred at once, and 50 in each second after that.
+    for counter in 1..=250 {
+        let message = ClientFrame::Message { epoch: Epoch::default(), counter: Counter(counter), sealed: &[1; 60] };
+        seated.feed(Message::binary(message.to_bytes())).await.unwrap();
+    }
+    seated.flush().await.unwrap();
+    let mut accepted = 0;
+    within("all of them are taken", async {
+        while accepted < 250 {
+            if let Some(Ok(Message::Binary(bytes))) = seated.next().await
+                && let Ok(ServerFrame::Accepted { counter, .. }) = ServerFrame::parse(&bytes)
+            {
+                accepted += 1;
+                assert_eq!(counter, Counter(accepted));
+            }
+        }
+    })
+    .await;
+    let took = started.elapsed();
+    assert!(took > Duration::from_millis(1500) && took < Duration::from_secs(20), "{took:?}");
+    is_answered(&mut seated).await;
+}
+
+#[tokio::test]
+async fn a_picture_in_pieces_is_not_held_up() {
+    let server = Server::start().await;
+    let member = member(&server).await;
+    let mut seated = seated(&server, &member).await;
+    let started = std::time::Instant::now();
+    let piece = vec![1; 64 * 1024];
+    // Five MiB, with eight pieces on their way.
+    let (mut sent, mut accepted) = (0, 0);
+    within("all of it is taken", async {
+        while accepted < 80 {
+            while sent < 80 && sent < accepted + 8 {
+                sent += 1;
+                let message = ClientFrame::Message { epoch: Epoch::default(), counter: Counter(sent), sealed: &piece };
+                seated.send(Message::binary(message.to_bytes())).await.unwrap();
+            }
+            if let Some(Ok(Message::Binary(bytes))) = seated.next().await {
+                accepted += u64::from(matches!(ServerFrame::parse(&bytes), Ok(ServerFrame::Accepted { .. })));
+            }
+        }
+    })
+    .await;
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn one_address_cannot_take_all_connections() {
+    let server = Server::with(&["--trusted-proxy", "127.0.0.1", "--max-connections-per-address", "20"]).await;
+    let open = |address: &str| {
+        let mut request = format!("ws://{}/api/socket", server.address).into_client_request().unwrap();
+        request.headers_mut().insert("x-forwarded-for", address.parse().unwrap());
+        connect_async(request)
+    };
+    let mut held = Vec::new();
+    for _ in 0..20 {
+        held.push(open("192.0.2.1").await.unwrap());
+    }
+    for _ in 0..5 {
+        assert!(open("192.0.2.1").await.is_err());
+    }
+    assert!(open("192.0.2.2").await.is_ok(), "another one does not notice");
+    drop(held);
+    within("their places are free again", async {
+        while open("192.0.2.1").await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn ten_thousand_rooms_that_nobody_enters_are_soon_gone() {
+    let server = Server::with(&["--grace", "1", "--log", "cloakroom=debug"]).await;
+    let client = reqwest::Client::new();
+    let before = resident(&server);
+    let made = join_all((0..20_u16).map(|lane| {
+        let (client, url) = (client.clone(), format!("http://{}/api/create", server.address));
+        async move {
+            for number in 0..500_u16 {
+                let mut id = [0; 16];
+                id[..4].copy_from_slice(&[lane.to_be_bytes(), number.to_be_bytes()].concat());
+                let verifier = wire::Verifier::from([7; 32]).to_text();
+                let (room, room_id) = (format!("Room {lane} {number}"), RoomId(id));
+                let body = json!({ "room": room, "user": "Ana", "room_id": room_id, "verifier": verifier });
+                assert_eq!(client.post(&url).json(&body).send().await.unwrap().status().as_u16(), 200);
+            }
+        }
+    }));
+    within("all of them", made).await;
+    server.logged("a room is gone rooms=0").await;
+    assert!(resident(&server) < before + 60_000, "from {before} to {} KiB", resident(&server));
+}
+
+/// Those who do not read hold what they may hold together, and are cut off; who reads is not.
+#[tokio::test]
+async fn many_who_do_not_read_do_not_fill_the_memory() {
+    let flags = ["--max-total-queue-bytes", "4194304", "--max-queue-bytes", "1048576", "--log", "cloakroom=debug"];
+    let server = Server::with(&flags).await;
+    let ana = member(&server).await;
+    let mut talker = seated(&server, &ana).await;
+    let mut silent = Vec::new();
+    let mut members = Vec::new();
+    for number in 2..=20_u32 {
+        let verifier = wire::Verifier::from([7; 32]).to_text();
+        let join = json!({ "room": "Club", "user": format!("Bo {number}"), "verifier": verifier });
+        let (status, body) = server.post("/api/join", &join).await;
+        assert_eq!(status, 200);
+        let url = format!("ws://{}/api/socket", server.address);
+        let (mut socket, _) = client_async(url, narrow(&server).await).await.unwrap();
+        socket.send(Message::binary(hello(&body))).await.unwrap();
+        socket.send(Message::binary(ClientFrame::Knock { generation: 0, sealed: b"knock" }.to_bytes())).await.unwrap();
+        silent.push(socket);
+        members.push(MemberId(number));
+    }
+    // They are let in as they knock, and then do not read a byte.
+    let (mut number, mut inside) = (0, 0);
+    while inside < members.len() {
+        let Some(Ok(Message::Binary(bytes))) = within("a duty", talker.next()).await else { continue };
+        let Ok(ServerFrame::Duty { epoch, knocks, .. }) = ServerFrame::parse(&bytes) else { continue };
+        let admitted = knocks.iter().map(|(id, _)| *id).collect::<Vec<_>>();
+        inside += admitted.len();
+        number = epoch.number + 1;
+        let (commit, welcome) = (&b"commit"[..], &b"welcome"[..]);
+        let commit = ClientFrame::Commit { epoch, admitted, removed: vec![], commit, welcome };
+        talker.send(Message::binary(commit.to_bytes())).await.unwrap();
+    }
+    let before = resident(&server);
+    let (sealed, epoch) = (vec![1; 60_000], Epoch { generation: 0, number });
+    for counter in 1..100 {
+        let message = ClientFrame::Message { epoch, counter: Counter(counter), sealed: &sealed };
+        talker.send(Message::binary(message.to_bytes())).await.unwrap();
+        while !matches!(within("it is taken", talker.next()).await, Some(Ok(Message::Binary(bytes))) if bytes[1] == 0x83)
+        {
+        }
+        if server.log().contains("code=4007") {
+            break;
+        }
+    }
+    server.logged("code=4007").await;
+    is_answered(&mut talker).await;
+    assert!(resident(&server) < before + 30_000, "from {before} to {} KiB", resident(&server));
 }
 
 #[tokio::test]

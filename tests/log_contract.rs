@@ -6,7 +6,7 @@ use std::{
 };
 
 use cloakroom::{
-    Address, Outbox, SecondHash, ServerSecret, TokenHash,
+    Address, Batch, Outbox, SecondHash, ServerSecret, TokenHash, Total,
     log::{MemoryLog, RoomLog, Seat},
     room::{Bounds, Claim, Newcomer},
 };
@@ -21,7 +21,7 @@ const GRACE: Duration = Duration::from_secs(60);
 type Make = fn(usize, usize) -> Box<dyn RoomLog>;
 
 fn memory(members: usize, rooms: usize) -> Box<dyn RoomLog> {
-    Box::new(MemoryLog::new(Bounds { members, grace: GRACE, replay: 100_000 }, rooms))
+    Box::new(MemoryLog::new(Bounds { members, grace: GRACE, replay: 100_000 }, rooms, 1_000_000))
 }
 
 /// The suite, for one implementation.
@@ -77,7 +77,8 @@ fn now() -> Instant {
 
 /// All that waits in an outbox: frames in words, then the end.
 async fn drained(outbox: &Outbox) -> Vec<String> {
-    let batch = outbox.next().await;
+    let mut batch = Batch::default();
+    outbox.next(&mut batch).await;
     let mut lines =
         batch.frames.iter().map(|frame| format!("{:?}", ServerFrame::parse(frame).unwrap())).collect::<Vec<_>>();
     lines.extend(batch.closed.map(|code| format!("{code:?}")));
@@ -159,7 +160,7 @@ fn epoch(number: u64) -> Epoch {
 }
 
 fn outbox() -> Outbox {
-    Outbox::new(9999, 99_999)
+    Outbox::new(9999, 99_999, &Total::new(usize::MAX))
 }
 
 fn take(seat: &impl AsRef<dyn Seat>, frame: ClientFrame<'_>) -> Result<(), CloseCode> {

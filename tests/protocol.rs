@@ -1,7 +1,11 @@
 //! Walks the table of `docs/PROTOCOL.md`, section 8: every row is brought about against the real
 //! server, or in the real core, and none of it may touch anybody else's connection.
 
-use std::{collections::BTreeSet, fs};
+use std::{
+    collections::BTreeSet,
+    fs,
+    time::{Duration, Instant},
+};
 
 use futures_util::{SinkExt, StreamExt, future::join_all};
 use serde_json::{Value, json};
@@ -18,7 +22,7 @@ use tokio::{
 use tokio_tungstenite::{
     connect_async,
     tungstenite::{
-        Message,
+        Error as WsError, Message,
         client::IntoClientRequest,
         protocol::{CloseFrame, frame::coding::CloseCode as CloseReason},
     },
@@ -252,6 +256,7 @@ async fn bring_about(case: &str) -> Vec<String> {
     let scene = match case {
         "room full" => Scene::new(&["--max-members", "2"]).await,
         "too many rooms or attempts" => Scene::new(&["--creates-per-minute", "1", "--joins-per-minute", "1"]).await,
+        "too many connections from one address" => Scene::new(&["--max-connections-per-address", "1"]).await,
         "too many rooms on the server" => Scene::new(&["--max-rooms", "1"]).await,
         "reads too slowly (if the code still gets through)" => Scene::new(&["--max-queue-bytes", "65536"]).await,
         _ => Scene::new(&[]).await,
@@ -321,6 +326,29 @@ async fn bring_about(case: &str) -> Vec<String> {
                 s.join(json!({ "room": "Book club", "user": "x".repeat(65), "verifier": verifier })).await,
                 core("Book club", "", vec![]).replace("shown", "422"),
             ]
+        }
+        "socket of another version of WebSocket" => {
+            let opening = "GET /api/socket HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+                           sec-websocket-version: 8\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==";
+            vec![s.raw(opening, b"").await]
+        }
+        "too many connections from one address" => {
+            // Ana has the one there may be; somebody else is not in her way, nor she in theirs.
+            let open = |address: &str| {
+                let mut request = format!("ws://{}/api/socket", s.server.address).into_client_request().unwrap();
+                request.headers_mut().insert("x-forwarded-for", address.parse().unwrap());
+                connect_async(request)
+            };
+            let elsewhere = open("192.0.2.1").await.unwrap();
+            let WsError::Http(refused) = open("192.0.2.1").await.unwrap_err() else { panic!("refused by HTTP") };
+            let body = serde_json::from_slice(refused.body().as_ref().unwrap()).unwrap();
+            drop(elsewhere);
+            // Without a proxy, whatever is asked for on such a connection is refused.
+            let direct = Server::with(&["--max-connections-per-address", "1"]).await;
+            let first = TcpStream::connect(&direct.address).await.unwrap();
+            let second = direct.post("/api/salt", &json!({ "room": "Club" })).await;
+            drop(first);
+            vec![answer((refused.status().as_u16(), body)), answer(second)]
         }
         "too many rooms or attempts" => vec![
             s.create(json!({ "room": "Two", "user": "Eve", "room_id": room_id(2), "verifier": verifier })).await,
@@ -433,12 +461,14 @@ async fn bring_about(case: &str) -> Vec<String> {
         }
         "silent for too long" => {
             // One whose system answers nothing, not even a ping: it is there only as far as TCP goes.
+            let started = Instant::now();
             let mut socket = s.connected(&s.bo).await;
             let alive = async { while ana.next().await.is_some() {} };
             tokio::select! {
                 _ = s.server.logged("code=4008") => {}
                 () = alive => panic!("Ana, who answers pings, was cut off too"),
             }
+            assert!(started.elapsed() < Duration::from_secs(30), "the others hear of it within 30 s");
             let tokio_tungstenite::MaybeTlsStream::Plain(stream) = socket.get_mut() else { panic!("plain TCP") };
             let mut bytes = Vec::new();
             within("the end", stream.read_to_end(&mut bytes)).await.unwrap();

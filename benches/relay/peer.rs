@@ -10,11 +10,16 @@ use crate::{limit, plain};
 const BE: &str = "--be";
 
 /// Bounds that the load does not run into: what is measured is what is done, not what is refused.
-const FLAGS: [&str; 12] = [
+const FLAGS: &[&str] = &[
     "--listen=127.0.0.1:0",
     "--creates-per-minute=100000000",
     "--joins-per-minute=100000000",
     "--max-connections=100000",
+    "--max-connections-per-address=100000",
+    "--max-frames-per-second=10000000",
+    "--max-bytes-per-second=4000000000",
+    "--max-total-queue-bytes=8589934592",
+    "--max-total-replay-bytes=8589934592",
     "--max-rooms=200000",
     "--grace=36000",
     "--max-members=256",

@@ -18,7 +18,7 @@ use kit::{
 };
 use people::People;
 
-const FLAGS: [&str; 7] = [
+const FLAGS: [&str; 8] = [
     "--listen=127.0.0.1:0",
     "--creates-per-minute=100000000",
     "--joins-per-minute=100000000",
@@ -26,6 +26,7 @@ const FLAGS: [&str; 7] = [
     // What rooms keep is soon as much as it ever will be.
     "--max-replay-bytes=65536",
     "--max-connections=10000",
+    "--max-connections-per-address=10000",
     // Tells how many rooms there are.
     "--log=warn,cloakroom::listen=info,cloakroom::log=debug",
 ];

@@ -31,13 +31,10 @@ impl From<IpAddr> for Address {
 /// What a trusted proxy says, else the TCP peer. `X-Forwarded-For` is read from its end: each
 /// trusted hop names the one before it, and the first that is not trusted is the client.
 fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    // A proxy on this machine may come by either loopback address, whichever of them was named.
-    let is_trusted =
-        |ip: &IpAddr| trusted.iter().any(|net| net.contains(ip) || (ip.is_loopback() && net.addr().is_loopback()));
     let mut client = peer.to_canonical();
     let hops = headers.get_all("x-forwarded-for").iter().flat_map(|value| value.to_str().unwrap_or("").split(','));
     for hop in hops.collect::<Vec<_>>().into_iter().rev() {
-        if !is_trusted(&client) {
+        if !is_trusted(trusted, client) {
             break;
         }
         // A hop that is no address ends the chain: nothing before it can be believed.
@@ -45,6 +42,13 @@ fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
         client = ip.to_canonical();
     }
     client
+}
+
+/// Whether this is a proxy whose word is taken for where a request comes from.
+pub(crate) fn is_trusted(trusted: &[IpNet], ip: IpAddr) -> bool {
+    let ip = ip.to_canonical();
+    // A proxy on this machine may come by either loopback address, whichever of them was named.
+    trusted.iter().any(|net| net.contains(&ip) || (ip.is_loopback() && net.addr().is_loopback()))
 }
 
 fn parse(hop: &str) -> Option<IpAddr> {

@@ -48,6 +48,10 @@ pub struct Config {
     #[arg(long, env = "CLOAKROOM_MAX_CONNECTIONS", value_name = "CONNECTIONS", default_value_t = limits::CONNECTIONS, value_parser = at_least(1))]
     pub max_connections: usize,
 
+    /// Connections at one time from one address, at most; behind a trusted proxy, sockets only
+    #[arg(long, env = "CLOAKROOM_MAX_CONNECTIONS_PER_ADDRESS", value_name = "CONNECTIONS", default_value_t = limits::CONNECTIONS_PER_ADDRESS, value_parser = at_least(1))]
+    pub max_connections_per_address: usize,
+
     /// Bytes in one frame from a client, at most (1048576 or more, so that every commit fits)
     #[arg(long, env = "CLOAKROOM_MAX_FRAME_BYTES", value_name = "BYTES", default_value_t = limits::FRAME_BYTES, value_parser = at_least(limits::FRAME_BYTES))]
     pub max_frame_bytes: usize,
@@ -56,20 +60,36 @@ pub struct Config {
     #[arg(long, env = "CLOAKROOM_MAX_QUEUE_BYTES", value_name = "BYTES", default_value_t = limits::QUEUE_BYTES, value_parser = at_least(65_536))]
     pub max_queue_bytes: usize,
 
+    /// Bytes that may wait for all members together (1048576 or more): past half of it, those are cut off for whom most waits
+    #[arg(long, env = "CLOAKROOM_MAX_TOTAL_QUEUE_BYTES", value_name = "BYTES", default_value_t = limits::TOTAL_QUEUE_BYTES, value_parser = at_least(1_048_576))]
+    pub max_total_queue_bytes: usize,
+
+    /// Frames that one member may send per second; after a pause, two seconds' worth at once
+    #[arg(long, env = "CLOAKROOM_MAX_FRAMES_PER_SECOND", value_name = "FRAMES", default_value_t = rate(limits::FRAMES_PER_SECOND))]
+    pub max_frames_per_second: NonZeroU32,
+
+    /// Bytes that one member may send per second; after a pause, two seconds' worth at once
+    #[arg(long, env = "CLOAKROOM_MAX_BYTES_PER_SECOND", value_name = "BYTES", default_value_t = rate(limits::BYTES_PER_SECOND))]
+    pub max_bytes_per_second: NonZeroU32,
+
     /// Bytes of what was last said in a room, sealed, that are kept for those whose connection was lost (0: nothing)
     #[arg(long, env = "CLOAKROOM_MAX_REPLAY_BYTES", value_name = "BYTES", default_value_t = limits::REPLAY_BYTES)]
     pub max_replay_bytes: usize,
+
+    /// The same for all rooms together: past it, a room forgets the oldest of its own
+    #[arg(long, env = "CLOAKROOM_MAX_TOTAL_REPLAY_BYTES", value_name = "BYTES", default_value_t = limits::TOTAL_REPLAY_BYTES)]
+    pub max_total_replay_bytes: usize,
 
     /// Bytes in one request to the door, at most (4096 or more, so that every honest one fits)
     #[arg(long, env = "CLOAKROOM_MAX_DOOR_BYTES", value_name = "BYTES", default_value_t = limits::DOOR_BYTES, value_parser = at_least(4096))]
     pub max_door_bytes: usize,
 
     /// Rooms made per minute from one address, at most
-    #[arg(long, env = "CLOAKROOM_CREATES_PER_MINUTE", value_name = "ROOMS", default_value_t = per_minute(limits::CREATES_PER_MINUTE))]
+    #[arg(long, env = "CLOAKROOM_CREATES_PER_MINUTE", value_name = "ROOMS", default_value_t = rate(limits::CREATES_PER_MINUTE))]
     pub creates_per_minute: NonZeroU32,
 
     /// Attempts to join per minute from one address, at most
-    #[arg(long, env = "CLOAKROOM_JOINS_PER_MINUTE", value_name = "ATTEMPTS", default_value_t = per_minute(limits::JOINS_PER_MINUTE))]
+    #[arg(long, env = "CLOAKROOM_JOINS_PER_MINUTE", value_name = "ATTEMPTS", default_value_t = rate(limits::JOINS_PER_MINUTE))]
     pub joins_per_minute: NonZeroU32,
 
     /// Seconds that a member keeps its place after its connection was lost, from the last byte heard
@@ -81,7 +101,7 @@ pub struct Config {
     pub log: String,
 }
 
-fn per_minute(limit: u32) -> NonZeroU32 {
+fn rate(limit: u32) -> NonZeroU32 {
     NonZeroU32::new(limit).unwrap_or(NonZeroU32::MIN)
 }
 

@@ -9,7 +9,7 @@ use axum::{
 };
 use wire::{Refusal, door, limits};
 
-use crate::{config::PublicOrigin, refuse::Refused, routes::App};
+use crate::{config::PublicOrigin, listen::Place, refuse::Refused, routes::App};
 
 /// One policy for pages and workers alike: a worker follows that of its own script's answer.
 /// `form-action 'none'`: a form sent before the script is there must not put a password in a URL.
@@ -46,6 +46,11 @@ pub(crate) async fn headers(State(app): State<App>, request: Request, next: Next
 /// Refuses hosts that are not ours and requests that another site's page makes, and gives every
 /// request its time.
 pub(crate) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
+    if request.extensions().get().is_some_and(Place::is_refused) {
+        // Its place is for another.
+        let close = [(header::CONNECTION, HeaderValue::from_static("close"))];
+        return (close, Refused::from(Refusal::TooManyConnections)).into_response();
+    }
     if let Err(refusal) = admit(&request, app.config.public_origin.as_ref()) {
         return Refused::from(refusal).into_response();
     }

@@ -6,6 +6,7 @@
 
 mod address;
 mod config;
+mod crowd;
 mod door;
 mod guard;
 mod listen;
@@ -18,10 +19,14 @@ pub mod room;
 mod routes;
 mod secret;
 mod socket;
+mod throttle;
+mod total;
 mod watched;
+pub mod ws;
 
 pub use address::Address;
 pub use config::Config;
 pub use listen::{Shutdown, StartError, bind, serve};
 pub use outbox::{Batch, Budget, Outbox};
 pub use secret::{SecondHash, ServerSecret, TokenHash};
+pub use total::Total;

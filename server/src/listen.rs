@@ -21,10 +21,12 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::{ServiceExt, service_fn};
-use wire::limits;
+use wire::{Refusal, limits};
 
 use crate::{
-    Config, ServerSecret,
+    Address, Config, ServerSecret, Total,
+    address::is_trusted,
+    crowd::{Crowd, Entered},
     log::MemoryLog,
     rate::PerMinute,
     room::Bounds,
@@ -136,10 +138,12 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
     };
     let bounds = Bounds { members: config.max_members, grace: config.grace, replay: config.max_replay_bytes };
     let app = App(Arc::new(Shared {
-        log: Arc::new(MemoryLog::new(bounds, config.max_rooms)),
+        log: Arc::new(MemoryLog::new(bounds, config.max_rooms, config.max_total_replay_bytes)),
         secret,
         creates: PerMinute::new(config.creates_per_minute),
         joins: PerMinute::new(config.joins_per_minute),
+        crowd: Crowd::new(config.max_connections_per_address),
+        queues: Total::new(config.max_total_queue_bytes),
         sockets: TaskTracker::new(),
         stopping: shutdown.0.clone(),
         config,
@@ -202,7 +206,7 @@ async fn sweep(app: App) {
 }
 
 async fn accept(listener: TcpListener, app: App, connections: TaskTracker, places: Arc<Semaphore>, shutdown: Shutdown) {
-    let router = router(app);
+    let router = router(app.clone());
     let mut short = false;
     loop {
         let accepted = tokio::select! {
@@ -219,7 +223,7 @@ async fn accept(listener: TcpListener, app: App, connections: TaskTracker, place
                 };
 
                 let (router, shutdown) = (router.clone(), shutdown.clone());
-                let place = Place(Arc::new(place.ok()));
+                let place = Place::new(place.ok(), peer, &app);
                 connections.spawn(connection(stream, peer, place, router, shutdown));
             }
             // Out of file descriptors, most likely: others must close before another can open.
@@ -236,7 +240,46 @@ async fn accept(listener: TcpListener, app: App, connections: TaskTracker, place
 /// A connection's place among those that may be open. A socket takes it along: its connection lives on
 /// after the request that it began with.
 #[derive(Clone)]
-pub(crate) struct Place(#[expect(dead_code, reason = "held, not read")] Arc<Option<OwnedSemaphorePermit>>);
+pub(crate) struct Place {
+    _permit: Arc<Option<OwnedSemaphorePermit>>,
+    among: Among,
+}
+
+/// Whom a connection is counted with.
+#[derive(Clone)]
+enum Among {
+    /// A proxy's connections are many people's: a request says whose it is.
+    Proxy,
+    /// Those of its address.
+    Address(#[expect(dead_code, reason = "held, not read")] Arc<Entered>),
+    /// Its address has too many.
+    Nobody,
+}
+
+impl Place {
+    fn new(permit: Option<OwnedSemaphorePermit>, peer: SocketAddr, app: &App) -> Self {
+        let among = if is_trusted(&app.config.trusted_proxy, peer.ip()) {
+            Among::Proxy
+        } else {
+            Crowd::enter(&app.crowd, Address::from(peer.ip()))
+                .map_or(Among::Nobody, |place| Among::Address(place.into()))
+        };
+        Self { _permit: Arc::new(permit), among }
+    }
+
+    /// Whether the connection is one too many, and its requests are to be refused.
+    pub(crate) fn is_refused(&self) -> bool {
+        matches!(self.among, Among::Nobody)
+    }
+
+    /// From now on, it is one of this address's connections, if it was not before.
+    pub(crate) fn enter(&mut self, crowd: &Arc<Crowd>, address: Address) -> Result<(), Refusal> {
+        if let Among::Proxy = self.among {
+            self.among = Among::Address(Crowd::enter(crowd, address)?.into());
+        }
+        Ok(())
+    }
+}
 
 async fn connection(stream: TcpStream, peer: SocketAddr, place: Place, router: axum::Router, shutdown: Shutdown) {
     // A frame is to go out when it is written, not when the next one is.

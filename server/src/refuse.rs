@@ -21,8 +21,18 @@ impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.0.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(RefusalBody::from(self.0))).into_response();
-        if self.0 == Refusal::TooManyRequests {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+        let headers = response.headers_mut();
+        match self.0 {
+            Refusal::TooManyRequests => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+            }
+            // Which it would be (RFC 6455, section 4.4, and RFC 9110, section 15.5.22).
+            Refusal::WebSocketVersion => {
+                headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+                headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+                headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+            }
+            _ => {}
         }
         response
     }

@@ -14,7 +14,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_http::catch_panic::CatchPanicLayer;
 use wire::{Refusal, door as paths};
 
-use crate::{Config, ServerSecret, door, guard, log::SharedLog, pages, rate::PerMinute, refuse::Refused, socket};
+use crate::{
+    Config, ServerSecret, Total, crowd::Crowd, door, guard, log::SharedLog, pages, rate::PerMinute, refuse::Refused,
+    socket,
+};
 
 /// What handlers share.
 #[derive(Clone)]
@@ -26,6 +29,9 @@ pub(crate) struct Shared {
     pub(crate) secret: ServerSecret,
     pub(crate) creates: PerMinute,
     pub(crate) joins: PerMinute,
+    pub(crate) crowd: Arc<Crowd>,
+    /// What waits to be written, to all members together.
+    pub(crate) queues: Arc<Total>,
     /// The sockets: upgraded connections live on after their request was answered.
     pub(crate) sockets: TaskTracker,
     pub(crate) stopping: CancellationToken,

@@ -33,7 +33,8 @@ impl Heard {
         Self(Arc::new(Since { opened: Instant::now(), millis: AtomicU64::new(0) }))
     }
 
-    fn now(&self) {
+    /// It is heard now.
+    pub(crate) fn now(&self) {
         let millis = self.0.opened.elapsed().as_millis();
         self.0.millis.store(u64::try_from(millis).unwrap_or(u64::MAX), Ordering::Relaxed);
     }

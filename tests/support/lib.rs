@@ -3,6 +3,7 @@
 
 pub mod browser;
 pub mod client;
+pub mod echo;
 pub mod proxy;
 pub mod server;
 pub mod tools;

@@ -68,8 +68,12 @@ refusals! {
     BadRoomName = 422 "bad_room_name" "This room name does not work: use 1 to 64 characters, none of them invisible.";
     /// Not a user name.
     BadUserName = 422 "bad_user_name" "This name does not work: use 1 to 64 characters, none of them invisible.";
+    /// A WebSocket of another version than 13.
+    WebSocketVersion = 426 "websocket_version" "This program is too old for the server. Update it and try again.";
     /// Too many attempts from this address.
     TooManyRequests = 429 "too_many_requests" "Too many attempts from your network. Wait a minute and try again.";
+    /// Too many connections from this address.
+    TooManyConnections = 429 "too_many_connections" "There are too many connections from your network. Close a few pages, or try again later.";
     /// A fault of the server.
     Internal = 500 "internal" "Something went wrong on the server. Try again.";
     /// The server has as many rooms as it may.

@@ -53,12 +53,22 @@ pub const STRIKES: u32 = 4;
 pub const DOOR_BYTES: usize = 8 * 1024;
 /// Bytes that wait for a member who reads too slowly, before that member is cut off.
 pub const QUEUE_BYTES: usize = 1024 * 1024;
+/// Bytes that wait for all members together.
+pub const TOTAL_QUEUE_BYTES: usize = 256 * 1024 * 1024;
+/// Bytes of what was last said, sealed, that are kept in all rooms together.
+pub const TOTAL_REPLAY_BYTES: usize = 256 * 1024 * 1024;
+/// Frames that one member may send in a second, and twice that after a pause.
+pub const FRAMES_PER_SECOND: u32 = 100;
+/// Bytes that one member may send in a second, and twice that after a pause.
+pub const BYTES_PER_SECOND: u32 = 2 * 1024 * 1024;
 /// Members in one room.
 pub const MEMBERS: usize = 256;
 /// Rooms on one server.
 pub const ROOMS: usize = 100_000;
 /// Connections to one server, sockets and requests together.
 pub const CONNECTIONS: usize = 20_000;
+/// Connections from one address: a school's people may all have the same.
+pub const CONNECTIONS_PER_ADDRESS: usize = 256;
 /// Rooms made in a minute from one address.
 pub const CREATES_PER_MINUTE: u32 = 20;
 /// Attempts to join in a minute from one address.
@@ -80,13 +90,15 @@ pub const HEAD_WITHIN: Duration = Duration::from_secs(10);
 pub const REQUEST_WITHIN: Duration = Duration::from_secs(15);
 /// How long a write may wait for a reader that takes not a byte.
 pub const WRITE_WITHIN: Duration = Duration::from_secs(15);
-/// How often either side asks whether the other is still there.
-pub const PING_EVERY: Duration = Duration::from_secs(15);
-/// How long a peer may say nothing at all before its connection counts as lost.
-pub const SILENCE: Duration = Duration::from_secs(30);
+/// How often either side asks whether the other is still there, at least.
+pub const PING_EVERY: Duration = Duration::from_secs(12);
+/// How long a peer may say nothing at all before its connection counts as lost: two pings, and time to answer.
+pub const SILENCE: Duration = Duration::from_secs(28);
 /// How long the server waits for its connections when it stops, so that it is gone within ten seconds.
 pub const STOP_WITHIN: Duration = Duration::from_secs(8);
 /// The longest wait between two attempts to connect again.
 pub const RECONNECT_MAX: Duration = Duration::from_secs(15);
 /// The first wait before connecting again; it doubles up to [`RECONNECT_MAX`].
 pub const RECONNECT_MIN: Duration = Duration::from_millis(500);
+/// Over how long a time those come back whom a server sent away because it stops.
+pub const RESTART_SPREAD: Duration = Duration::from_secs(8);

@@ -6,7 +6,7 @@ use std::{
     mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Instant,
 };
@@ -30,6 +30,9 @@ struct Shared {
     max_rooms: usize,
     rooms: DashMap<RoomId, Arc<Hosted>>,
     names: Mutex<Names>,
+    /// Bytes of events that all rooms keep together, and at most.
+    kept: AtomicUsize,
+    max_kept: usize,
     /// When to look after which room.
     due: Mutex<BTreeSet<(Instant, RoomId)>>,
     connections: AtomicU64,
@@ -53,14 +56,16 @@ struct Line {
 }
 
 impl MemoryLog {
-    /// No rooms yet.
+    /// No rooms yet. Together they will keep so many bytes of events for those who come back, at most.
     #[must_use]
-    pub fn new(bounds: Bounds, max_rooms: usize) -> Self {
+    pub fn new(bounds: Bounds, max_rooms: usize, max_kept: usize) -> Self {
         Self(Arc::new(Shared {
             bounds,
             max_rooms,
             rooms: DashMap::new(),
             names: Mutex::default(),
+            kept: AtomicUsize::new(0),
+            max_kept,
             due: Mutex::default(),
             connections: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
@@ -89,7 +94,9 @@ impl Shared {
     /// Runs `change` on the room, then does what follows from it; drops the room if it is empty.
     fn with<T>(&self, hosted: &Arc<Hosted>, change: impl FnOnce(&mut Inner) -> T) -> T {
         let mut inner = lock(&hosted.0);
+        let kept = inner.room.kept();
         let outcome = change(&mut inner);
+        self.count(kept, &mut inner.room);
         let id = inner.room.id();
         let mut effects = mem::take(&mut inner.effects);
         for effect in effects.drain(..) {
@@ -100,9 +107,12 @@ impl Shared {
                         line.outbox.push(frame, Budget::Group);
                     }
                 }
-                Effect::Relay { but, frame, budget } => {
+                Effect::Relay { but, frame, instead, budget } => {
                     for (_, line) in inner.lines.iter().filter(|(to, line)| line.follows && **to != but) {
-                        line.outbox.push(frame.clone(), budget);
+                        match &instead {
+                            Some(instead) => line.outbox.push_or(frame.clone(), instead.clone()),
+                            None => line.outbox.push(frame.clone(), budget),
+                        }
                     }
                 }
                 Effect::Follow(who) => inner.follow(who, true),
@@ -120,10 +130,25 @@ impl Shared {
         inner.effects = effects;
         if inner.room.is_empty() {
             let name = inner.room.name().clone();
+            self.kept.fetch_sub(inner.room.kept(), Ordering::Relaxed);
+            inner.room.forget(0);
             drop(inner);
             self.drop_room(id, &name, hosted);
         }
         outcome
+    }
+
+    /// Counts what a room keeps, which was so much before. Where all rooms keep too much, this one forgets.
+    fn count(&self, before: usize, room: &mut Room) {
+        let now = room.kept();
+        if now == before {
+            return;
+        }
+        let others = self.kept.fetch_add(now.wrapping_sub(before), Ordering::Relaxed).wrapping_sub(before);
+        if now > before {
+            room.forget(self.max_kept.saturating_sub(others));
+            self.kept.fetch_sub(now - room.kept(), Ordering::Relaxed);
+        }
     }
 
     /// Drops this very room: its name and id may be in use again by the time that its last connection ends.

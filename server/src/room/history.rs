@@ -38,7 +38,12 @@ impl History {
         let event = Event { author, own, frame };
         self.bytes += event.cost();
         self.events.push_back(event);
-        while self.bytes > self.bound
+        self.forget(self.bound);
+    }
+
+    /// Drops the oldest events, until no more than so many bytes are left.
+    pub(super) fn forget(&mut self, beyond: usize) {
+        while self.bytes > beyond
             && let Some(oldest) = self.events.pop_front()
         {
             self.bytes -= oldest.cost();
@@ -61,7 +66,6 @@ impl History {
         Some(self.events.iter().skip(known).map(frame).collect())
     }
 
-    #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }

@@ -111,6 +111,8 @@ pub enum Effect {
         but: MemberId,
         /// What the others receive.
         frame: Bytes,
+        /// What those receive in its place for whom much waits already, if the frame may be dropped.
+        instead: Option<Bytes>,
         /// What it counts against where it waits.
         budget: Budget,
     },
@@ -161,6 +163,17 @@ impl Room {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
+    }
+
+    /// Bytes of events that are kept for those who come back.
+    #[must_use]
+    pub fn kept(&self) -> usize {
+        self.history.bytes()
+    }
+
+    /// Keeps so many bytes of them at most for now, the newest.
+    pub fn forget(&mut self, beyond: usize) {
+        self.history.forget(beyond);
     }
 
     /// Whether this is the hash of the verifier, in constant time.

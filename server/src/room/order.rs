@@ -21,7 +21,7 @@ impl Room {
         let frame = Bytes::from(frame(seq).to_bytes());
         let own = own(seq).map(|own| Bytes::from(own.to_bytes()));
         self.history.push(author, own.clone(), frame.clone());
-        effects.push(Effect::Relay { but: author, frame, budget });
+        effects.push(Effect::Relay { but: author, frame, instead: None, budget });
         effects.extend(own.map(|own| Effect::Send(author, own)));
     }
 
@@ -57,6 +57,22 @@ impl Room {
         member.heard();
         let frame = |seq| ServerFrame::Message { seq, sender: id, counter, sealed };
         self.order(id, Budget::Talk, frame, |seq| Some(ServerFrame::Accepted { seq, counter }), effects);
+        if counter == Counter(0) {
+            self.may_be_dropped(id, effects);
+        }
         Ok(())
+    }
+
+    /// The event that was just ordered may be dropped, but its number not be left out: what is as true, and short,
+    /// can stand in its place.
+    fn may_be_dropped(&self, author: MemberId, effects: &mut [Effect]) {
+        let presence = ServerFrame::Presence { seq: self.seq, member_id: author, connected: true };
+        let relayed = effects.iter_mut().rev().find_map(|effect| match effect {
+            Effect::Relay { instead, .. } => Some(instead),
+            _ => None,
+        });
+        if let Some(instead) = relayed {
+            *instead = Some(presence.to_bytes().into());
+        }
     }
 }

@@ -49,13 +49,23 @@ impl Timing {
 
     /// The connection is lost, or did not come about: how long to wait. Doubles from
     /// [`limits::RECONNECT_MIN`] to [`limits::RECONNECT_MAX`], and anything from half of it to all of
-    /// it, so that a restart does not bring everyone back in one moment.
+    /// it, so that what befalls many does not bring them all back in one moment.
     pub(super) fn lost(&mut self, env: &mut impl Env) -> u64 {
         let full = ms(limits::RECONNECT_MIN)
             .saturating_mul(1_u64.checked_shl(self.failures.min(32)).unwrap_or(u64::MAX))
             .min(ms(limits::RECONNECT_MAX));
         self.failures = self.failures.saturating_add(1);
         let wait = full / 2 + jitter(full / 2, env);
+        self.wait(wait, env)
+    }
+
+    /// The server stops, for everyone at once: how long to wait, so that they come back one after the other.
+    pub(super) fn stopped(&mut self, env: &mut impl Env) -> u64 {
+        let wait = ms(limits::RECONNECT_MIN) + jitter(ms(limits::RESTART_SPREAD), env);
+        self.wait(wait, env)
+    }
+
+    fn wait(&mut self, wait: u64, env: &impl Env) -> u64 {
         self.state = State::Waiting { until: env.now().saturating_add(wait) };
         wait
     }

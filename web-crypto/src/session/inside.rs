@@ -144,6 +144,10 @@ impl Inside {
 
     fn wait(&mut self, words: &'static str, env: &mut impl Env, out: &mut VecDeque<Output>) {
         let wait = self.timing.lost(env);
+        self.waiting(wait, words, out);
+    }
+
+    fn waiting(&mut self, wait: u64, words: &'static str, out: &mut VecDeque<Output>) {
         self.circle.disconnected();
         show_connection(Connection::Waiting, wait, words, out);
     }
@@ -151,6 +155,10 @@ impl Inside {
     fn closed(&mut self, number: u16, env: &mut impl Env, out: &mut VecDeque<Output>) -> bool {
         match CloseCode::from_number(number) {
             Some(code) if !code.reconnect() => return self.end(code, out),
+            Some(code @ CloseCode::Stopping) => {
+                let wait = self.timing.stopped(env);
+                self.waiting(wait, code.words(), out);
+            }
             Some(code) => {
                 self.rebind |= code == CloseCode::AddressChanged;
                 self.wait(code.words(), env, out);

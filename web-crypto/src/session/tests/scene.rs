@@ -46,7 +46,7 @@ pub(super) fn content(head: [u8; 2], counter: u64, body: &[u8]) -> Vec<u8> {
 /// A clock that the test moves, and entropy that counts.
 pub(super) struct Bench {
     pub(super) now: u64,
-    seed: u8,
+    pub(super) seed: u8,
 }
 
 impl Env for Bench {

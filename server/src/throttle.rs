@@ -1,0 +1,85 @@
+//! How much one connection may send: it is read no faster than that, and TCP makes its sender wait.
+
+use std::{
+    num::NonZeroU32,
+    time::{Duration, Instant},
+};
+
+/// How much of its rate a bucket holds: after a pause, so much may come at once.
+const BURST: Duration = Duration::from_secs(2);
+
+/// Frames and bytes, each with its own bound.
+pub(crate) struct Throttle {
+    frames: Bucket,
+    bytes: Bucket,
+}
+
+impl Throttle {
+    /// So many a second.
+    pub(crate) fn new(frames: NonZeroU32, bytes: NonZeroU32, now: Instant) -> Self {
+        Self { frames: Bucket::new(frames, now), bytes: Bucket::new(bytes, now) }
+    }
+
+    /// These have come.
+    pub(crate) fn take(&mut self, frames: usize, bytes: usize, now: Instant) {
+        self.frames.take(frames, now);
+        self.bytes.take(bytes, now);
+    }
+
+    /// How long to wait before more is read.
+    pub(crate) fn wait(&self, now: Instant) -> Duration {
+        self.frames.wait(now).max(self.bytes.wait(now))
+    }
+}
+
+/// A token bucket, kept as the time at which it will be full again. It may be overdrawn: what has come has come.
+struct Bucket {
+    rate: NonZeroU32,
+    full: Instant,
+}
+
+impl Bucket {
+    fn new(rate: NonZeroU32, now: Instant) -> Self {
+        Self { rate, full: now }
+    }
+
+    fn take(&mut self, count: usize, now: Instant) {
+        let nanos = (count as u64).saturating_mul(1_000_000_000) / u64::from(self.rate.get());
+        self.full = self.full.max(now) + Duration::from_nanos(nanos);
+    }
+
+    fn wait(&self, now: Instant) -> Duration {
+        self.full.saturating_duration_since(now).saturating_sub(BURST)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rate(number: u32) -> NonZeroU32 {
+        NonZeroU32::new(number).unwrap()
+    }
+
+    #[test]
+    fn a_burst_and_then_the_rate() {
+        let start = Instant::now();
+        let mut throttle = Throttle::new(rate(100), rate(1000), start);
+        throttle.take(200, 0, start);
+        assert_eq!(throttle.wait(start), Duration::ZERO, "two seconds' worth at once");
+        throttle.take(50, 0, start);
+        assert_eq!(throttle.wait(start), Duration::from_millis(500));
+        assert_eq!(throttle.wait(start + Duration::from_millis(500)), Duration::ZERO);
+        throttle.take(0, 4000, start);
+        assert_eq!(throttle.wait(start), Duration::from_secs(2), "whichever takes longer");
+    }
+
+    #[test]
+    fn no_more_is_saved_than_a_burst() {
+        let start = Instant::now();
+        let mut throttle = Throttle::new(rate(100), rate(1000), start);
+        let later = start + Duration::from_secs(3600);
+        throttle.take(300, 0, later);
+        assert_eq!(throttle.wait(later), Duration::from_secs(1));
+    }
+}

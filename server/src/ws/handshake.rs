@@ -1,0 +1,129 @@
+//! The opening handshake (RFC 6455, section 4.2).
+
+use base64ct::{Base64, Encoding};
+use hyper::{
+    HeaderMap, Method, Request, Response, StatusCode, Version,
+    header::{self, HeaderName, HeaderValue},
+    upgrade::{self, OnUpgrade},
+};
+use sha1::{Digest, Sha1};
+
+/// The one version there is.
+const VERSION: &str = "13";
+/// What a server that speaks WebSocket knows, and no other (section 1.3).
+const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// Why a request opens no WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HandshakeError {
+    /// It does not ask for one, or not as it has to be asked.
+    Malformed,
+    /// It asks for another version than 13.
+    Version,
+}
+
+/// The answer to a request that opens a WebSocket, and the stream that there is once it was sent.
+///
+/// # Errors
+/// See [`HandshakeError`].
+pub fn accept<B>(request: &mut Request<B>) -> Result<(Response<()>, OnUpgrade), HandshakeError> {
+    let headers = request.headers();
+    let asks = *request.method() == Method::GET
+        && request.version() == Version::HTTP_11
+        && names(headers, &header::CONNECTION, "upgrade")
+        && names(headers, &header::UPGRADE, "websocket");
+    if !asks {
+        return Err(HandshakeError::Malformed);
+    }
+    if one(headers, &header::SEC_WEBSOCKET_VERSION)? != VERSION.as_bytes() {
+        return Err(HandshakeError::Version);
+    }
+    let key = one(headers, &header::SEC_WEBSOCKET_KEY)?;
+    if Base64::decode(key, &mut [0; 16]).map(<[u8]>::len) != Ok(16) {
+        return Err(HandshakeError::Malformed);
+    }
+    let answer = answer(key).ok_or(HandshakeError::Malformed)?;
+    // Whoever serves the connection says whether it can be taken over.
+    if request.extensions().get::<OnUpgrade>().is_none() {
+        return Err(HandshakeError::Malformed);
+    }
+    let upgrade = upgrade::on(request);
+    let mut response = Response::new(());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, answer);
+    Ok((response, upgrade))
+}
+
+/// Base64(SHA-1(key ‖ GUID))
+fn answer(key: &[u8]) -> Option<HeaderValue> {
+    let hash = Sha1::new().chain_update(key).chain_update(GUID).finalize();
+    HeaderValue::from_str(&Base64::encode_string(&hash)).ok()
+}
+
+/// Whether a list of tokens, which may stand in several headers, has this one.
+fn names(headers: &HeaderMap, name: &HeaderName, wanted: &str) -> bool {
+    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|token| token.trim().eq_ignore_ascii_case(wanted))
+}
+
+/// The header's one value.
+fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<&'a [u8], HandshakeError> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => Ok(value.as_bytes()),
+        _ => Err(HandshakeError::Malformed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &[(&str, &str)] = &[
+        ("connection", "keep-alive, Upgrade"),
+        ("upgrade", "WebSocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+
+    fn ask(method: Method, version: Version, headers: &[(&str, &str)]) -> HandshakeError {
+        let mut request = Request::builder().method(method).version(version);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        accept(&mut request.body(()).unwrap()).expect_err("there is no connection to take over")
+    }
+
+    /// With one header in place of that of its name.
+    fn with(name: &'static str, values: &[&'static str]) -> HandshakeError {
+        let others = GOOD.iter().filter(|(other, _)| *other != name).copied();
+        let headers = others.chain(values.iter().map(|value| (name, *value))).collect::<Vec<_>>();
+        ask(Method::GET, Version::HTTP_11, &headers)
+    }
+
+    #[test]
+    fn the_sample_of_the_rfc() {
+        assert_eq!(answer(b"dGhlIHNhbXBsZSBub25jZQ==").unwrap(), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+
+    #[test]
+    fn what_opens_nothing() {
+        use HandshakeError::{Malformed, Version as OtherVersion};
+        assert_eq!(ask(Method::POST, Version::HTTP_11, GOOD), Malformed);
+        assert_eq!(ask(Method::GET, Version::HTTP_10, GOOD), Malformed);
+        assert_eq!(ask(Method::GET, Version::HTTP_11, &[]), Malformed);
+        assert_eq!(with("connection", &["keep-alive"]), Malformed);
+        assert_eq!(with("upgrade", &["h2c"]), Malformed);
+        assert_eq!(with("sec-websocket-version", &["8"]), OtherVersion);
+        assert_eq!(with("sec-websocket-version", &[]), Malformed);
+        assert_eq!(with("sec-websocket-version", &["13", "13"]), Malformed);
+        for key in
+            ["", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25j", "dGhlIHNhbXBsZSBub25jZSE=", "not base64 at all!"]
+        {
+            assert_eq!(with("sec-websocket-key", &[key]), Malformed, "{key}");
+        }
+    }
+}

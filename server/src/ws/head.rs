@@ -1,0 +1,113 @@
+//! A frame's head (RFC 6455, section 5.2).
+
+use super::{Fault, mask::Mask};
+
+/// What a frame is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opcode {
+    /// The next fragment of a message.
+    Continuation,
+    /// A text, or its first fragment.
+    Text,
+    /// A binary message, or its first fragment.
+    Binary,
+    /// The end.
+    Close,
+    /// A question whether the other side is there.
+    Ping,
+    /// The answer.
+    Pong,
+}
+
+impl Opcode {
+    fn number(self) -> u8 {
+        match self {
+            Self::Continuation => 0x0,
+            Self::Text => 0x1,
+            Self::Binary => 0x2,
+            Self::Close => 0x8,
+            Self::Ping => 0x9,
+            Self::Pong => 0xa,
+        }
+    }
+
+    fn from_number(number: u8) -> Result<Self, Fault> {
+        let all = [Self::Continuation, Self::Text, Self::Binary, Self::Close, Self::Ping, Self::Pong];
+        all.into_iter().find(|opcode| opcode.number() == number).ok_or(Fault::Protocol)
+    }
+
+    pub(super) fn is_control(self) -> bool {
+        matches!(self, Self::Close | Self::Ping | Self::Pong)
+    }
+}
+
+/// Bytes in the payload of a control frame, at most.
+pub(super) const CONTROL_BYTES: usize = 125;
+
+const FIN: u8 = 0x80;
+const RESERVED: u8 = 0x70;
+const OPCODE: u8 = 0x0f;
+const MASKED: u8 = 0x80;
+const LENGTH: u8 = 0x7f;
+/// The length follows in two bytes, or in eight.
+const IN_TWO: u8 = 126;
+const IN_EIGHT: u8 = 127;
+
+/// The head of a frame from a client.
+pub(super) struct Head {
+    pub opcode: Opcode,
+    /// Whether a message ends with it.
+    pub fin: bool,
+    pub mask: Mask,
+    pub length: u64,
+}
+
+impl Head {
+    /// Reads a head off the front, and says how long it was; nothing, if it is not here in whole yet.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Self, usize)>, Fault> {
+        let [first, second, rest @ ..] = bytes else { return Ok(None) };
+        let fin = first & FIN != 0;
+        let opcode = Opcode::from_number(first & OPCODE)?;
+        let short = second & LENGTH;
+        if first & RESERVED != 0 || second & MASKED == 0 {
+            return Err(Fault::Protocol);
+        }
+        if opcode.is_control() && (!fin || usize::from(short) > CONTROL_BYTES) {
+            return Err(Fault::Protocol);
+        }
+        let (length, least, rest) = match short {
+            IN_TWO => match rest.split_first_chunk() {
+                Some((length, rest)) => (u64::from(u16::from_be_bytes(*length)), u64::from(IN_TWO), rest),
+                None => return Ok(None),
+            },
+            IN_EIGHT => match rest.split_first_chunk() {
+                Some((length, rest)) => (u64::from_be_bytes(*length), u64::from(u16::MAX) + 1, rest),
+                None => return Ok(None),
+            },
+            short => (u64::from(short), 0, rest),
+        };
+        // The shortest way to say it, and no negative number.
+        if length < least || length > i64::MAX.unsigned_abs() {
+            return Err(Fault::Protocol);
+        }
+        let Some((key, rest)) = rest.split_first_chunk() else { return Ok(None) };
+        let used = bytes.len() - rest.len();
+        Ok(Some((Self { opcode, fin, mask: Mask::new(*key), length }, used)))
+    }
+}
+
+/// Writes the head of a whole message of this length from the server, which is not masked.
+pub(super) fn put(opcode: Opcode, length: usize, mut put: impl FnMut(&[u8])) {
+    let first = FIN | opcode.number();
+    match (u8::try_from(length), u16::try_from(length)) {
+        (Ok(length), _) if length < IN_TWO => put(&[first, length]),
+        (_, Ok(length)) => {
+            put(&[first, IN_TWO]);
+            put(&length.to_be_bytes());
+        }
+        _ => {
+            put(&[first, IN_EIGHT]);
+            put(&u64::try_from(length).unwrap_or(u64::MAX).to_be_bytes());
+        }
+    }
+}

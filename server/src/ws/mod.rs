@@ -1,0 +1,19 @@
+//! WebSocket (RFC 6455), the server's side: the opening handshake, frames in, frames out, the closing codes.
+//!
+//! It knows nothing of this project's own frames, and works over any stream of bytes. No extension, no subprotocol.
+//! An idle connection keeps no buffer.
+
+mod close;
+mod handshake;
+mod head;
+mod mask;
+mod parse;
+mod read;
+mod write;
+
+pub use close::{Close, Fault};
+pub use handshake::{HandshakeError, accept};
+pub use head::Opcode;
+pub use parse::{Event, Parser};
+pub use read::{End, Reader};
+pub use write::Writer;

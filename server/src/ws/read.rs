@@ -1,0 +1,124 @@
+//! Events from a stream.
+
+use std::{
+    future::poll_fn,
+    io,
+    mem::{self, MaybeUninit},
+    ops::ControlFlow,
+    pin::Pin,
+    task::{Poll, ready},
+};
+
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+
+use super::{Event, Fault, Parser};
+
+/// What is read at once. It lies on the stack: a connection has no buffer of its own.
+const READ_BYTES: usize = 4 * 1024;
+
+/// Why there is nothing more to come.
+#[derive(Debug)]
+pub enum End {
+    /// The stream is over, with a close before it or without.
+    Gone,
+    /// The peer broke the rules.
+    Fault(Fault),
+}
+
+impl From<Fault> for End {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<io::Error> for End {
+    fn from(_: io::Error) -> Self {
+        Self::Gone
+    }
+}
+
+/// The reading half of a connection.
+pub struct Reader<R> {
+    stream: R,
+    parser: Parser,
+    /// What came in before, and was not looked at yet.
+    before: Vec<u8>,
+}
+
+impl<R: AsyncRead + Unpin> Reader<R> {
+    /// Reads from this stream, of which these bytes were read already, messages of `limit` bytes at most.
+    pub fn new(stream: R, before: Vec<u8>, limit: usize) -> Self {
+        Self { stream, parser: Parser::new(limit), before }
+    }
+
+    /// From the next frame on, messages may have so many bytes.
+    pub fn limit(&mut self, bytes: usize) {
+        self.parser.limit(bytes);
+    }
+
+    /// Waits for bytes, and hands on what they bring, until `take` has enough. What comes after that stays for the
+    /// next call. If `take` never has enough, the number of bytes.
+    ///
+    /// # Errors
+    /// See [`End`].
+    pub async fn read<T>(
+        &mut self,
+        mut take: impl FnMut(Event<'_>) -> ControlFlow<T>,
+    ) -> Result<ControlFlow<T, usize>, End> {
+        let Self { stream, parser, before } = self;
+        if !before.is_empty() {
+            let mut bytes = mem::take(before);
+            return hand_on(parser, before, &mut bytes, &mut take);
+        }
+        if let Some(mut place) = parser.place() {
+            let count = stream.read_buf(&mut place).await?;
+            if count == 0 {
+                return Err(End::Gone);
+            }
+            parser.placed(count)?;
+            let handed = hand_on(parser, before, &mut [], &mut take)?;
+            return Ok(handed.map_continue(|_| count));
+        }
+        poll_fn(|context| {
+            let mut space = [const { MaybeUninit::uninit() }; READ_BYTES];
+            let mut buffer = ReadBuf::uninit(&mut space);
+            ready!(Pin::new(&mut *stream).poll_read(context, &mut buffer))?;
+            let bytes = buffer.filled_mut();
+            Poll::Ready(if bytes.is_empty() { Err(End::Gone) } else { hand_on(parser, before, bytes, &mut take) })
+        })
+        .await
+    }
+
+    /// Reads until the stream is over, whatever comes: a connection that is dropped while something is unread is
+    /// reset, and what was written last may not arrive.
+    pub async fn drain(&mut self) {
+        self.before = Vec::new();
+        let gone = poll_fn(|context| {
+            let mut space = [const { MaybeUninit::uninit() }; READ_BYTES];
+            loop {
+                let mut buffer = ReadBuf::uninit(&mut space);
+                let read = ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer));
+                if read.is_err() || buffer.filled().is_empty() {
+                    return Poll::Ready(());
+                }
+            }
+        });
+        gone.await;
+    }
+}
+
+fn hand_on<T>(
+    parser: &mut Parser,
+    rest: &mut Vec<u8>,
+    mut bytes: &mut [u8],
+    take: &mut impl FnMut(Event<'_>) -> ControlFlow<T>,
+) -> Result<ControlFlow<T, usize>, End> {
+    let count = bytes.len();
+    while let Some(event) = parser.next(&mut bytes)? {
+        if let ControlFlow::Break(enough) = take(event) {
+            rest.extend_from_slice(bytes);
+            return Ok(ControlFlow::Break(enough));
+        }
+    }
+    Ok(ControlFlow::Continue(count))
+}

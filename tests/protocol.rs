@@ -518,6 +518,11 @@ async fn bring_about(case: &str) -> Vec<String> {
         "too little memory for Argon2id"
         | "text empty or too long"
         | "too many unsent"
+        | "picture too large"
+        | "too many unsent pictures"
+        | "picture with pieces missing, or other than offered"
+        | "picture that is not what was offered"
+        | "picture that its sender cancelled"
         | "ciphertext that does not open; bad UTF-8 in it"
         | "content of unknown kind"
         | "message that came before"
@@ -546,12 +551,13 @@ async fn every_row_happens_as_the_table_says() {
 /// The sentences that the page makes itself, with a name and a number in them.
 #[test]
 fn the_page_has_the_words_of_the_table() {
-    let page = fs::read_to_string(root().join("static/js/words.js")).unwrap();
+    let words = ["static/js/words.js", "static/js/pictures/words.js"];
+    let page = words.map(|file| fs::read_to_string(root().join(file)).unwrap()).concat();
     let named = table().into_iter().filter(|row| row.answer == "shown" && row.words.contains("Ana"));
     for row in named {
         for part in row.words.split("Ana").flat_map(|part| part.split("2 ")).filter(|part| !part.trim().is_empty()) {
             let part = part.strip_prefix("messages from ").unwrap_or(part);
-            assert!(page.contains(part), "static/js/words.js has {part:?} of {:?}", row.words);
+            assert!(page.contains(part), "the page has {part:?} of {:?}", row.words);
         }
     }
 }

@@ -4,8 +4,8 @@ import { isAlone } from './model.js';
 import { clone, element, named } from './parts.js';
 import { Reading } from './reading.js';
 import { Scroll } from './scroll.js';
+import { Sending } from './sending.js';
 import { Tools } from './tools.js';
-import { states } from './words.js';
 
 const CHUNK = 40; // entries that a browser lays out, or passes over, together
 const days = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
@@ -24,19 +24,20 @@ export class Messages {
   #day = null;
   #drawn = new Log();
   #muted = new Set();
-  #unsent = new Map(); // counter → where the message's state is said
+  #sending;
 
-  constructor({ tell }) {
+  constructor({ retry, tell }) {
+    this.#sending = new Sending({ retry });
     this.#reading = new Reading({ scroll: this.#scroll, marker: this.#marker, tell });
     new Tools();
   }
 
   draw(state) {
-    const { log, marker, muted, sending, phase } = state;
+    const { log, marker, muted, phase } = state;
     if (log !== this.#drawn) this.#extend(log, marker);
     if (marker === null) this.#marker.remove();
     if (muted !== this.#muted) this.#mute(muted);
-    this.#settle(sending, phase);
+    this.#sending.draw(state);
     this.#reading.draw(state);
     this.#alone.hidden = phase === 'over' || !isAlone(state);
   }
@@ -67,7 +68,7 @@ export class Messages {
     const message = this.#group.add(entry);
     this.#room -= 1;
     // Of pictures there is more to be said, by another part.
-    if (entry.mine && !entry.picture) this.#send(entry, message);
+    if (entry.mine && !entry.picture) this.#sending.add(entry, message);
   }
 
   #begin(entry, { headed }) {
@@ -105,25 +106,5 @@ export class Messages {
       for (const group of groups) group.mute(muted.has(id));
     }
     this.#muted = muted;
-  }
-
-  #send({ counter }, message) {
-    const state = element('span', states.sending);
-    state.className = 'message__state';
-    message.append(state);
-    this.#unsent.set(counter, state);
-  }
-
-  #settle(sending, phase) {
-    for (const [counter, state] of this.#unsent) {
-      if (!sending.includes(counter)) {
-        state.textContent = '';
-        state.classList.add('message__state--sent');
-        this.#unsent.delete(counter);
-      } else if (phase === 'over') {
-        state.textContent = states.unsent;
-        state.classList.add('message__state--unsent');
-      }
-    }
   }
 }

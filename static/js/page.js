@@ -41,6 +41,7 @@ export class Page {
         send: (text) => this.#send(text),
         picture: (picture) => this.#client.picture(picture),
         cancel: (number) => this.#client.cancel(number),
+        retry: () => this.#client.network(true),
         leave: () => this.#leave(),
         safety: () => this.#client.safety(),
         tell: (event) => this.#tell(event),

@@ -22,12 +22,12 @@ export class Room {
   #pictures = null; // comes when one is in: nobody at the door waits for it
   #forPictures;
 
-  constructor({ send, picture, cancel, leave, safety, tell }) {
+  constructor({ send, picture, cancel, retry, leave, safety, tell }) {
     this.#forPictures = { send: picture, cancel, tell };
     this.#composer = new Composer({ send });
     this.#parts = [
       new Connection(),
-      new Messages({ tell }),
+      new Messages({ retry, tell }),
       new People({ tell }),
       new Notice({ tell }),
       new Ending(),

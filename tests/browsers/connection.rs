@@ -9,11 +9,12 @@ use std::{
 
 use support::{
     browser::{Engine, eventually, play},
+    client,
     proxy::Proxy,
     server::{self, Server},
 };
 
-with_each_engine! { lost_and_found server_starts_again server_is_upgraded }
+with_each_engine! { lost_and_found retry server_starts_again server_is_upgraded }
 
 const PASSWORD: &str = "correct horse battery";
 /// How soon after the network's return everything is as it should be.
@@ -39,7 +40,7 @@ async fn lost_and_found(engine: Engine) {
         eventually("Ana sees that Bo is away", async || ana.text().await.contains("connecting…").then_some(())).await;
         bo.says("typed meanwhile").await;
         bo.hears("typed meanwhile").await;
-        bo.reads("sending…").await;
+        bo.reads("not sent").await;
         bo.types("Message", "a draft").await;
         for text in ["missed", "missed too"] {
             ana.says(text).await;
@@ -55,13 +56,46 @@ async fn lost_and_found(engine: Engine) {
         bo.connection_says("Connected").await;
         // Nothing is lost: what was said meanwhile comes late.
         bo.hears("missed too").await;
-        eventually("nothing is on its way", async || (!bo.text().await.contains("sending…")).then_some(())).await;
+        eventually("all is sent", async || {
+            let text = bo.text().await;
+            (!text.contains("sending…") && !text.contains("not sent")).then_some(())
+        })
+        .await;
         assert_eq!(bo.value("Message").await, "a draft");
 
         ana.says("after").await;
         bo.hears("after").await;
         assert_eq!(ana.messages().await, ["before", "missed", "missed too", "typed meanwhile", "after"]);
         assert_eq!(bo.messages().await, ["before", "typed meanwhile", "missed", "missed too", "after"]);
+    })
+    .await;
+}
+
+async fn retry(engine: Engine) {
+    let server = Server::start().await;
+    let proxy = Proxy::start(&server.address).await;
+    let shaky = proxy.address.replace("127.0.0.1", "http://localhost");
+    play(&format!("retry, {engine:?}"), async |scene| {
+        let ana = scene.person("Ana", engine).await;
+        ana.creates(&shaky, "Book club", PASSWORD).await;
+        let mut bo = client::Person::join(&server.address, "Book club", "Bo", PASSWORD).await.unwrap();
+        bo.say("hello").await;
+        ana.hears("hello").await;
+        proxy.refuse(true);
+        proxy.cut();
+        // After a few attempts in vain the next one is some seconds away.
+        let far = "const wait = document.querySelector('.connection__wait').textContent.match(/[0-9]+/);
+            return wait !== null && Number(wait[0]) >= 4";
+        eventually("a long wait", async || (ana.runs(far, &[]).await == true).then_some(())).await;
+        ana.says("anybody there?").await;
+        ana.reads("not sent").await;
+        proxy.refuse(false);
+        let pressed = Instant::now();
+        ana.press("Retry").await;
+        assert_eq!(bo.hears().await.1, "anybody there?");
+        assert!(pressed.elapsed() < SOON, "it took {:?}", pressed.elapsed());
+        eventually("it is sent", async || (!ana.sees("button", "Retry").await).then_some(())).await;
+        assert!(!ana.text().await.contains("not sent"));
     })
     .await;
 }

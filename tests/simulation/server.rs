@@ -34,6 +34,8 @@ struct Line {
 /// One room, twice where the server forks it: both halves are fed alike until then.
 struct Half {
     room: Option<Room>,
+    /// How much the room may keep of what happened. Whatever else it keeps is there once for each member.
+    replay: usize,
     lines: BTreeMap<MemberId, Line>,
     /// Whose frames it takes, and who is told of what it does.
     hears: fn(MemberId) -> bool,
@@ -64,7 +66,7 @@ impl Server {
     pub fn new(seed: u64, replay: usize, halves: usize) -> Self {
         let half = |index| {
             let tells: fn(MemberId) -> bool = if index == 0 { |_| true } else { |_| false };
-            Half { room: None, lines: BTreeMap::new(), hears: |_| true, tells }
+            Half { room: None, lines: BTreeMap::new(), replay, hears: |_| true, tells }
         };
         Self {
             base: Instant::now(),
@@ -229,6 +231,7 @@ impl Half {
         let Some(room) = &mut self.room else { return };
         let mut effects = Vec::new();
         change(room, &mut effects);
+        assert!(room.kept() <= self.replay, "the room keeps {} bytes of {}", room.kept(), self.replay);
         self.carry_out(effects, told, base);
     }
 

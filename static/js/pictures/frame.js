@@ -1,6 +1,6 @@
 import { element, named } from '../parts.js';
 import { states } from '../words.js';
-import { cancelled, coming, ended, going, pictureFrom } from './words.js';
+import { cancelled, coming, ended, going, pictureFrom, unsent } from './words.js';
 
 /** One picture in the log: a place of its size from the start, and in it what has become of it. */
 export class Frame {
@@ -48,12 +48,13 @@ export class Frame {
     this.#again.hidden = !(mine && state === 'cancelled');
     if (hadFocus && this.#cancel.hidden) (this.#again.hidden ? this.#button : this.#again).focus();
     this.#root.querySelector('.picture').classList.toggle('picture--ended', !isSeen && !isMoving);
-    this.#say(picture);
+    this.#say(picture, isSeen);
     if (mine) this.#mark(state);
   }
 
-  #say({ name, mine, state }) {
-    const parts = mine ? (state === 'cancelled' ? [cancelled] : []) : (ended[state]?.(name) ?? []);
+  #say({ name, mine, state }, isSeen) {
+    const own = { cancelled: [cancelled], unsent: isSeen ? [] : [unsent] };
+    const parts = (mine ? own[state] : ended[state]?.(name)) ?? [];
     this.#words.replaceChildren(...named(parts));
     this.#words.hidden = parts.length === 0;
   }

@@ -18,6 +18,7 @@ export const ended = {
   cancelled: (name) => [{ name }, ' cancelled a picture.'],
   unshowable: (name) => ['A picture from ', { name }, ' cannot be shown.'],
 };
+export const unsent = 'A picture';
 export const cancelled = 'You cancelled this picture.';
 
 /** What becomes of a file, for the person who is about to send it. */

@@ -110,11 +110,11 @@ async fn moving_pictures() {
     .await;
 }
 
-/// A phone and a desk, by day and by night.
+/// A phone, a tablet and a desk, by day and by night.
 async fn shoot(person: &Person, state: &str) {
     let folder = root().join("target/pictures");
     fs::create_dir_all(&folder).unwrap();
-    for (width, height) in [(360, 640), (1440, 900)] {
+    for (width, height) in [(360, 640), (768, 1024), (1440, 900)] {
         person.resizes(width, height).await;
         for scheme in ["light", "dark"] {
             let scheme_is = json!({ "features": [

@@ -46,7 +46,7 @@ pub enum ClientFrame<'a> {
     },
     /// Leaves at once; `0x03`.
     Leave,
-    /// Asks for a [`ServerFrame::Pong`]; `0x04`.
+    /// Asks for a [`ServerFrame::Pong`](super::ServerFrame::Pong); `0x04`.
     Ping,
     /// Asks those in the group to be let in; `0x05`, generation u32 ‖ sealed (1 to [`limits::KNOCK_BYTES`] bytes).
     Knock {

@@ -12,7 +12,7 @@ pub use server::{Departure, Person, ServerFrame, Standing, Welcome};
 /// Why bytes are not a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
-    /// The first byte is not [`VERSION`].
+    /// The first byte is not [`VERSION`](crate::VERSION).
     #[error("a frame of unknown version {0}")]
     Version(u8),
     /// Anything else.

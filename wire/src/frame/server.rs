@@ -30,7 +30,7 @@ pub enum Standing {
     Inside,
 }
 
-/// Answers a [`Hello`].
+/// Answers a [`Hello`](super::Hello).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Welcome {
     /// The number of the room's last event.
@@ -113,7 +113,7 @@ pub enum ServerFrame<'a> {
         /// Whether it is up.
         connected: bool,
     },
-    /// Answers [`ClientFrame::Ping`]; `0x87`.
+    /// Answers [`ClientFrame::Ping`](super::ClientFrame::Ping); `0x87`.
     Pong,
     /// Another member's commit; `0x88`, seq u64 ‖ author u32 ‖ generation u32 ‖ epoch u64 ‖ admitted ‖ removed ‖ commit.
     Commit {

@@ -3,7 +3,7 @@ import { states } from './words.js';
 
 /** What has become of one's own messages: sending, sent, or not sent. */
 export class Sending {
-  #waiting = new Map(); // counter → where the message's state is said
+  #waiting = new Map(); // counter → { element, state }: where the message's state is said, and what is said
   #retry;
 
   constructor({ retry }) {
@@ -11,34 +11,34 @@ export class Sending {
   }
 
   add({ counter }, message) {
-    const state = element('span', '');
-    message.append(state);
-    this.#say(state, 'sending');
-    this.#waiting.set(counter, state);
+    const said = { element: message.appendChild(element('span', '')), state: null };
+    this.#say(said, 'sending');
+    this.#waiting.set(counter, said);
   }
 
   draw({ sending, phase, lost }) {
-    for (const [counter, state] of this.#waiting) {
+    for (const [counter, said] of this.#waiting) {
       if (!sending.includes(counter)) {
-        this.#say(state, 'sent');
+        this.#say(said, 'sent');
         this.#waiting.delete(counter);
       } else if (phase === 'over') {
-        this.#say(state, 'unsent');
+        this.#say(said, 'unsent');
       } else {
-        this.#say(state, lost ? 'waiting' : 'sending');
+        this.#say(said, lost ? 'waiting' : 'sending');
       }
     }
   }
 
   /** It is sent by itself once the connection is back; who does not want to wait for the next attempt need not. */
-  #say(state, now) {
-    if (state.dataset.state === now) return;
-    const hadFocus = state.contains(document.activeElement);
-    state.dataset.state = now;
-    const isUnsent = now === 'unsent' || now === 'waiting';
-    state.className = `message__state message__state--${isUnsent ? 'unsent' : now}`;
-    state.textContent = states[now];
-    if (now === 'waiting') state.append(this.#button());
+  #say(said, state) {
+    if (said.state === state) return;
+    said.state = state;
+    const { element: place } = said;
+    const hadFocus = place.contains(document.activeElement);
+    const isUnsent = state === 'unsent' || state === 'waiting';
+    place.className = `message__state message__state--${isUnsent ? 'unsent' : state}`;
+    place.textContent = states[state];
+    if (state === 'waiting') place.append(this.#button());
     if (hadFocus) document.getElementById('messages').focus();
   }
 

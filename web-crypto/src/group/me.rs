@@ -65,11 +65,6 @@ impl Me {
         MlsMessageOut::from(bundle.into_key_package()).tls_serialize_detached().map_err(|_| Stuck)
     }
 
-    /// Drops all that a group has left in the store.
-    pub fn forget(&self) {
-        self.provider.store().clear();
-    }
-
     pub(super) fn credential(&self) -> CredentialWithKey {
         let identity = roster::identity(self.member_id, &self.name);
         CredentialWithKey {

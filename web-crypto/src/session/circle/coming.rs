@@ -144,10 +144,10 @@ impl Circle {
         self.knock(epoch.generation, env, out)
     }
 
+    /// Drops the group. Who does so knocks or founds another at once, which wipes what this one has left in the store.
     pub(super) fn leave_group(&mut self) {
         self.group = None;
         self.gathering = None;
-        self.me.forget();
         self.gone.clear();
         self.talk.epoch_changed();
     }

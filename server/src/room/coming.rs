@@ -164,7 +164,7 @@ impl Room {
         if leaf {
             self.group.gone.insert(member_id);
             let frame = |seq| ServerFrame::Left { seq, member_id, departure, counter };
-            self.order(member_id, Budget::Talk, frame, |_| None, effects);
+            self.order(member_id, Budget::Talk, frame, None, effects);
         }
         effects.push(Effect::Close(member_id, code));
     }

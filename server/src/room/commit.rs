@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use wire::{Epoch, MemberId, Person, ServerFrame, limits};
 
-use super::{Effect, Room, member::Standing};
+use super::{Effect, Room, history::Own, member::Standing};
 use crate::Budget;
 
 /// A commit as its author sent it.
@@ -63,7 +63,7 @@ impl Room {
             removed: commit.removed.to_vec(),
             commit: commit.commit,
         };
-        let own = |seq| Some(ServerFrame::Committed { seq, epoch: ended });
+        let own = Some(Own::Committed(ended));
         self.order(id, Budget::Group, frame, own, effects);
         self.let_in(id, commit, now, effects);
         // Where the duty is not done, its holder is asked for a commit that ends the new epoch.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use wire::{MemberId, Seq};
+use wire::{Counter, Epoch, MemberId, Seq, ServerFrame};
 
 /// What an event costs beyond its bytes.
 const OVERHEAD: usize = 160;
@@ -18,13 +18,33 @@ pub(super) struct History {
 struct Event {
     /// Who brought it about, and what that member receives in place of the frame, if it does.
     author: MemberId,
-    own: Option<Bytes>,
+    own: Option<Own>,
     frame: Bytes,
+}
+
+/// What who brought an event about receives.
+#[derive(Clone, Copy)]
+pub(super) enum Own {
+    /// Its message was taken.
+    Accepted(Counter),
+    /// Its commit ended this epoch.
+    Committed(Epoch),
+}
+
+impl Own {
+    /// As the event of this number.
+    pub(super) fn frame(self, seq: Seq) -> Bytes {
+        let frame = match self {
+            Self::Accepted(counter) => ServerFrame::Accepted { seq, counter },
+            Self::Committed(epoch) => ServerFrame::Committed { seq, epoch },
+        };
+        frame.to_bytes().into()
+    }
 }
 
 impl Event {
     fn cost(&self) -> usize {
-        OVERHEAD + self.frame.len() + self.own.as_ref().map_or(0, Bytes::len)
+        OVERHEAD + self.frame.len()
     }
 }
 
@@ -34,7 +54,7 @@ impl History {
         Self { events: VecDeque::new(), bytes: 0, bound }
     }
 
-    pub(super) fn push(&mut self, author: MemberId, own: Option<Bytes>, frame: Bytes) {
+    pub(super) fn push(&mut self, author: MemberId, own: Option<Own>, frame: Bytes) {
         let event = Event { author, own, frame };
         self.bytes += event.cost();
         self.events.push_back(event);
@@ -59,11 +79,11 @@ impl History {
     pub(super) fn after(&self, member: MemberId, seq: Seq, last: Seq) -> Option<Vec<Bytes>> {
         let missed = usize::try_from(last.0.checked_sub(seq.0)?).ok()?;
         let known = self.events.len().checked_sub(missed)?;
-        let frame = |event: &Event| match &event.own {
-            Some(own) if event.author == member => own.clone(),
+        let frame = |(number, event): (u64, &Event)| match event.own {
+            Some(own) if event.author == member => own.frame(Seq(number)),
             _ => event.frame.clone(),
         };
-        Some(self.events.iter().skip(known).map(frame).collect())
+        Some((seq.0 + 1..).zip(self.events.iter().skip(known)).map(frame).collect())
     }
 
     pub(super) fn bytes(&self) -> usize {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use wire::{CloseCode, Counter, Epoch, MemberId, Seq, ServerFrame, limits};
 
-use super::{Effect, Room};
+use super::{Effect, Room, history::Own};
 use crate::Budget;
 
 impl Room {
@@ -13,21 +13,20 @@ impl Room {
         author: MemberId,
         budget: Budget,
         frame: impl FnOnce(Seq) -> ServerFrame<'f>,
-        own: impl FnOnce(Seq) -> Option<ServerFrame<'static>>,
+        own: Option<Own>,
         effects: &mut Vec<Effect>,
     ) {
         let seq = self.seq.next();
         self.seq = seq;
         let frame = Bytes::from(frame(seq).to_bytes());
-        let own = own(seq).map(|own| Bytes::from(own.to_bytes()));
-        self.history.push(author, own.clone(), frame.clone());
+        self.history.push(author, own, frame.clone());
         effects.push(Effect::Relay { but: author, frame, instead: None, budget });
-        effects.extend(own.map(|own| Effect::Send(author, own)));
+        effects.extend(own.map(|own| Effect::Send(author, own.frame(seq))));
     }
 
     pub(super) fn order_presence(&mut self, member_id: MemberId, connected: bool, effects: &mut Vec<Effect>) {
         let frame = |seq| ServerFrame::Presence { seq, member_id, connected };
-        self.order(member_id, Budget::Talk, frame, |_| None, effects);
+        self.order(member_id, Budget::Talk, frame, None, effects);
     }
 
     /// A member's message. One that came before, that was sealed for another epoch, or that those who are gone could
@@ -56,7 +55,7 @@ impl Room {
         }
         member.heard();
         let frame = |seq| ServerFrame::Message { seq, sender: id, counter, sealed };
-        self.order(id, Budget::Talk, frame, |seq| Some(ServerFrame::Accepted { seq, counter }), effects);
+        self.order(id, Budget::Talk, frame, Some(Own::Accepted(counter)), effects);
         if counter == Counter(0) {
             self.may_be_dropped(id, effects);
         }

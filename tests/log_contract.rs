@@ -1,15 +1,18 @@
 //! The contract of a room log. Every implementation goes through the same suite.
 
 use std::{
+    io::Cursor,
     net::IpAddr,
+    task::Poll,
     time::{Duration, Instant},
 };
 
 use cloakroom::{
-    Address, Batch, Outbox, SecondHash, ServerSecret, TokenHash, Total,
+    Address, Outbox, SecondHash, ServerSecret, TokenHash, Total,
     log::{MemoryLog, RoomLog, Seat},
     room::{Bounds, Claim, Newcomer},
 };
+use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use wire::{
     ClientFrame, CloseCode, Counter, Departure, Epoch, MemberId, Person, Refusal, RoomId, RoomName, Seq, ServerFrame,
     Standing, Token, Verifier, Welcome, limits,
@@ -77,11 +80,22 @@ fn now() -> Instant {
 
 /// All that waits in an outbox: frames in words, then the end.
 async fn drained(outbox: &Outbox) -> Vec<String> {
-    let mut batch = Batch::default();
-    outbox.next(&mut batch).await;
-    let mut lines =
-        batch.frames.iter().map(|frame| format!("{:?}", ServerFrame::parse(frame).unwrap())).collect::<Vec<_>>();
-    lines.extend(batch.closed.map(|code| format!("{code:?}")));
+    let (mut outgoing, closed) = outbox.next().await;
+    let mut bytes = Vec::new();
+    let written = outgoing.poll_write(|parts| {
+        parts.iter().for_each(|part| bytes.extend_from_slice(part));
+        Poll::Ready(Ok(parts.iter().map(|part| part.len()).sum()))
+    });
+    assert!(matches!(written, Poll::Ready(Ok(()))));
+    let mut lines = Vec::new();
+    let mut cursor = Cursor::new(&*bytes);
+    while let Some((_, length)) = FrameHeader::parse(&mut cursor).unwrap() {
+        let start = cursor.position() as usize;
+        let frame = &bytes[start..start + length as usize];
+        lines.push(format!("{:?}", ServerFrame::parse(frame).unwrap()));
+        cursor.set_position(start as u64 + length);
+    }
+    lines.extend(closed.map(|code| format!("{code:?}")));
     lines
 }
 

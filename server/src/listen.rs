@@ -16,7 +16,9 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
+    runtime::Handle,
     sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinHandle,
     time::{interval, sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -31,6 +33,7 @@ use crate::{
     rate::PerMinute,
     room::Bounds,
     routes::{App, Shared, router},
+    socket::flush,
     watched::Watched,
 };
 
@@ -144,6 +147,7 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
         joins: PerMinute::new(config.joins_per_minute),
         crowd: Crowd::new(config.max_connections_per_address),
         queues: Total::new(config.max_total_queue_bytes),
+        dirty: Arc::default(),
         sockets: TaskTracker::new(),
         stopping: shutdown.0.clone(),
         config,
@@ -157,6 +161,8 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
         tokio::spawn(accept(listener, app.clone(), connections.clone(), Arc::clone(&places), shutdown.clone()));
     }
     let sweeper = tokio::spawn(sweep(app.clone()));
+    let workers = Handle::current().metrics().num_workers();
+    let flushers = (0..workers).map(|_| tokio::spawn(flush(Arc::clone(&app.dirty)))).collect::<Vec<_>>();
     shutdown.0.cancelled().await;
 
     tracing::info!("stopping");
@@ -171,6 +177,7 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
         tracing::warn!("connections were still open when the time to stop was over");
     }
     sweeper.abort();
+    flushers.iter().for_each(JoinHandle::abort);
     Ok(())
 }
 
@@ -284,19 +291,16 @@ impl Place {
 async fn connection(stream: TcpStream, peer: SocketAddr, place: Place, router: axum::Router, shutdown: Shutdown) {
     // A frame is to go out when it is written, not when the next one is.
     let _ = stream.set_nodelay(true);
-    let stream = Watched::new(stream);
-    let heard = stream.heard();
 
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(place.clone());
-        request.extensions_mut().insert(heard.clone());
         router.clone().oneshot(request)
     });
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits::HEAD_WITHIN)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+        .serve_connection(TokioIo::new(Watched::new(stream)), TowerToHyperService::new(service))
         .with_upgrades();
     let mut serving = std::pin::pin!(serving);
     let served = tokio::select! {

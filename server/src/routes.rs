@@ -15,8 +15,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use wire::{Refusal, door as paths};
 
 use crate::{
-    Config, ServerSecret, Total, crowd::Crowd, door, guard, log::SharedLog, pages, rate::PerMinute, refuse::Refused,
-    socket,
+    Config, Outbox, ServerSecret, Total, crowd::Crowd, door, guard, log::SharedLog, outbox::Dirty, pages,
+    rate::PerMinute, refuse::Refused, socket,
 };
 
 /// What handlers share.
@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) crowd: Arc<Crowd>,
     /// What waits to be written, to all members together.
     pub(crate) queues: Arc<Total>,
+    /// Who has something to be written.
+    pub(crate) dirty: Arc<Dirty<Outbox>>,
     /// The sockets: upgraded connections live on after their request was answered.
     pub(crate) sockets: TaskTracker,
     pub(crate) stopping: CancellationToken,

@@ -1,10 +1,12 @@
 //! One socket: a hello, then frames both ways until one side is done.
 
+mod flush;
+mod incoming;
 mod out;
 mod watch;
 
 use std::{
-    ops::ControlFlow,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -13,33 +15,33 @@ use axum::{
     extract::{Extension, Request, State},
     response::{IntoResponse, Response},
 };
+pub(crate) use flush::flush;
 use hyper::upgrade::{Parts, Upgraded};
 use hyper_util::rt::TokioIo;
+use incoming::Incoming;
 use tokio::{
     io::{AsyncRead, AsyncWrite, split},
-    time::{sleep, timeout},
+    net::TcpStream,
+    time::timeout,
 };
 use uuid::Uuid;
-use wire::{ClientFrame, CloseCode, FrameError, Hello, Refusal, ServerFrame, limits};
+use watch::Heard;
+use wire::{CloseCode, Hello, Refusal};
 
 use crate::{
-    Address, Budget, Outbox, TokenHash,
+    Address, Outbox,
+    half::SharedHalf,
     listen::Place,
-    log::Seat,
     refuse::Refused,
-    room::Claim,
     routes::App,
-    throttle::Throttle,
-    watched::{Heard, Watched},
-    ws::{self, End, Event, Fault, HandshakeError, Reader, Writer},
+    watched::Watched,
+    ws::{self, End, Fault, HandshakeError, Reader, Writer},
 };
 
 /// Bytes in a first message, which is a hello: who has not said it yet is to cost little.
 const HELLO_BYTES: usize = 256;
 /// How long a peer may take to answer a close.
 const CLOSE_WITHIN: Duration = Duration::from_secs(3);
-/// Who is not read for longer than this is not silent.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// What browsers close a socket with when its page goes (RFC 6455, section 7.4.1).
 const GOING_AWAY: u16 = 1001;
@@ -82,7 +84,6 @@ pub(crate) async fn upgrade(
     State(app): State<App>,
     address: Address,
     Extension(mut place): Extension<Place>,
-    Extension(heard): Extension<Heard>,
     mut request: Request,
 ) -> Response {
     let (response, upgrade) = match ws::accept(&mut request) {
@@ -96,190 +97,88 @@ pub(crate) async fn upgrade(
     let sockets = app.sockets.clone();
     sockets.spawn(async move {
         if let Ok(upgraded) = upgrade.await {
-            open(upgraded, app, address, heard).await;
+            open(upgraded, Caller { app, address, _place: place });
         }
-        drop(place);
     });
     response.map(|()| Body::empty())
 }
 
-/// Takes the stream back from HTTP, without what HTTP needed to read it.
-async fn open(upgraded: Upgraded, app: App, address: Address, heard: Heard) {
-    let watched = upgraded.downcast::<TokioIo<Watched>>().map(|Parts { io, read_buf, .. }| {
+/// Who opened a socket, and where.
+struct Caller {
+    app: App,
+    address: Address,
+    _place: Place,
+}
+
+/// Takes the stream back from HTTP, without what HTTP needed to read it, and goes on in a task that is no larger than it
+/// has to be: most of the time it only waits.
+fn open(upgraded: Upgraded, caller: Caller) {
+    let sockets = caller.app.sockets.clone();
+    let watched = upgraded.downcast::<TokioIo<Watched<TcpStream>>>().map(|Parts { io, read_buf, .. }| {
         // A copy: while one of its bytes is held, the whole of HTTP's buffer is.
         (io.into_inner(), read_buf.to_vec())
     });
     match watched {
-        Ok((stream, before)) => serve(stream, before, app, address, heard).await,
-        Err(upgraded) => serve(TokioIo::new(upgraded), Vec::new(), app, address, heard).await,
+        Ok((stream, before)) => {
+            let (reading, writing) = stream.split();
+            let outbox = outbox(&caller.app, Some(writing.half()));
+            sockets.spawn(serve(Reader::new(reading, before, HELLO_BYTES), Writer::new(writing), outbox, caller));
+        }
+        Err(upgraded) => {
+            let (reading, writing) = split(TokioIo::new(upgraded));
+            let outbox = outbox(&caller.app, None);
+            sockets.spawn(serve(Reader::new(reading, Vec::new(), HELLO_BYTES), Writer::new(writing), outbox, caller));
+        }
     }
 }
 
-async fn serve(stream: impl AsyncRead + AsyncWrite, before: Vec<u8>, app: App, address: Address, heard: Heard) {
+/// One socket from hello to close. Its parts come into the task as they are: a part that is an argument of an `async fn`
+/// takes place in it twice.
+fn serve(
+    mut reader: Reader<impl AsyncRead + Unpin>,
+    mut writer: Writer<impl AsyncWrite + Unpin>,
+    outbox: Outbox,
+    caller: Caller,
+) -> impl Future<Output = ()> {
     // A connection is logged by an id of its own: names, rooms and tokens stay out of logs.
     let id = Uuid::new_v4();
-    tracing::debug!(%id, "socket open");
-    let (reading, writing) = split(stream);
-    let mut connection = Connection {
-        reader: Reader::new(reading, before, HELLO_BYTES),
-        throttle: Throttle::new(app.config.max_frames_per_second, app.config.max_bytes_per_second, Instant::now()),
-        // One who comes back is sent all that it missed at once; one who is let in, a frame as large as a commit's.
-        outbox: Outbox::new(
-            app.config.max_queue_bytes,
-            app.config.max_replay_bytes.saturating_add(2 * app.config.max_frame_bytes),
-            &app.queues,
-        ),
-        heard,
-    };
-    let mut writer = Writer::new(writing);
-    let mut seat = None;
-    let (outbox, heard) = (connection.outbox.clone(), connection.heard.clone());
-    let over = tokio::select! {
-        biased;
-        // First, so that one who sends without end is written to all the same.
-        over = out::write(&mut writer, &outbox) => over,
-        over = connection.read(&mut seat, &app, address) => over,
-        code = watch::watch(&heard, &outbox) => code.into(),
-    };
-    let code = match over {
-        Over::Ours(code) => Some(code),
-        // The browser is closing the page: it may not have come to sending the farewell itself.
-        Over::Theirs(Some(GOING_AWAY)) => Some(CloseCode::Left),
-        Over::Theirs(_) | Over::Gone => None,
-    };
-    if let Some(seat) = seat {
-        if code == Some(CloseCode::Left) {
-            seat.leave(Instant::now());
-        } else {
-            seat.disconnect(heard.last(), Instant::now());
-        }
-    }
-    tracing::debug!(%id, code = code.map(CloseCode::number), "socket closed");
-    let _ = timeout(CLOSE_WITHIN, out::close(&mut connection.reader, &mut writer, over)).await;
-}
-
-/// What comes in, and what that needs.
-struct Connection<R> {
-    reader: Reader<R>,
-    throttle: Throttle,
-    outbox: Outbox,
-    heard: Heard,
-}
-
-impl<R: AsyncRead + Unpin> Connection<R> {
-    /// Waits for a hello, takes the member's place, and then takes frames in until the connection ends.
-    async fn read(&mut self, seat: &mut Option<Box<dyn Seat>>, app: &App, address: Address) -> Over {
-        let hello = tokio::select! {
-            hello = self.hello() => hello,
-            () = sleep(limits::HELLO_WITHIN) => Err(CloseCode::NoHello.into()),
-            () = app.stopping.cancelled() => Err(CloseCode::Stopping.into()),
+    let heard = Heard::new();
+    async move {
+        let Caller { app, address, _place } = &caller;
+        tracing::debug!(%id, "socket open");
+        let mut incoming = Incoming::new(&mut reader, &outbox, &heard, &app.config);
+        let mut seat = None;
+        let over = tokio::select! {
+            biased;
+            // First, so that one who sends without end is written to all the same.
+            over = out::write(&mut writer, &outbox) => over,
+            over = incoming.read(&mut seat, app, *address) => over,
+            code = watch::watch(&heard, &outbox) => code.into(),
         };
-        let hello = match hello {
-            Ok(hello) => hello,
-            Err(over) => return over,
+        let code = match over {
+            Over::Ours(code) => Some(code),
+            // The browser is closing the page: it may not have come to sending the farewell itself.
+            Over::Theirs(Some(GOING_AWAY)) => Some(CloseCode::Left),
+            Over::Theirs(_) | Over::Gone => None,
         };
-        let seat = match greet(hello, app, address, &self.outbox).await {
-            Ok(taken) => &**seat.insert(taken),
-            Err(code) => return code.into(),
-        };
-        self.reader.limit(app.config.max_frame_bytes);
-        let outbox = self.outbox.clone();
-        loop {
-            if let ControlFlow::Break(over) = self.next(|bytes| take(bytes, seat, &outbox)).await {
-                return over;
+        if let Some(seat) = seat {
+            if code == Some(CloseCode::Left) {
+                seat.leave(Instant::now());
+            } else {
+                seat.disconnect(heard.last(), Instant::now());
             }
         }
-    }
-
-    async fn hello(&mut self) -> Result<Hello, Over> {
-        loop {
-            let hello = self.next(|bytes| match ClientFrame::parse(bytes) {
-                Ok(ClientFrame::Hello(hello)) => ControlFlow::Break(Ok(hello)),
-                Ok(_) => ControlFlow::Break(Err(CloseCode::NoHello.into())),
-                Err(error) => ControlFlow::Break(Err(misread(error).into())),
-            });
-            if let ControlFlow::Break(hello) = hello.await {
-                return hello;
-            }
-        }
-    }
-
-    /// Reads once, when it may, and hands on each message. What the connection itself needs is seen to here.
-    async fn next<T: From<Over>>(&mut self, mut take: impl FnMut(&[u8]) -> ControlFlow<T>) -> ControlFlow<T> {
-        let Self { reader, throttle, outbox, heard } = self;
-        pause(throttle, heard).await;
-        let mut frames = 0;
-        let read = reader.read(|event| {
-            frames += 1;
-            match event {
-                Event::Binary(bytes) => take(bytes),
-                Event::Ping(payload) => {
-                    outbox.pong(payload);
-                    ControlFlow::Continue(())
-                }
-                Event::Pong(_) => ControlFlow::Continue(()),
-                Event::Text(_) => ControlFlow::Break(Over::from(CloseCode::Malformed).into()),
-                Event::Close(close) => ControlFlow::Break(Over::Theirs(close.map(|close| close.code)).into()),
-            }
-        });
-        match read.await {
-            Ok(ControlFlow::Continue(bytes)) => {
-                throttle.take(frames, bytes, Instant::now());
-                ControlFlow::Continue(())
-            }
-            Ok(ControlFlow::Break(enough)) => ControlFlow::Break(enough),
-            Err(end) => ControlFlow::Break(Over::from(end).into()),
-        }
+        tracing::debug!(%id, code = code.map(CloseCode::number), "socket closed");
+        let _ = timeout(CLOSE_WITHIN, out::close(&mut reader, &mut writer, over)).await;
     }
 }
 
-/// Waits until this peer may send more. TCP makes it wait too.
-async fn pause(throttle: &Throttle, heard: &Heard) {
-    loop {
-        let wait = throttle.wait(Instant::now());
-        if wait.is_zero() {
-            return;
-        }
-        sleep(wait.min(PAUSE)).await;
-        // Who is not listened to is not silent.
-        heard.now();
-    }
-}
-
-/// Takes the member's place.
-async fn greet(hello: Hello, app: &App, address: Address, outbox: &Outbox) -> Result<Box<dyn Seat>, CloseCode> {
-    // A verifier in a hello is an attempt at the password like one at the door.
-    if hello.verifier.is_some() && app.joins.check(address).is_err() {
-        return Err(CloseCode::AddressChanged);
-    }
-    let claim = Claim {
-        member_id: hello.member_id,
-        token: TokenHash::from(&hello.token),
-        address,
-        hash: hello.verifier.as_ref().map(|verifier| app.secret.second_hash(verifier)),
-    };
-    app.log.follow(hello.room_id, claim, hello.seq, outbox.clone(), Instant::now()).await
-}
-
-/// Takes a member's frame.
-fn take(bytes: &[u8], seat: &dyn Seat, outbox: &Outbox) -> ControlFlow<Over> {
-    match ClientFrame::parse(bytes) {
-        Ok(ClientFrame::Ping) => {
-            outbox.push(ServerFrame::Pong.to_bytes().into(), Budget::Talk);
-            ControlFlow::Continue(())
-        }
-        Ok(ClientFrame::Leave) => ControlFlow::Break(CloseCode::Left.into()),
-        Ok(frame) => match seat.take(&frame, Instant::now()) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(code) => ControlFlow::Break(code.into()),
-        },
-        Err(error) => ControlFlow::Break(misread(error).into()),
-    }
-}
-
-fn misread(error: FrameError) -> CloseCode {
-    match error {
-        FrameError::Version(_) => CloseCode::UnknownVersion,
-        FrameError::Malformed => CloseCode::Malformed,
+fn outbox(app: &App, half: Option<SharedHalf>) -> Outbox {
+    let talk = app.config.max_queue_bytes;
+    // One who comes back is sent all that it missed at once; one who is let in, a frame as large as a commit's.
+    let group = app.config.max_replay_bytes.saturating_add(2 * app.config.max_frame_bytes);
+    match half {
+        Some(half) => Outbox::with_half(talk, group, &app.queues, half, Arc::clone(&app.dirty)),
+        None => Outbox::new(talk, group, &app.queues),
     }
 }

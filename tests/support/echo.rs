@@ -44,12 +44,12 @@ async fn echo(stream: impl AsyncRead + AsyncWrite, limit: usize) {
     loop {
         let read = reader.read(|event| {
             match event {
-                Event::Text(text) => writer.push(Opcode::Text, Bytes::copy_from_slice(text.as_bytes())),
-                Event::Binary(bytes) => writer.push(Opcode::Binary, Bytes::copy_from_slice(bytes)),
-                Event::Ping(bytes) => writer.push(Opcode::Pong, Bytes::copy_from_slice(bytes)),
+                Event::Text(text) => writer.outgoing.push(Opcode::Text, &Bytes::copy_from_slice(text.as_bytes())),
+                Event::Binary(bytes) => writer.outgoing.push(Opcode::Binary, &Bytes::copy_from_slice(bytes)),
+                Event::Ping(bytes) => writer.outgoing.push(Opcode::Pong, &Bytes::copy_from_slice(bytes)),
                 Event::Pong(_) => {}
                 Event::Close(close) => {
-                    writer.push_close(close.map(|close| close.code));
+                    writer.outgoing.push_close(close.map(|close| close.code));
                     return ControlFlow::Break(());
                 }
             }
@@ -57,7 +57,7 @@ async fn echo(stream: impl AsyncRead + AsyncWrite, limit: usize) {
         });
         let read = read.await;
         if let Err(End::Fault(fault)) = &read {
-            writer.push_close(Some(fault.number()));
+            writer.outgoing.push_close(Some(fault.number()));
         }
         if writer.flush().await.is_err() {
             return;

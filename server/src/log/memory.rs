@@ -21,6 +21,9 @@ use crate::{
     room::{Bounds, Claim, ConnectionId, Effect, Newcomer, Room},
 };
 
+/// What follows from a message.
+const USUAL_EFFECTS: usize = 2;
+
 /// Rooms in memory.
 #[derive(Clone)]
 pub struct MemoryLog(Arc<Shared>);
@@ -104,14 +107,14 @@ impl Shared {
                 // What is for one member alone is rare, or was asked for.
                 Effect::Send(to, frame) => {
                     if let Some(line) = inner.lines.get(&to) {
-                        line.outbox.push(frame, Budget::Group);
+                        line.outbox.push(&frame, Budget::Group);
                     }
                 }
                 Effect::Relay { but, frame, instead, budget } => {
                     for (_, line) in inner.lines.iter().filter(|(to, line)| line.follows && **to != but) {
                         match &instead {
-                            Some(instead) => line.outbox.push_or(frame.clone(), instead.clone()),
-                            None => line.outbox.push(frame.clone(), budget),
+                            Some(instead) => line.outbox.push_or(&frame, instead),
+                            None => line.outbox.push(&frame, budget),
                         }
                     }
                 }
@@ -127,6 +130,8 @@ impl Shared {
                 }
             }
         }
+        // What is usual is kept for the next time, what came of many at once is not.
+        effects.shrink_to(USUAL_EFFECTS);
         inner.effects = effects;
         if inner.room.is_empty() {
             let name = inner.room.name().clone();

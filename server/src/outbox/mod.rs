@@ -4,17 +4,24 @@
 //! What keeps a member in its group has a budget of its own: it is large and rare, comes in bursts, and is not to
 //! cut off one who keeps up with what is said; nor is what one asked for after a loss.
 
+mod dirty;
+
 use std::{
-    collections::VecDeque,
-    mem,
+    io, mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Poll,
 };
 
 use bytes::Bytes;
 use tokio::{sync::Notify, task::yield_now};
 use wire::CloseCode;
 
-use crate::total::{Share, Total};
+use crate::{
+    half::SharedHalf,
+    total::{Share, Total},
+    ws::{Opcode, Outgoing},
+};
+pub(crate) use dirty::Dirty;
 
 /// Both ends of a queue of frames.
 #[derive(Clone)]
@@ -23,17 +30,41 @@ pub struct Outbox(Arc<Shared>);
 struct Shared {
     talk: usize,
     group: usize,
+    way: Option<Way>,
     state: Mutex<State>,
+    /// For the connection's own task.
     changed: Notify,
+}
+
+/// A short way to the socket, for as long as it takes what it is given.
+struct Way {
+    half: SharedHalf,
+    dirty: Arc<Dirty<Outbox>>,
 }
 
 struct State {
     batch: Batch,
+    turn: Turn,
     /// What these frames cost, and what those cost that are being written.
     waiting: Cost,
     writing: Cost,
+    /// Bytes of the last ones: the next are most likely as many.
+    usual: usize,
     /// What both take from what there is for all members together.
     share: Share,
+}
+
+/// Who writes what there is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// Nothing is to be written.
+    Nobody,
+    /// Whoever works off the list of those who are dirty: this one is on it.
+    Listed,
+    /// One who does that, now.
+    Flushing,
+    /// The connection's own task: the socket takes nothing more for the moment, or this is the end.
+    Own,
 }
 
 /// What a frame counts against while it waits.
@@ -57,50 +88,81 @@ impl Cost {
     }
 }
 
-/// What a frame costs beyond its bytes: its place in the queue and in the allocator.
+/// What a frame costs beyond its bytes, so that tiny ones do not cost nothing.
 const OVERHEAD: usize = 64;
 
-/// Frames that there is place for at first: where one waits, others come.
-const FRAMES: usize = 16;
+/// More is not made place for at once, whatever was written last.
+const USUAL_BYTES: usize = 16 * 1024;
 
-/// What is to be written next: what the connection itself needs, then frames, and then the end, if it has come.
-#[derive(Debug, Default)]
-pub struct Batch {
-    /// The peer is to be asked whether it is there.
-    pub ping: bool,
+/// What is to be written next, in this order.
+#[derive(Default)]
+struct Batch {
+    /// What is left of frames that were begun.
+    rest: Option<Box<Outgoing>>,
     /// The answer to the peer's last ping: those before it need none (RFC 6455, section 5.5.3).
-    pub pong: Option<Bytes>,
-    /// In order.
-    pub frames: VecDeque<Bytes>,
-    /// What these frames cost.
-    pub bytes: usize,
+    pong: Option<Box<[u8]>>,
+    /// The peer is to be asked whether it is there.
+    ping: bool,
+    frames: Outgoing,
     /// Nothing comes after these frames.
-    pub closed: Option<CloseCode>,
+    closed: Option<CloseCode>,
 }
 
 impl Batch {
     fn is_empty(&self) -> bool {
-        !self.ping && self.pong.is_none() && self.frames.is_empty() && self.closed.is_none()
+        self.rest.is_none() && !self.ping && self.pong.is_none() && self.frames.is_empty() && self.closed.is_none()
+    }
+
+    fn into_bytes(self) -> Outgoing {
+        let Self { rest, pong, ping, mut frames, closed: _ } = self;
+        if rest.is_none() && !ping && pong.is_none() {
+            return frames;
+        }
+        let mut bytes = rest.map_or_else(Outgoing::default, |rest| *rest);
+        if let Some(payload) = pong {
+            bytes.push(Opcode::Pong, &payload.into_vec().into());
+        }
+        if ping {
+            bytes.push(Opcode::Ping, &Bytes::new());
+        }
+        bytes.append(&mut frames);
+        bytes
     }
 }
 
 impl Outbox {
     /// A queue that holds so many bytes of each budget, what is being written among them, and one frame more; and no
-    /// more than its share of what there is for all.
+    /// more than its share of what there is for all. The connection's own task writes all of it.
     #[must_use]
     pub fn new(talk: usize, group: usize, total: &Arc<Total>) -> Self {
+        Self::of(talk, group, total, None)
+    }
+
+    /// The same, with a short way to the socket, for whoever works off the list of those who are dirty.
+    pub(crate) fn with_half(
+        talk: usize,
+        group: usize,
+        total: &Arc<Total>,
+        half: SharedHalf,
+        dirty: Arc<Dirty<Self>>,
+    ) -> Self {
+        Self::of(talk, group, total, Some(Way { half, dirty }))
+    }
+
+    fn of(talk: usize, group: usize, total: &Arc<Total>, way: Option<Way>) -> Self {
         let (waiting, writing) = Default::default();
-        let state = State { batch: Batch::default(), waiting, writing, share: Total::share(total) };
-        Self(Arc::new(Shared { talk, group, state: Mutex::new(state), changed: Notify::new() }))
+        let turn = if way.is_some() { Turn::Nobody } else { Turn::Own };
+        let state = State { batch: Batch::default(), turn, waiting, writing, usual: 0, share: Total::share(total) };
+        Self(Arc::new(Shared { talk, group, way, state: Mutex::new(state), changed: Notify::new() }))
     }
 
     /// Adds a frame. One too many ends the queue with [`CloseCode::TooSlow`], and what waited is dropped.
-    pub fn push(&self, frame: Bytes, budget: Budget) {
+    pub fn push(&self, frame: &Bytes, budget: Budget) {
         self.change(|state| self.0.add(state, frame, budget));
     }
 
     /// Adds a frame of talk that may be dropped, or where much waits already, `instead`.
-    pub fn push_or(&self, frame: Bytes, instead: Bytes) {
+    pub fn push_or(&self, frame: &Bytes, instead: &Bytes) {
         self.change(|state| {
             let is_behind = state.waiting.talk + state.writing.talk > self.0.talk / 2;
             self.0.add(state, if is_behind { instead } else { frame }, Budget::Talk);
@@ -114,7 +176,7 @@ impl Outbox {
 
     /// Answers the peer's ping, and none before it that was not answered yet.
     pub fn pong(&self, payload: &[u8]) {
-        self.change(|state| state.batch.pong = Some(Bytes::copy_from_slice(payload)));
+        self.change(|state| state.batch.pong = Some(payload.into()));
     }
 
     /// Ends the queue; what waits is still written. The first end counts.
@@ -128,44 +190,103 @@ impl Outbox {
         if state.batch.closed.is_some() {
             return;
         }
-        // Whoever reads was woken by what waits already, or looks before it sleeps.
-        let wakes = state.batch.is_empty();
+        let was_empty = state.batch.is_empty();
         change(&mut state);
-        let wakes = wakes || state.batch.closed.is_some();
+        let is_closed = state.batch.closed.is_some();
+        // Whoever writes was woken by what waits already, or looks before it sleeps.
+        let lists = state.turn == Turn::Nobody && !is_closed;
+        let wakes = is_closed || (state.turn == Turn::Own && was_empty);
+        if lists {
+            state.turn = Turn::Listed;
+        }
         drop(state);
-        if wakes {
+        if lists {
+            self.list();
+        } else if wakes {
             self.0.changed.notify_one();
         }
     }
 
-    /// Waits for something to write, and leaves it in `batch`. For one reader, which has by now written what it was
-    /// given before.
-    pub async fn next(&self, batch: &mut Batch) {
+    fn list(&self) {
+        if let Some(way) = &self.0.way {
+            way.dirty.add(self.clone());
+        }
+    }
+
+    /// Writes what there is, as far as the socket takes it at once; the connection's own task does the rest.
+    pub(crate) fn flush(&self) {
+        let Some(way) = &self.0.way else { return };
+        let mut bytes = {
+            let mut state = self.lock();
+            if state.turn != Turn::Listed {
+                return;
+            }
+            state.turn = Turn::Flushing;
+            state.take()
+        };
+        let written = bytes.poll_write(|parts| match way.half.try_write(parts) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+            written => Poll::Ready(written),
+        });
+        let mut state = self.lock();
+        if let Poll::Ready(Ok(())) = written {
+            state.wrote();
+        } else {
+            // Where it failed, the own task will learn so too.
+            state.batch.rest = Some(Box::new(bytes));
+        }
+        state.turn = match &state.batch {
+            Batch { rest: Some(_), .. } | Batch { closed: Some(_), .. } => Turn::Own,
+            batch if batch.is_empty() => Turn::Nobody,
+            _ => Turn::Listed,
+        };
+        let turn = state.turn;
+        drop(state);
+        match turn {
+            Turn::Own => self.0.changed.notify_one(),
+            Turn::Listed => self.list(),
+            _ => {}
+        }
+    }
+
+    /// Waits until the connection's own task is to write something: these bytes, and then the end, if it has come. For
+    /// that task, which has by now written what it was given before.
+    pub async fn next(&self) -> (Outgoing, Option<CloseCode>) {
         {
             let mut state = self.lock();
-            state.writing = Cost::default();
-            let cost = state.waiting.sum();
-            state.share.shrink(cost);
+            if state.turn == Turn::Own {
+                state.wrote();
+            }
         }
         loop {
             let changed = self.0.changed.notified();
-            if self.is_idle() {
-                *batch = Batch::default();
+            if !self.is_own() {
                 changed.await;
                 continue;
             }
-            // Whoever has its turn now may have more for the same write, and so may those who hear from the network next:
-            // a second turn costs less than the writes that it saves.
-            yield_now().await;
+            // Whoever has its turn now may have more for the same write.
             yield_now().await;
             let mut state = self.lock();
-            state.writing = mem::take(&mut state.waiting);
-            let closed = state.batch.closed;
-            batch.frames.clear();
-            mem::swap(&mut state.batch, batch);
-            state.batch = Batch { frames: mem::take(&mut state.batch.frames), closed, ..Batch::default() };
-            batch.bytes = state.writing.sum();
-            return;
+            return (state.take(), state.batch.closed);
+        }
+    }
+
+    /// Whether the connection's own task is to write something.
+    fn is_own(&self) -> bool {
+        let mut state = self.lock();
+        match state.turn {
+            Turn::Own if state.batch.is_empty() => {
+                if self.0.way.is_some() {
+                    state.turn = Turn::Nobody;
+                }
+                false
+            }
+            Turn::Own => true,
+            Turn::Nobody | Turn::Listed if state.batch.closed.is_some() => {
+                state.turn = Turn::Own;
+                true
+            }
+            _ => false,
         }
     }
 
@@ -180,23 +301,33 @@ impl Outbox {
         }
     }
 
-    /// Whether there is nothing to write; then nothing is kept either.
-    fn is_idle(&self) -> bool {
-        let mut state = self.lock();
-        let is_idle = state.batch.is_empty();
-        if is_idle {
-            state.batch.frames = VecDeque::new();
-        }
-        is_idle
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+impl State {
+    /// What is to be written now. The end stays: nothing comes after it.
+    fn take(&mut self) -> Outgoing {
+        self.usual = self.batch.frames.gathered().min(USUAL_BYTES);
+        // What was not written in the last turn is still being written.
+        self.writing.talk += self.waiting.talk;
+        self.writing.group += self.waiting.group;
+        self.waiting = Cost::default();
+        let closed = self.batch.closed;
+        mem::replace(&mut self.batch, Batch { closed, ..Batch::default() }).into_bytes()
+    }
+
+    /// What was taken is written.
+    fn wrote(&mut self) {
+        self.writing = Cost::default();
+        let cost = self.waiting.sum();
+        self.share.shrink(cost);
+    }
+}
+
 impl Shared {
-    fn add(&self, state: &mut State, frame: Bytes, budget: Budget) {
+    fn add(&self, state: &mut State, frame: &Bytes, budget: Budget) {
         let State { waiting, writing, .. } = state;
         let (waiting, writing, limit) = match budget {
             Budget::Talk => (&mut waiting.talk, writing.talk, self.talk),
@@ -206,12 +337,14 @@ impl Shared {
         *waiting += frame.len() + OVERHEAD;
         let cost = state.waiting.sum() + state.writing.sum();
         if fits && state.share.grow(cost) {
-            if state.batch.frames.capacity() == 0 {
-                state.batch.frames.reserve(FRAMES);
+            if state.batch.frames.is_empty() {
+                state.batch.frames.reserve(state.usual);
             }
-            state.batch.frames.push_back(frame);
+            state.batch.frames.push(Opcode::Binary, frame);
         } else {
-            state.batch = Batch { closed: Some(CloseCode::TooSlow), ..Batch::default() };
+            // Not what is left of a frame: the end comes after it.
+            let rest = state.batch.rest.take();
+            state.batch = Batch { rest, closed: Some(CloseCode::TooSlow), ..Batch::default() };
             state.waiting = Cost::default();
             let writing = state.writing.sum();
             state.share.shrink(writing);
@@ -220,117 +353,4 @@ impl Shared {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn of(talk: usize, group: usize) -> Outbox {
-        Outbox::new(talk, group, &Total::new(usize::MAX))
-    }
-
-    async fn next(outbox: &Outbox) -> Batch {
-        let mut batch = Batch::default();
-        outbox.next(&mut batch).await;
-        batch
-    }
-
-    #[tokio::test]
-    async fn frames_come_in_order_and_all_at_once() {
-        let outbox = of(1000, 1000);
-        outbox.push("a".into(), Budget::Talk);
-        outbox.push("b".into(), Budget::Talk);
-        let batch = next(&outbox).await;
-        assert_eq!(batch.frames, ["a", "b"]);
-        assert_eq!(batch.closed, None);
-        outbox.push("c".into(), Budget::Talk);
-        outbox.close(CloseCode::Stopping);
-        outbox.close(CloseCode::Replaced);
-        let batch = next(&outbox).await;
-        assert_eq!((batch.frames.len(), batch.closed), (1, Some(CloseCode::Stopping)));
-    }
-
-    #[tokio::test]
-    async fn one_too_many_ends_it_and_frees_what_waited() {
-        let outbox = of(10, 1000);
-        outbox.push(Bytes::from_static(&[0; 1000]), Budget::Talk);
-        outbox.push("one too many".into(), Budget::Talk);
-        outbox.push("and another".into(), Budget::Talk);
-        let batch = next(&outbox).await;
-        assert_eq!((batch.frames.len(), batch.closed), (0, Some(CloseCode::TooSlow)));
-        assert_eq!(outbox.closed().await, CloseCode::TooSlow);
-    }
-
-    #[tokio::test]
-    async fn what_is_being_written_and_what_is_tiny_count_too() {
-        let outbox = of(1000, 1000);
-        outbox.push(Bytes::from_static(&[0; 900]), Budget::Talk);
-        next(&outbox).await;
-        outbox.push("fits".into(), Budget::Talk);
-        outbox.push("one too many".into(), Budget::Talk);
-        assert_eq!(outbox.closed().await, CloseCode::TooSlow);
-        let outbox = of(1000, 1000);
-        (0..17).for_each(|_| outbox.push(Bytes::new(), Budget::Talk));
-        assert_eq!(outbox.closed().await, CloseCode::TooSlow, "nothing costs nothing");
-    }
-
-    #[tokio::test]
-    async fn neither_budget_takes_from_the_other() {
-        let outbox = of(100, 1000);
-        outbox.push(Bytes::from_static(&[0; 900]), Budget::Group);
-        outbox.push("fits".into(), Budget::Talk);
-        outbox.push("fits".into(), Budget::Group);
-        assert_eq!(next(&outbox).await.frames.len(), 3);
-        outbox.push("too many while that is being written".into(), Budget::Group);
-        assert_eq!(outbox.closed().await, CloseCode::TooSlow);
-    }
-
-    #[tokio::test]
-    async fn only_the_last_ping_is_answered() {
-        let outbox = of(100, 100);
-        (0..100).for_each(|number| outbox.pong(&[number]));
-        outbox.ping();
-        let batch = next(&outbox).await;
-        assert_eq!((batch.pong.as_deref(), batch.ping, batch.frames.len()), (Some(&[99][..]), true, 0));
-    }
-
-    #[tokio::test]
-    async fn what_may_be_dropped_is_dropped_first() {
-        let outbox = of(1000, 1000);
-        outbox.push_or("may be dropped".into(), "short".into());
-        outbox.push(Bytes::from_static(&[0; 400]), Budget::Talk);
-        outbox.push_or("may be dropped".into(), "short".into());
-        let batch = next(&outbox).await;
-        assert_eq!((batch.frames[0].as_ref(), batch.frames[2].as_ref()), (&b"may be dropped"[..], &b"short"[..]));
-    }
-
-    #[tokio::test]
-    async fn who_would_take_too_much_of_what_is_for_all_is_cut_off() {
-        let total = Total::new(64 * 1024);
-        let (greedy, modest) = (Outbox::new(99_999, 0, &total), Outbox::new(99_999, 0, &total));
-        for _ in 0..30 {
-            greedy.push(Bytes::from_static(&[0; 1000]), Budget::Talk);
-            modest.push(Bytes::from_static(&[0; 100]), Budget::Talk);
-        }
-        assert_eq!(next(&modest).await.frames.len(), 30);
-        for _ in 0..30 {
-            greedy.push(Bytes::from_static(&[0; 1000]), Budget::Talk);
-            modest.push(Bytes::from_static(&[0; 100]), Budget::Talk);
-        }
-        assert_eq!(greedy.closed().await, CloseCode::TooSlow);
-        let batch = next(&modest).await;
-        assert_eq!((batch.frames.len(), batch.closed), (30, None));
-        drop((greedy, modest));
-        assert_eq!(total.used(), 0, "what was taken is given back");
-    }
-
-    #[tokio::test]
-    async fn a_waiting_reader_wakes() {
-        let outbox = of(10, 1000);
-        let reader = tokio::spawn({
-            let outbox = outbox.clone();
-            async move { next(&outbox).await.frames.len() }
-        });
-        tokio::task::yield_now().await;
-        outbox.push("a".into(), Budget::Talk);
-        assert_eq!(reader.await.unwrap(), 1);
-    }
-}
+mod tests;

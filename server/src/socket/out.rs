@@ -1,30 +1,24 @@
-//! What goes out: frames, and then the close.
+//! What the connection's own task writes: what does not go out at once, and the close.
 
-use std::{io, ops::ControlFlow};
+use std::ops::ControlFlow;
 
-use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use wire::CloseCode;
 
 use super::Over;
 use crate::{
     Outbox,
-    outbox::Batch,
-    ws::{End, Event, Opcode, Reader, Writer},
+    ws::{End, Event, Reader, Writer},
 };
-
-/// What is gathered for one write.
-const WRITE_BYTES: usize = 64 * 1024;
 
 /// Writes what the outbox holds, many frames to a write.
 pub(super) async fn write<W: AsyncWrite + Unpin>(writer: &mut Writer<W>, outbox: &Outbox) -> Over {
-    let mut batch = Batch::default();
     loop {
-        outbox.next(&mut batch).await;
-        let closed = batch.closed;
+        let (bytes, closed) = outbox.next().await;
+        writer.outgoing = bytes;
         let ended = tokio::select! {
             biased;
-            written = write_batch(writer, &mut batch) => match written {
+            written = writer.flush() => match written {
                 Ok(()) => closed,
                 Err(_) => return Over::Gone,
             },
@@ -37,29 +31,11 @@ pub(super) async fn write<W: AsyncWrite + Unpin>(writer: &mut Writer<W>, outbox:
     }
 }
 
-async fn write_batch<W: AsyncWrite + Unpin>(writer: &mut Writer<W>, batch: &mut Batch) -> io::Result<()> {
-    writer.reserve(batch.bytes.min(WRITE_BYTES));
-    if let Some(payload) = batch.pong.take() {
-        writer.push(Opcode::Pong, payload);
-    }
-    if batch.ping {
-        writer.push(Opcode::Ping, Bytes::new());
-    }
-    for frame in batch.frames.drain(..) {
-        writer.push(Opcode::Binary, frame);
-        if writer.waiting() >= WRITE_BYTES {
-            writer.flush().await?;
-            writer.reserve(WRITE_BYTES);
-        }
-    }
-    writer.flush().await
-}
-
 /// Says why it is over, and waits for the answer, or for the peer to go: to drop a connection with something unread
 /// resets it, and the reason might not arrive.
-pub(super) async fn close<S: AsyncRead + AsyncWrite>(
-    reader: &mut Reader<ReadHalf<S>>,
-    writer: &mut Writer<WriteHalf<S>>,
+pub(super) async fn close(
+    reader: &mut Reader<impl AsyncRead + Unpin>,
+    writer: &mut Writer<impl AsyncWrite + Unpin>,
     over: Over,
 ) {
     let code = match over {
@@ -67,7 +43,7 @@ pub(super) async fn close<S: AsyncRead + AsyncWrite>(
         Over::Theirs(code) => code,
         Over::Gone => return,
     };
-    writer.push_close(code);
+    writer.outgoing.push_close(code);
     if writer.flush().await.is_err() || matches!(over, Over::Theirs(_)) {
         return;
     }

@@ -1,11 +1,38 @@
 //! Whether the peer is there.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
 
 use tokio::time::sleep_until;
 use wire::{CloseCode, limits};
 
-use crate::{Outbox, watched::Heard};
+use crate::Outbox;
+
+/// When a connection's peer was last heard.
+pub(super) struct Heard {
+    opened: Instant,
+    millis: AtomicU64,
+}
+
+impl Heard {
+    /// Just now.
+    pub(super) fn new() -> Self {
+        Self { opened: Instant::now(), millis: AtomicU64::new(0) }
+    }
+
+    /// A byte came in.
+    pub(super) fn at(&self, now: Instant) {
+        let millis = now.saturating_duration_since(self.opened).as_millis();
+        self.millis.store(u64::try_from(millis).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// When the last byte came in.
+    pub(super) fn last(&self) -> Instant {
+        self.opened + Duration::from_millis(self.millis.load(Ordering::Relaxed))
+    }
+}
 
 /// Asks one who has said nothing for a while whether it is there, and waits until it has not answered for too long.
 pub(super) async fn watch(heard: &Heard, outbox: &Outbox) -> CloseCode {

@@ -96,18 +96,18 @@ impl Head {
     }
 }
 
-/// Writes the head of a whole message of this length from the server, which is not masked.
-pub(super) fn put(opcode: Opcode, length: usize, mut put: impl FnMut(&[u8])) {
+/// The head of a whole message of this length from the server, which is not masked, and how long the head is.
+pub(super) fn of(opcode: Opcode, length: usize) -> ([u8; 10], usize) {
     let first = FIN | opcode.number();
     match (u8::try_from(length), u16::try_from(length)) {
-        (Ok(length), _) if length < IN_TWO => put(&[first, length]),
+        (Ok(length), _) if length < IN_TWO => ([first, length, 0, 0, 0, 0, 0, 0, 0, 0], 2),
         (_, Ok(length)) => {
-            put(&[first, IN_TWO]);
-            put(&length.to_be_bytes());
+            let [a, b] = length.to_be_bytes();
+            ([first, IN_TWO, a, b, 0, 0, 0, 0, 0, 0], 4)
         }
         _ => {
-            put(&[first, IN_EIGHT]);
-            put(&u64::try_from(length).unwrap_or(u64::MAX).to_be_bytes());
+            let [a, b, c, d, e, f, g, h] = u64::try_from(length).unwrap_or(u64::MAX).to_be_bytes();
+            ([first, IN_EIGHT, a, b, c, d, e, f, g, h], 10)
         }
     }
 }

@@ -16,4 +16,4 @@ pub use handshake::{HandshakeError, accept};
 pub use head::Opcode;
 pub use parse::{Event, Parser};
 pub use read::{End, Reader};
-pub use write::Writer;
+pub use write::{Outgoing, Writer};

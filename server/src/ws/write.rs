@@ -6,6 +6,7 @@ use std::{
     io::{self, IoSlice},
     mem,
     pin::Pin,
+    task::{Poll, ready},
 };
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -18,82 +19,91 @@ const COPIED_BYTES: usize = 4 * 1024;
 /// Pieces in one write.
 const PIECES: usize = 16;
 
-/// The writing half of a connection.
-pub struct Writer<W> {
-    stream: W,
-    /// To be written, in this order.
+/// Frames as the bytes that are to be written, without IO.
+#[derive(Debug, Default)]
+pub struct Outgoing {
+    /// In this order.
     pieces: VecDeque<Bytes>,
     /// What comes after them: heads and small payloads.
     copied: BytesMut,
-    waiting: usize,
 }
 
-impl<W: AsyncWrite + Unpin> Writer<W> {
-    /// Writes to this stream.
-    pub fn new(stream: W) -> Self {
-        Self { stream, pieces: VecDeque::new(), copied: BytesMut::new(), waiting: 0 }
-    }
-
+impl Outgoing {
     /// Makes place for what is to come, so that it does not have to be found bit by bit.
     pub fn reserve(&mut self, bytes: usize) {
         self.copied.reserve(bytes);
     }
 
-    /// Adds a whole message to what is to be written.
-    pub fn push(&mut self, opcode: Opcode, payload: Bytes) {
-        head::put(opcode, payload.len(), |part| self.copied.put_slice(part));
-        self.waiting += payload.len();
+    /// Adds a whole message.
+    pub fn push(&mut self, opcode: Opcode, payload: &Bytes) {
+        let (head, length) = head::of(opcode, payload.len());
+        let head = head.get(..length).unwrap_or_default();
         if payload.len() <= COPIED_BYTES {
-            self.copied.put_slice(&payload);
+            self.copied.reserve(head.len() + payload.len());
+            self.copied.put_slice(head);
+            self.copied.put_slice(payload);
         } else {
+            self.copied.put_slice(head);
             self.pieces.push_back(self.copied.split().freeze());
-            self.pieces.push_back(payload);
+            self.pieces.push_back(payload.clone());
         }
+    }
+
+    /// Adds all that the other has, and leaves it empty.
+    pub fn append(&mut self, other: &mut Self) {
+        if !other.pieces.is_empty() {
+            if !self.copied.is_empty() {
+                self.pieces.push_back(self.copied.split().freeze());
+            }
+            self.pieces.append(&mut other.pieces);
+        }
+        self.copied.put_slice(&other.copied);
+        *other = Self::default();
     }
 
     /// Adds a close frame; nothing may come after it.
     pub fn push_close(&mut self, code: Option<u16>) {
         let payload = code.map_or_else(Bytes::new, |code| Bytes::copy_from_slice(&code.to_be_bytes()));
-        self.push(Opcode::Close, payload);
+        self.push(Opcode::Close, &payload);
     }
 
-    /// How many bytes wait to be written.
+    /// Bytes that were gathered for one piece, up to now.
     #[must_use]
-    pub fn waiting(&self) -> usize {
-        self.waiting
+    pub fn gathered(&self) -> usize {
+        self.copied.len()
     }
 
-    /// Writes everything. If this is given up half way, what is left is still to be written.
+    /// Whether nothing is to be written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.pieces.is_empty() && self.copied.is_empty()
+    }
+
+    /// Writes everything, by a call that takes some of what it is given, and says how much. What is left when that
+    /// call cannot go on is still to be written.
     ///
     /// # Errors
-    /// Those of the stream.
-    pub async fn flush(&mut self) -> io::Result<()> {
-        if !self.copied.is_empty() {
-            self.pieces.push_back(mem::take(&mut self.copied).freeze());
-        }
-        while !self.pieces.is_empty() {
-            let written = poll_fn(|context| {
-                if let (1, Some(piece)) = (self.pieces.len(), self.pieces.front()) {
-                    return Pin::new(&mut self.stream).poll_write(context, piece);
-                }
-                let mut slices = [IoSlice::new(&[]); PIECES];
-                let mut count = 0;
-                for (slice, piece) in slices.iter_mut().zip(&self.pieces) {
-                    *slice = IoSlice::new(piece);
-                    count += 1;
-                }
-                let slices = slices.get(..count).unwrap_or_default();
-                Pin::new(&mut self.stream).poll_write_vectored(context, slices)
-            });
-            let written = written.await?;
+    /// Those of the call; [`io::ErrorKind::WriteZero`] if it takes nothing.
+    pub fn poll_write(
+        &mut self,
+        mut write: impl FnMut(&[IoSlice<'_>]) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<()>> {
+        while !self.is_empty() {
+            let mut slices = [IoSlice::new(&[]); PIECES];
+            let last = (!self.copied.is_empty()).then_some(&*self.copied);
+            let parts = self.pieces.iter().map(|piece| &**piece).chain(last);
+            let mut count = 0;
+            for (slice, part) in slices.iter_mut().zip(parts) {
+                *slice = IoSlice::new(part);
+                count += 1;
+            }
+            let written = ready!(write(slices.get(..count).unwrap_or_default()))?;
             if written == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.written(written);
         }
-        // An idle connection keeps nothing.
-        (self.pieces, self.waiting) = (VecDeque::new(), 0);
-        poll_fn(|context| Pin::new(&mut self.stream).poll_flush(context)).await
+        Poll::Ready(Ok(()))
     }
 
     fn written(&mut self, mut count: usize) {
@@ -105,6 +115,39 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             count -= piece.len();
             self.pieces.pop_front();
         }
+        self.copied.advance(count.min(self.copied.len()));
+    }
+}
+
+/// The writing half of a connection.
+pub struct Writer<W> {
+    stream: W,
+    /// What is to be written.
+    pub outgoing: Outgoing,
+}
+
+impl<W: AsyncWrite + Unpin> Writer<W> {
+    /// Writes to this stream.
+    pub fn new(stream: W) -> Self {
+        Self { stream, outgoing: Outgoing::default() }
+    }
+
+    /// Writes everything. If this is given up half way, what is left is still to be written.
+    ///
+    /// # Errors
+    /// Those of the stream.
+    pub async fn flush(&mut self) -> io::Result<()> {
+        let Self { stream, outgoing } = self;
+        poll_fn(|context| {
+            outgoing.poll_write(|parts| match parts {
+                [part] => Pin::new(&mut *stream).poll_write(context, part),
+                parts => Pin::new(&mut *stream).poll_write_vectored(context, parts),
+            })
+        })
+        .await?;
+        // An idle connection keeps nothing.
+        mem::take(outgoing);
+        poll_fn(|context| Pin::new(&mut *stream).poll_flush(context)).await
     }
 
     /// Says to the peer that nothing more comes.

@@ -1,0 +1,164 @@
+//! What comes in: a hello, and then frames, no more of them than one may send.
+
+use std::{
+    mem,
+    ops::ControlFlow,
+    time::{Duration, Instant},
+};
+
+use tokio::{io::AsyncRead, time::sleep};
+use wire::{ClientFrame, CloseCode, FrameError, Hello, ServerFrame, limits};
+
+use super::{Over, watch::Heard};
+use crate::{
+    Address, Budget, Config, Outbox, TokenHash,
+    log::Seat,
+    room::Claim,
+    routes::App,
+    throttle::Throttle,
+    ws::{Event, Reader},
+};
+
+/// Who is not read for longer than this is not silent.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What comes in, and what that needs.
+pub(super) struct Incoming<'s, R> {
+    reader: &'s mut Reader<R>,
+    throttle: Throttle,
+    /// Whether its peer has sent more than it may.
+    wait: bool,
+    outbox: &'s Outbox,
+    heard: &'s Heard,
+}
+
+impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
+    pub(super) fn new(reader: &'s mut Reader<R>, outbox: &'s Outbox, heard: &'s Heard, config: &Config) -> Self {
+        let throttle = Throttle::new(config.max_frames_per_second, config.max_bytes_per_second, Instant::now());
+        Self { reader, throttle, wait: false, outbox, heard }
+    }
+
+    /// Waits for a hello, takes the member's place, and then takes frames in until the connection ends.
+    pub(super) async fn read(&mut self, seat: &mut Option<Box<dyn Seat>>, app: &App, address: Address) -> Over {
+        // What is needed once only is kept apart, so that the task does not keep place for it.
+        let seat = match Box::pin(self.come_in(app, address)).await {
+            Ok(taken) => &**seat.insert(taken),
+            Err(over) => return over,
+        };
+        self.reader.limit(app.config.max_frame_bytes);
+        let outbox = self.outbox;
+        loop {
+            if let ControlFlow::Break(over) = self.next(|bytes, now| take(bytes, seat, outbox, now)).await {
+                return over;
+            }
+        }
+    }
+
+    async fn come_in(&mut self, app: &App, address: Address) -> Result<Box<dyn Seat>, Over> {
+        let outbox = self.outbox;
+        let hello = tokio::select! {
+            hello = self.hello() => hello?,
+            () = sleep(limits::HELLO_WITHIN) => return Err(CloseCode::NoHello.into()),
+            () = app.stopping.cancelled() => return Err(CloseCode::Stopping.into()),
+        };
+        Ok(greet(hello, app, address, outbox).await?)
+    }
+
+    async fn hello(&mut self) -> Result<Hello, Over> {
+        loop {
+            let hello = self.next(|bytes, _| match ClientFrame::parse(bytes) {
+                Ok(ClientFrame::Hello(hello)) => ControlFlow::Break(Ok(hello)),
+                Ok(_) => ControlFlow::Break(Err(CloseCode::NoHello.into())),
+                Err(error) => ControlFlow::Break(Err(misread(error).into())),
+            });
+            if let ControlFlow::Break(hello) = hello.await {
+                return hello;
+            }
+        }
+    }
+
+    /// Reads once, when it may, and hands on each message. What the connection itself needs is seen to here.
+    async fn next<T: From<Over>>(&mut self, mut take: impl FnMut(&[u8], Instant) -> ControlFlow<T>) -> ControlFlow<T> {
+        let Self { reader, throttle, outbox, heard, wait } = self;
+        if mem::take(wait) {
+            Box::pin(pause(throttle, heard)).await;
+        }
+        let mut frames = 0;
+        let mut heard_at = None;
+        let read = reader.read(|event| {
+            frames += 1;
+            match event {
+                Event::Binary(bytes) => take(bytes, *heard_at.get_or_insert_with(Instant::now)),
+                Event::Ping(payload) => {
+                    outbox.pong(payload);
+                    ControlFlow::Continue(())
+                }
+                Event::Pong(_) => ControlFlow::Continue(()),
+                Event::Text(_) => ControlFlow::Break(Over::from(CloseCode::Malformed).into()),
+                Event::Close(close) => ControlFlow::Break(Over::Theirs(close.map(|close| close.code)).into()),
+            }
+        });
+        match read.await {
+            Ok(ControlFlow::Continue(bytes)) => {
+                let now = heard_at.unwrap_or_else(Instant::now);
+                heard.at(now);
+                throttle.take(frames, bytes, now);
+                *wait = !throttle.wait(now).is_zero();
+                ControlFlow::Continue(())
+            }
+            Ok(ControlFlow::Break(enough)) => ControlFlow::Break(enough),
+            Err(end) => ControlFlow::Break(Over::from(end).into()),
+        }
+    }
+}
+
+/// Waits until this peer may send more. TCP makes it wait too.
+async fn pause(throttle: &Throttle, heard: &Heard) {
+    loop {
+        let wait = throttle.wait(Instant::now());
+        if wait.is_zero() {
+            return;
+        }
+        sleep(wait.min(PAUSE)).await;
+        // Who is not listened to is not silent.
+        heard.at(Instant::now());
+    }
+}
+
+/// Takes the member's place.
+async fn greet(hello: Hello, app: &App, address: Address, outbox: &Outbox) -> Result<Box<dyn Seat>, CloseCode> {
+    // A verifier in a hello is an attempt at the password like one at the door.
+    if hello.verifier.is_some() && app.joins.check(address).is_err() {
+        return Err(CloseCode::AddressChanged);
+    }
+    let claim = Claim {
+        member_id: hello.member_id,
+        token: TokenHash::from(&hello.token),
+        address,
+        hash: hello.verifier.as_ref().map(|verifier| app.secret.second_hash(verifier)),
+    };
+    app.log.follow(hello.room_id, claim, hello.seq, outbox.clone(), Instant::now()).await
+}
+
+/// Takes a member's frame.
+fn take(bytes: &[u8], seat: &dyn Seat, outbox: &Outbox, now: Instant) -> ControlFlow<Over> {
+    match ClientFrame::parse(bytes) {
+        Ok(ClientFrame::Ping) => {
+            outbox.push(&ServerFrame::Pong.to_bytes().into(), Budget::Talk);
+            ControlFlow::Continue(())
+        }
+        Ok(ClientFrame::Leave) => ControlFlow::Break(CloseCode::Left.into()),
+        Ok(frame) => match seat.take(&frame, now) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(code) => ControlFlow::Break(code.into()),
+        },
+        Err(error) => ControlFlow::Break(misread(error).into()),
+    }
+}
+
+fn misread(error: FrameError) -> CloseCode {
+    match error {
+        FrameError::Version(_) => CloseCode::UnknownVersion,
+        FrameError::Malformed => CloseCode::Malformed,
+    }
+}

@@ -6,8 +6,23 @@ use clap::Parser;
 use cloakroom::{Config, Shutdown, bind, serve};
 use tracing_subscriber::EnvFilter;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+/// Sockets that are heard at one time. What they bring is passed on before others are heard, while it is still in the
+/// processor's cache.
+const HEARD_AT_A_TIME: usize = 64;
+
+fn main() -> ExitCode {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().max_io_events_per_tick(HEARD_AT_A_TIME).build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(start()),
+        Err(error) => {
+            eprintln!("the system refused what the server needs: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn start() -> ExitCode {
     let config = Config::parse();
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)

@@ -15,7 +15,7 @@ pub(crate) struct Throttle {
 }
 
 impl Throttle {
-    /// So many a second.
+    /// So many a second, and nothing saved up: or whoever connects again and again could send without end.
     pub(crate) fn new(frames: NonZeroU32, bytes: NonZeroU32, now: Instant) -> Self {
         Self { frames: Bucket::new(frames, now), bytes: Bucket::new(bytes, now) }
     }
@@ -40,7 +40,7 @@ struct Bucket {
 
 impl Bucket {
     fn new(rate: NonZeroU32, now: Instant) -> Self {
-        Self { rate, full: now }
+        Self { rate, full: now + BURST }
     }
 
     fn take(&mut self, count: usize, now: Instant) {
@@ -63,8 +63,9 @@ mod tests {
 
     #[test]
     fn a_burst_and_then_the_rate() {
-        let start = Instant::now();
-        let mut throttle = Throttle::new(rate(100), rate(1000), start);
+        let connected = Instant::now();
+        let mut throttle = Throttle::new(rate(100), rate(1000), connected);
+        let start = connected + BURST;
         throttle.take(200, 0, start);
         assert_eq!(throttle.wait(start), Duration::ZERO, "two seconds' worth at once");
         throttle.take(50, 0, start);
@@ -72,6 +73,15 @@ mod tests {
         assert_eq!(throttle.wait(start + Duration::from_millis(500)), Duration::ZERO);
         throttle.take(0, 4000, start);
         assert_eq!(throttle.wait(start), Duration::from_secs(2), "whichever takes longer");
+    }
+
+    #[test]
+    fn a_new_connection_has_saved_nothing() {
+        let start = Instant::now();
+        let mut throttle = Throttle::new(rate(100), rate(1000), start);
+        assert_eq!(throttle.wait(start), Duration::ZERO);
+        throttle.take(50, 10, start);
+        assert_eq!(throttle.wait(start), Duration::from_millis(500));
     }
 
     #[test]

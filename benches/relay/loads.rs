@@ -105,7 +105,8 @@ impl Load {
     /// Measures it, and says what came of it.
     pub fn run(&self, effort: Effort) {
         println!("\n{}: {}", self.name, self.about);
-        let mut measured = self.peers.iter().map(|peer| (*peer, Vec::new())).collect::<Vec<_>>();
+        let mut measured =
+            self.peers.iter().filter(|peer| peer.is_wanted()).map(|peer| (*peer, Vec::new())).collect::<Vec<_>>();
         // One after the other and then again, so that what else goes on here meets all of them.
         for _ in 0..effort.rounds {
             for (peer, rounds) in &mut measured {

@@ -1,7 +1,8 @@
 //! The relay under load, beside the limit of what sockets allow and a plain relay of axum's, in one run.
 //!
-//! `cargo bench -p benches --bench relay`, and after `--`: `--quick` for a run of less than a minute, names of
-//! workloads for these alone, `--server=PATH` for a server that was built before.
+//! `cargo bench -p benches --bench relay`, and after `--`: `--quick` for a run of a minute that shows less, names of
+//! workloads for these alone, `--only=NAME` for one of those that are compared, `--server=PATH` for a server that was
+//! built before.
 
 mod figures;
 mod limit;
@@ -22,7 +23,7 @@ use loads::Load;
 pub struct Effort {
     /// How often each is measured; the median counts.
     pub rounds: usize,
-    /// Seconds of each measurement, and before it.
+    /// Seconds of each measurement, and before it: long enough for rooms to keep as much for replay as they ever will.
     pub seconds: f64,
     pub warm_up: f64,
     /// Connections that are quiet.
@@ -31,7 +32,7 @@ pub struct Effort {
     pub rooms: &'static [usize],
 }
 
-const THOROUGH: Effort = Effort { rounds: 3, seconds: 3.0, warm_up: 0.5, quiet: 15_000, rooms: &[10, 1_000, 100_000] };
+const THOROUGH: Effort = Effort { rounds: 3, seconds: 3.0, warm_up: 6.0, quiet: 15_000, rooms: &[10, 1_000, 100_000] };
 const QUICK: Effort = Effort { rounds: 1, seconds: 0.7, warm_up: 0.2, quiet: 3_000, rooms: &[10, 1_000, 20_000] };
 
 fn main() {

@@ -55,6 +55,14 @@ impl Peer {
         }
     }
 
+    /// Whether it was not left out by `--only=NAME`.
+    #[must_use]
+    pub fn is_wanted(self) -> bool {
+        let mut only =
+            env::args().filter_map(|argument| argument.strip_prefix("--only=").map(ToOwned::to_owned)).peekable();
+        only.peek().is_none() || only.any(|name| name == self.name())
+    }
+
     /// Starts it, with these flags beyond the usual ones if it has any.
     #[must_use]
     pub fn start(self, flags: &[&str]) -> Process {

@@ -23,7 +23,7 @@ pub fn run(effort: Effort) {
         "  {:<22} {:>10} {:>12} {:>14} {:>20}",
         "", "accepts/s", "CPU µs each", "memory each", "after 10 × 64 KiB"
     );
-    for peer in [Peer::Limit, Peer::Cloakroom, Peer::Plain] {
+    for peer in [Peer::Limit, Peer::Cloakroom, Peer::Plain].into_iter().filter(|peer| peer.is_wanted()) {
         // What a room keeps for those who come back is bounded by itself, and is no connection's.
         let process = peer.start(&["--max-replay-bytes=0"]);
         let mut fleet = peer.fleet(&process, rooms, PEOPLE, 300);

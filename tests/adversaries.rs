@@ -155,6 +155,30 @@ async fn what_is_announced_costs_nothing_until_it_comes() {
     assert_eq!(closed(&mut nobody).await, Some(CloseCode::TooBig.number()));
 }
 
+/// Messages that are never whole take what all may take together, and no more.
+#[tokio::test]
+async fn many_halves_do_not_fill_the_memory() {
+    let server = Server::with(&["--max-total-queue-bytes", "4194304", "--log", "cloakroom=debug"]).await;
+    let ana = member(&server).await;
+    let mut talker = seated(&server, &ana).await;
+    let before = resident(&server);
+    let mut halves = Vec::new();
+    for number in 2..=30_u32 {
+        let verifier = wire::Verifier::from([7; 32]).to_text();
+        let join = json!({ "room": "Club", "user": format!("Bo {number}"), "verifier": verifier });
+        let (status, body) = server.post("/api/join", &join).await;
+        assert_eq!(status, 200);
+        let mut socket = seated(&server, &body).await;
+        let half = [&[0x82, 0xff][..], &(1_u64 << 20).to_be_bytes(), &[0; 4], &vec![1; 900_000]].concat();
+        // Some are put out before they have sent all of it.
+        let _ = stream(&mut socket).write_all(&half).await;
+        halves.push(socket);
+    }
+    server.logged("code=4007").await;
+    is_answered(&mut talker).await;
+    assert!(resident(&server) < before + 15_000, "from {before} to {} KiB", resident(&server));
+}
+
 #[tokio::test]
 async fn fragments_without_end_end_at_the_bound() {
     let server = Server::start().await;

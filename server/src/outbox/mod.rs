@@ -50,7 +50,9 @@ struct State {
     writing: Cost,
     /// Bytes of the last ones: the next are most likely as many.
     usual: usize,
-    /// What both take from what there is for all members together.
+    /// Bytes of a message that comes in, and is not here in whole.
+    receiving: usize,
+    /// What all of that takes from what there is for all members together.
     share: Share,
 }
 
@@ -152,7 +154,15 @@ impl Outbox {
     fn of(talk: usize, group: usize, total: &Arc<Total>, way: Option<Way>) -> Self {
         let (waiting, writing) = Default::default();
         let turn = if way.is_some() { Turn::Nobody } else { Turn::Own };
-        let state = State { batch: Batch::default(), turn, waiting, writing, usual: 0, share: Total::share(total) };
+        let state = State {
+            batch: Batch::default(),
+            turn,
+            waiting,
+            writing,
+            usual: 0,
+            receiving: 0,
+            share: Total::share(total),
+        };
         Self(Arc::new(Shared { talk, group, way, state: Mutex::new(state), changed: Notify::new() }))
     }
 
@@ -177,6 +187,19 @@ impl Outbox {
     /// Answers the peer's ping, and none before it that was not answered yet.
     pub fn pong(&self, payload: &[u8]) {
         self.change(|state| state.batch.pong = Some(payload.into()));
+    }
+
+    /// So many bytes are kept of a message that comes in, and is not here in whole. What there is for all members
+    /// together is for these too, and who takes too much of it is cut off.
+    pub fn receiving(&self, bytes: usize) {
+        self.change(|state| {
+            state.receiving = bytes;
+            let cost = state.cost();
+            state.share.shrink(cost);
+            if !state.share.grow(cost) {
+                state.cut_off();
+            }
+        });
     }
 
     /// Ends the queue; what waits is still written. The first end counts.
@@ -321,7 +344,20 @@ impl State {
     /// What was taken is written.
     fn wrote(&mut self) {
         self.writing = Cost::default();
-        let cost = self.waiting.sum();
+        let cost = self.cost();
+        self.share.shrink(cost);
+    }
+
+    fn cost(&self) -> usize {
+        self.waiting.sum() + self.writing.sum() + self.receiving
+    }
+
+    /// Drops what waits, but not what is left of a frame: the end comes after it.
+    fn cut_off(&mut self) {
+        let rest = self.batch.rest.take();
+        self.batch = Batch { rest, closed: Some(CloseCode::TooSlow), ..Batch::default() };
+        self.waiting = Cost::default();
+        let cost = self.cost();
         self.share.shrink(cost);
     }
 }
@@ -335,19 +371,14 @@ impl Shared {
         };
         let fits = *waiting + writing < limit;
         *waiting += frame.len() + OVERHEAD;
-        let cost = state.waiting.sum() + state.writing.sum();
+        let cost = state.cost();
         if fits && state.share.grow(cost) {
             if state.batch.frames.is_empty() {
                 state.batch.frames.reserve(state.usual);
             }
             state.batch.frames.push(Opcode::Binary, frame);
         } else {
-            // Not what is left of a frame: the end comes after it.
-            let rest = state.batch.rest.take();
-            state.batch = Batch { rest, closed: Some(CloseCode::TooSlow), ..Batch::default() };
-            state.waiting = Cost::default();
-            let writing = state.writing.sum();
-            state.share.shrink(writing);
+            state.cut_off();
         }
     }
 }

@@ -124,6 +124,23 @@ async fn who_would_take_too_much_of_what_is_for_all_is_cut_off() {
 }
 
 #[tokio::test]
+async fn what_comes_in_and_is_not_whole_counts_for_all() {
+    let total = Total::new(64 * 1024);
+    let (greedy, modest) = (Outbox::new(99_999, 0, &total), Outbox::new(99_999, 0, &total));
+    greedy.receiving(30_000);
+    modest.receiving(10_000);
+    assert_eq!(total.used(), 32 * 1024 + 12 * 1024);
+    greedy.receiving(0);
+    assert_eq!(total.used(), 12 * 1024, "it was whole");
+    greedy.receiving(60_000);
+    assert_eq!(next(&greedy).await, (vec![], Some(CloseCode::TooSlow)));
+    modest.push(&zeros::<1000>(), Budget::Talk);
+    assert_eq!(next(&modest).await.0.len(), 1);
+    drop((greedy, modest));
+    assert_eq!(total.used(), 0);
+}
+
+#[tokio::test]
 async fn a_waiting_reader_wakes() {
     let outbox = of(10, 1000);
     let reader = tokio::spawn({

@@ -28,6 +28,8 @@ pub(super) struct Incoming<'s, R> {
     throttle: Throttle,
     /// Whether its peer has sent more than it may.
     wait: bool,
+    /// Bytes of a message that is not here in whole.
+    kept: usize,
     outbox: &'s Outbox,
     heard: &'s Heard,
 }
@@ -35,7 +37,7 @@ pub(super) struct Incoming<'s, R> {
 impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
     pub(super) fn new(reader: &'s mut Reader<R>, outbox: &'s Outbox, heard: &'s Heard, config: &Config) -> Self {
         let throttle = Throttle::new(config.max_frames_per_second, config.max_bytes_per_second, Instant::now());
-        Self { reader, throttle, wait: false, outbox, heard }
+        Self { reader, throttle, wait: false, kept: 0, outbox, heard }
     }
 
     /// Waits for a hello, takes the member's place, and then takes frames in until the connection ends.
@@ -79,7 +81,7 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
 
     /// Reads once, when it may, and hands on each message. What the connection itself needs is seen to here.
     async fn next<T: From<Over>>(&mut self, mut take: impl FnMut(&[u8], Instant) -> ControlFlow<T>) -> ControlFlow<T> {
-        let Self { reader, throttle, outbox, heard, wait } = self;
+        let Self { reader, throttle, wait, kept, outbox, heard } = self;
         if mem::take(wait) {
             Box::pin(pause(throttle, heard)).await;
         }
@@ -104,6 +106,9 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
                 heard.at(now);
                 throttle.take(frames, bytes, now);
                 *wait = !throttle.wait(now).is_zero();
+                if mem::replace(kept, reader.kept()) != *kept {
+                    outbox.receiving(*kept);
+                }
                 ControlFlow::Continue(())
             }
             Ok(ControlFlow::Break(enough)) => ControlFlow::Break(enough),

@@ -47,9 +47,10 @@ pub(super) async fn close(
     if writer.flush().await.is_err() || matches!(over, Over::Theirs(_)) {
         return;
     }
-    // Where what came last was no frame, no answer can be read.
+    // Where what came last was no frame, no answer can be read; within a message, the rest is not worth keeping for it.
     let is_lost = matches!(over, Over::Ours(CloseCode::ProtocolError | CloseCode::NotUtf8 | CloseCode::TooBig));
-    if is_lost || !answered(reader).await {
+    reader.limit(0);
+    if is_lost || reader.kept() > 0 || !answered(reader).await {
         writer.shut().await;
         reader.drain().await;
     }

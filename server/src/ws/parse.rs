@@ -92,6 +92,12 @@ impl Parser {
         self.limit = bytes;
     }
 
+    /// Bytes of memory that are kept for a message that is not here in whole.
+    #[must_use]
+    pub fn kept(&self) -> usize {
+        self.data.capacity()
+    }
+
     /// Takes bytes off the front, up to the end of the next event; all of them, if there is none.
     ///
     /// # Errors

@@ -56,6 +56,12 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         self.parser.limit(bytes);
     }
 
+    /// See [`Parser::kept`].
+    #[must_use]
+    pub fn kept(&self) -> usize {
+        self.parser.kept()
+    }
+
     /// Waits for bytes, and hands on what they bring, until `take` has enough. What comes after that stays for the
     /// next call. If `take` never has enough, the number of bytes.
     ///
@@ -92,7 +98,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     /// Reads until the stream is over, whatever comes: a connection that is dropped while something is unread is
     /// reset, and what was written last may not arrive.
     pub async fn drain(&mut self) {
-        self.before = Vec::new();
+        (self.before, self.parser) = (Vec::new(), Parser::new(0));
         let gone = poll_fn(|context| {
             let mut space = [const { MaybeUninit::uninit() }; READ_BYTES];
             loop {

@@ -155,3 +155,66 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         let _ = poll_fn(|context| Pin::new(&mut self.stream).poll_shutdown(context)).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A little noise, the same in every run.
+    struct Noise(u64);
+
+    impl Noise {
+        fn below(&mut self, bound: usize) -> usize {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (self.0 >> 33) as usize % bound
+        }
+    }
+
+    fn push(outgoing: &mut Outgoing, expected: &mut Vec<u8>, noise: &mut Noise) {
+        let length = [0, 1, 125, 126, 300, 4096, 4097, 70_000][noise.below(8)];
+        let payload = Bytes::from(vec![noise.below(256) as u8; length]);
+        let (head, used) = head::of(Opcode::Binary, length);
+        expected.extend(&head[..used]);
+        expected.extend(&payload);
+        outgoing.push(Opcode::Binary, &payload);
+    }
+
+    #[test]
+    fn all_of_it_goes_out_in_order_in_whatever_pieces() {
+        let mut noise = Noise(1);
+        for _ in 0..200 {
+            let (mut outgoing, mut expected, mut written) = (Outgoing::default(), Vec::new(), Vec::<u8>::new());
+            while !outgoing.is_empty() || noise.below(4) > 0 {
+                for _ in 0..noise.below(30) {
+                    push(&mut outgoing, &mut expected, &mut noise);
+                }
+                let mut other = Outgoing::default();
+                for _ in 0..noise.below(3) {
+                    push(&mut other, &mut expected, &mut noise);
+                }
+                outgoing.append(&mut other);
+                assert!(other.is_empty());
+                let mut calls = noise.below(20);
+                let _ = outgoing.poll_write(|parts| {
+                    if calls == 0 {
+                        return Poll::Pending;
+                    }
+                    calls -= 1;
+                    let all = parts.iter().flat_map(|part| part.iter().copied()).collect::<Vec<_>>();
+                    let count = 1 + noise.below(all.len());
+                    written.extend(&all[..count]);
+                    Poll::Ready(Ok(count))
+                });
+            }
+            assert!(written == expected);
+        }
+    }
+
+    #[test]
+    fn what_takes_nothing_is_an_error() {
+        let mut outgoing = Outgoing::default();
+        outgoing.push(Opcode::Ping, &Bytes::new());
+        let Poll::Ready(Err(error)) = outgoing.poll_write(|_| Poll::Ready(Ok(0))) else { panic!("an error") };
+        assert_eq!(error.kind(), io::ErrorKind::WriteZero);
+    }
+}

@@ -1,5 +1,5 @@
 //! What stands before every handler: which host and origin are served, how long a request may take,
-//! and the headers that every answer carries.
+//! and the headers that every answer carries but the one that opens a WebSocket.
 
 use axum::{
     extract::{Request, State},

@@ -178,6 +178,8 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
     }
     sweeper.abort();
     flushers.iter().for_each(JoinHandle::abort);
+    // Whoever is on the list keeps it, too.
+    app.dirty.clear();
     Ok(())
 }
 

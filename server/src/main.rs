@@ -3,11 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use cloakroom::{Config, Shutdown, bind, serve};
+use cloakroom::{Config, Shutdown, StartError, bind, serve};
 use tracing_subscriber::EnvFilter;
 
-/// Sockets that are heard at one time. What they bring is passed on before others are heard, while it is still in the
-/// processor's cache.
+/// Sockets that are heard at one time: few enough that what they bring is passed on while it is in the processor's cache.
 const HEARD_AT_A_TIME: usize = 64;
 
 fn main() -> ExitCode {
@@ -16,7 +15,7 @@ fn main() -> ExitCode {
     match runtime {
         Ok(runtime) => runtime.block_on(start()),
         Err(error) => {
-            eprintln!("the system refused what the server needs: {error}");
+            eprintln!("{}", StartError::from(error));
             ExitCode::FAILURE
         }
     }
@@ -38,7 +37,7 @@ async fn start() -> ExitCode {
     }
 }
 
-async fn run(config: Config) -> Result<(), cloakroom::StartError> {
+async fn run(config: Config) -> Result<(), StartError> {
     let listeners = bind(&config).await?;
     serve(config, listeners, Shutdown::on_signal()?).await
 }

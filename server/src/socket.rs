@@ -169,7 +169,7 @@ fn serve(
             }
         }
         tracing::debug!(%id, code = code.map(CloseCode::number), "socket closed");
-        let _ = timeout(CLOSE_WITHIN, out::close(&mut reader, &mut writer, over)).await;
+        let _ = timeout(CLOSE_WITHIN, out::close(&mut reader, &mut writer, &outbox, over)).await;
     }
 }
 

@@ -49,6 +49,11 @@ impl<T> Dirty<T> {
         }
     }
 
+    /// Lets go of all.
+    pub(crate) fn clear(&self) {
+        self.lock().clear();
+    }
+
     fn lock(&self) -> MutexGuard<'_, VecDeque<T>> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -7,7 +7,8 @@
 mod dirty;
 
 use std::{
-    io, mem,
+    io::{self, IoSlice},
+    mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::Poll,
 };
@@ -67,6 +68,8 @@ enum Turn {
     Flushing,
     /// The connection's own task: the socket takes nothing more for the moment, or this is the end.
     Own,
+    /// That task, now.
+    Writing,
 }
 
 /// What a frame counts against while it waits.
@@ -93,8 +96,8 @@ impl Cost {
 /// What a frame costs beyond its bytes, so that tiny ones do not cost nothing.
 const OVERHEAD: usize = 64;
 
-/// More is not made place for at once, whatever was written last.
-const USUAL_BYTES: usize = 16 * 1024;
+/// More is not made place for at once, whatever was written last: of what there is for all, any frame takes as much.
+const USUAL_BYTES: usize = 4 * 1024;
 
 /// What is to be written next, in this order.
 #[derive(Default)]
@@ -217,7 +220,7 @@ impl Outbox {
         change(&mut state);
         let is_closed = state.batch.closed.is_some();
         // Whoever writes was woken by what waits already, or looks before it sleeps.
-        let lists = state.turn == Turn::Nobody && !is_closed;
+        let lists = state.turn == Turn::Nobody && !is_closed && !state.batch.is_empty();
         let wakes = is_closed || (state.turn == Turn::Own && was_empty);
         if lists {
             state.turn = Turn::Listed;
@@ -238,7 +241,12 @@ impl Outbox {
 
     /// Writes what there is, as far as the socket takes it at once; the connection's own task does the rest.
     pub(crate) fn flush(&self) {
-        let Some(way) = &self.0.way else { return };
+        if let Some(way) = &self.0.way {
+            self.flush_by(|parts| way.half.try_write(parts));
+        }
+    }
+
+    fn flush_by(&self, mut write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>) {
         let mut bytes = {
             let mut state = self.lock();
             if state.turn != Turn::Listed {
@@ -247,7 +255,7 @@ impl Outbox {
             state.turn = Turn::Flushing;
             state.take()
         };
-        let written = bytes.poll_write(|parts| match way.half.try_write(parts) {
+        let written = bytes.poll_write(|parts| match write(parts) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
             written => Poll::Ready(written),
         });
@@ -277,7 +285,8 @@ impl Outbox {
     pub async fn next(&self) -> (Outgoing, Option<CloseCode>) {
         {
             let mut state = self.lock();
-            if state.turn == Turn::Own {
+            if state.turn == Turn::Writing {
+                state.turn = Turn::Own;
                 state.wrote();
             }
         }
@@ -290,6 +299,7 @@ impl Outbox {
             // Whoever has its turn now may have more for the same write.
             yield_now().await;
             let mut state = self.lock();
+            state.turn = Turn::Writing;
             return (state.take(), state.batch.closed);
         }
     }
@@ -310,6 +320,24 @@ impl Outbox {
                 true
             }
             _ => false,
+        }
+    }
+
+    /// Ends the queue for the connection's own task, which is about to write the end by itself: waits until nobody else
+    /// writes, and drops what was not begun. What is left of a frame is to be written before the end.
+    pub async fn end(&self) -> Option<Box<Outgoing>> {
+        // Whoever writes hands over to the own task where the end has come.
+        self.close(CloseCode::Left);
+        loop {
+            let changed = self.0.changed.notified();
+            {
+                let mut state = self.lock();
+                if state.turn != Turn::Flushing {
+                    state.turn = Turn::Own;
+                    return state.batch.rest.take();
+                }
+            }
+            changed.await;
         }
     }
 

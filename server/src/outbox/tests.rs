@@ -1,4 +1,8 @@
-use std::io::Cursor;
+use std::{
+    io::Cursor,
+    pin::pin,
+    task::{Context, Waker},
+};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -14,14 +18,8 @@ fn of(talk: usize, group: usize) -> Outbox {
 
 /// What is written next: the payloads of frames, and the end.
 async fn next(outbox: &Outbox) -> (Vec<Vec<u8>>, Option<CloseCode>) {
-    let (mut outgoing, closed) = outbox.next().await;
-    let mut bytes = Vec::new();
-    let written = outgoing.poll_write(|parts| {
-        parts.iter().for_each(|part| bytes.extend_from_slice(part));
-        Poll::Ready(Ok(parts.iter().map(|part| part.len()).sum()))
-    });
-    assert!(matches!(written, Poll::Ready(Ok(()))));
-    (frames(&bytes), closed)
+    let (outgoing, closed) = outbox.next().await;
+    (frames(&bytes(outgoing)), closed)
 }
 
 fn frames(bytes: &[u8]) -> Vec<Vec<u8>> {
@@ -157,6 +155,7 @@ async fn with_way(talk: usize, group: usize, total: &Arc<Total>) -> (Outbox, Arc
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (peer, accepted) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
     let (_, writing) = accepted.unwrap().0.into_split();
+    writing.writable().await.unwrap();
     let dirty = Arc::<Dirty<Outbox>>::default();
     let outbox = Outbox::with_half(talk, group, total, SharedHalf::new(writing), Arc::clone(&dirty));
     (outbox, dirty, peer.unwrap())
@@ -200,6 +199,7 @@ async fn what_the_socket_does_not_take_is_left_to_its_own_task() {
     let mut pushed = 0;
     // Until nothing more goes into the socket, whose peer does not read.
     while is_quiet(&outbox) {
+        assert!(pushed < 60, "no socket takes in so much");
         outbox.push(&large, Budget::Talk);
         pushed += 1;
         flush(&dirty);
@@ -207,39 +207,174 @@ async fn what_the_socket_does_not_take_is_left_to_its_own_task() {
     outbox.push(&"last".into(), Budget::Talk);
     assert_eq!(flush(&dirty), 0, "the own task has its turn");
     outbox.close(CloseCode::Stopping);
-    let (mut rest, closed) = outbox.next().await;
+    let (rest, closed) = outbox.next().await;
     assert_eq!(closed, Some(CloseCode::Stopping));
-    let mut bytes = Vec::new();
-    let written = rest.poll_write(|parts| {
-        bytes.extend_from_slice(&parts[0]);
-        Poll::Ready(Ok(parts[0].len()))
-    });
-    assert!(matches!(written, Poll::Ready(Ok(()))));
-    drop((rest, dirty));
     // What the socket took, and what it did not, are one stream of frames.
     let Some(way) = &outbox.0.way else { panic!() };
     let mut half = way.half.clone();
     half.shutdown().await.unwrap();
     let mut taken = Vec::new();
     peer.read_to_end(&mut taken).await.unwrap();
-    taken.extend(bytes);
+    taken.extend(bytes(rest));
     let frames = frames(&taken);
     assert_eq!(frames.len(), pushed + 1);
     assert!(frames[..pushed].iter().all(|frame| *frame == large));
     assert_eq!(frames[pushed], b"last");
 }
 
+/// An outbox with a short way of which the tests say themselves what it takes.
+async fn fake(talk: usize) -> (Outbox, Arc<Dirty<Outbox>>) {
+    let (outbox, dirty, _peer) = with_way(talk, 9999, &Total::new(usize::MAX)).await;
+    (outbox, dirty)
+}
+
+/// Takes so many bytes, and then no more.
+fn takes(mut left: usize, taken: &mut Vec<u8>) -> impl FnMut(&[IoSlice<'_>]) -> io::Result<usize> {
+    move |parts| {
+        let count = left.min(parts[0].len());
+        left -= count;
+        taken.extend_from_slice(&parts[0][..count]);
+        if count == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(count) }
+    }
+}
+
+fn listed(dirty: &Dirty<Outbox>) -> usize {
+    let mut outboxes = Vec::new();
+    dirty.take(|all| all, &mut outboxes);
+    outboxes.len()
+}
+
+/// All of it.
+fn bytes(mut outgoing: Outgoing) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let written = outgoing.poll_write(|parts| {
+        bytes.extend_from_slice(&parts[0]);
+        Poll::Ready(Ok(parts[0].len()))
+    });
+    assert!(matches!(written, Poll::Ready(Ok(()))));
+    bytes
+}
+
+#[tokio::test]
+async fn what_comes_during_a_write_is_written_next() {
+    let (outbox, dirty) = fake(9999).await;
+    outbox.push(&"a".into(), Budget::Talk);
+    assert_eq!(listed(&dirty), 1);
+    let mut taken = Vec::new();
+    outbox.flush_by(|parts| {
+        outbox.push(&"b".into(), Budget::Talk);
+        assert!(!outbox.is_own(), "one writes already");
+        taken.extend_from_slice(&parts[0]);
+        Ok(parts[0].len())
+    });
+    assert_eq!(listed(&dirty), 1, "on the list again");
+    outbox.flush_by(takes(99, &mut taken));
+    assert_eq!(frames(&taken), [b"a", b"b"]);
+    outbox.push(&"c".into(), Budget::Talk);
+    assert_eq!(listed(&dirty), 1);
+}
+
+#[tokio::test]
+async fn the_own_task_wakes_for_what_is_left_and_then_lets_go() {
+    let (outbox, dirty) = fake(9999).await;
+    let own = tokio::spawn({
+        let outbox = outbox.clone();
+        async move {
+            let (rest, closed) = outbox.next().await;
+            assert_eq!(closed, None);
+            (bytes(rest), tokio::spawn(async move { outbox.next().await.1 }))
+        }
+    });
+    tokio::task::yield_now().await;
+    outbox.push(&"abc".into(), Budget::Talk);
+    assert_eq!(listed(&dirty), 1);
+    let mut taken = Vec::new();
+    outbox.flush_by(takes(3, &mut taken));
+    outbox.push(&"d".into(), Budget::Talk);
+    let (rest, own) = own.await.unwrap();
+    assert_eq!(frames(&[taken, rest].concat()), [&b"abc"[..], b"d"]);
+    // What was left is written: the short way is open again.
+    tokio::task::yield_now().await;
+    outbox.push(&"e".into(), Budget::Talk);
+    assert_eq!(listed(&dirty), 1);
+    outbox.close(CloseCode::Stopping);
+    assert_eq!(own.await.unwrap(), Some(CloseCode::Stopping), "and the end wakes the own task");
+}
+
+#[tokio::test]
+async fn what_is_left_counts_until_it_is_written() {
+    let (outbox, dirty) = fake(1000).await;
+    outbox.push(&zeros::<900>(), Budget::Talk);
+    assert_eq!(listed(&dirty), 1);
+    outbox.flush_by(takes(10, &mut Vec::new()));
+    let (rest, _) = outbox.next().await;
+    outbox.push(&"fits".into(), Budget::Talk);
+    outbox.push(&"one too many".into(), Budget::Talk);
+    assert_eq!(outbox.closed().await, CloseCode::TooSlow);
+    assert_eq!(bytes(rest).len(), 900 + 4 - 10);
+}
+
 #[tokio::test]
 async fn a_cut_off_leaves_no_half_a_frame() {
-    let (outbox, dirty, _peer) = with_way(2 * 1024 * 1024, 9999, &Total::new(usize::MAX)).await;
-    let large = Bytes::from(vec![7; 1024 * 1024]);
-    while outbox.lock().batch.closed.is_none() {
-        outbox.push(&large, Budget::Talk);
-        flush(&dirty);
-    }
+    let (outbox, dirty) = fake(1000).await;
+    outbox.push(&zeros::<900>(), Budget::Talk);
+    assert_eq!(listed(&dirty), 1);
+    let mut taken = Vec::new();
+    outbox.flush_by(takes(100, &mut taken));
+    outbox.push(&zeros::<50>(), Budget::Talk);
+    outbox.push(&"one too many".into(), Budget::Talk);
     let (rest, closed) = outbox.next().await;
     assert_eq!(closed, Some(CloseCode::TooSlow));
-    assert!(!rest.is_empty(), "what was begun is ended before the close");
+    taken.extend(bytes(rest));
+    assert_eq!(frames(&taken), [vec![0; 900]], "what was begun is ended, what was not is dropped");
+}
+
+#[tokio::test]
+async fn who_writes_the_end_writes_alone() {
+    let (outbox, dirty) = fake(9999).await;
+    outbox.push(&"abc".into(), Budget::Talk);
+    assert_eq!(listed(&dirty), 1);
+    let mut ending = pin!(outbox.end());
+    let mut end = || ending.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    let mut taken = Vec::new();
+    let mut left = 3;
+    outbox.flush_by(|parts| {
+        assert!(end().is_pending(), "another one writes");
+        let count = left.min(parts[0].len());
+        left -= count;
+        taken.extend_from_slice(&parts[0][..count]);
+        if count == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(count) }
+    });
+    let Poll::Ready(Some(rest)) = end() else { panic!("what is left is to be written before the end") };
+    taken.extend(bytes(*rest));
+    assert_eq!(frames(&taken), [b"abc"]);
+
+    let (outbox, dirty) = fake(9999).await;
+    outbox.push(&"abc".into(), Budget::Talk);
+    assert!(outbox.end().await.is_none(), "what was not begun is dropped");
+    assert_eq!(listed(&dirty), 1);
+    outbox.flush_by(|_| panic!("nothing is written after the end"));
+}
+
+#[tokio::test]
+async fn several_share_the_list() {
+    let dirty = Arc::<Dirty<u8>>::default();
+    let workers = [0, 1].map(|_| {
+        let dirty = Arc::clone(&dirty);
+        tokio::spawn(async move {
+            let mut taken = Vec::new();
+            dirty.some().await;
+            dirty.take(|_| 1, &mut taken);
+            taken
+        })
+    });
+    tokio::task::yield_now().await;
+    dirty.add(1);
+    dirty.add(2);
+    let [first, second] = workers;
+    let mut all = [first.await.unwrap(), second.await.unwrap()].concat();
+    all.sort_unstable();
+    assert_eq!(all, [1, 2]);
 }
 
 #[tokio::test]

@@ -6,8 +6,10 @@ use tokio::task::yield_now;
 
 use crate::{Outbox, outbox::Dirty};
 
-/// Sockets that are written to in one turn, and of many the share: those that wait longer have more for one write.
-const AT_A_TIME: usize = 64;
+/// Sockets that are written to in one turn, and of many the share: those that wait longer have more for one write. Not
+/// so many that others wait for milliseconds.
+const FEW: usize = 64;
+const MANY: usize = 1024;
 const SHARE: usize = 8;
 
 /// Writes for those who are dirty, as long as the server runs.
@@ -19,7 +21,7 @@ pub(crate) async fn flush(dirty: Arc<Dirty<Outbox>>) {
         // a second turn costs less than the writes that it saves.
         yield_now().await;
         yield_now().await;
-        dirty.take(|all| AT_A_TIME.max(all / SHARE), &mut outboxes);
+        dirty.take(|all| (all / SHARE).clamp(FEW, MANY), &mut outboxes);
         outboxes.drain(..).for_each(|outbox| outbox.flush());
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     room::Claim,
     routes::App,
     throttle::Throttle,
-    ws::{Event, Reader},
+    ws::{End, Event, Reader},
 };
 
 /// Who is not read for longer than this is not silent.
@@ -100,10 +100,13 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
                 Event::Close(close) => ControlFlow::Break(Over::Theirs(close.map(|close| close.code)).into()),
             }
         });
-        match read.await {
+        let read = read.await;
+        let now = heard_at.unwrap_or_else(Instant::now);
+        if !matches!(read, Err(End::Gone)) {
+            heard.at(now);
+        }
+        match read {
             Ok(ControlFlow::Continue(bytes)) => {
-                let now = heard_at.unwrap_or_else(Instant::now);
-                heard.at(now);
                 throttle.take(frames, bytes, now);
                 *wait = !throttle.wait(now).is_zero();
                 if mem::replace(kept, reader.kept()) != *kept {

@@ -36,6 +36,7 @@ pub(super) async fn write<W: AsyncWrite + Unpin>(writer: &mut Writer<W>, outbox:
 pub(super) async fn close(
     reader: &mut Reader<impl AsyncRead + Unpin>,
     writer: &mut Writer<impl AsyncWrite + Unpin>,
+    outbox: &Outbox,
     over: Over,
 ) {
     let code = match over {
@@ -43,6 +44,9 @@ pub(super) async fn close(
         Over::Theirs(code) => code,
         Over::Gone => return,
     };
+    if let Some(mut rest) = outbox.end().await {
+        writer.outgoing.append(&mut rest);
+    }
     writer.outgoing.push_close(code);
     if writer.flush().await.is_err() || matches!(over, Over::Theirs(_)) {
         return;

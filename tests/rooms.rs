@@ -143,6 +143,50 @@ async fn nothing_is_doubled_across_cuts() {
 }
 
 #[tokio::test]
+async fn a_bad_line_loses_doubles_and_mixes_up_nothing() {
+    let server = Server::start().await;
+    let proxy = Proxy::start(&server.address).await;
+    let (mut ana, mut bo) = two(&proxy.address).await;
+    let troubles = ["cut", "stall", "crumbs", "cut in crumbs", "late bytes"].repeat(2);
+    // At last there is no more trouble than what comes late.
+    for (round, trouble) in troubles.into_iter().chain(["none"]).enumerate() {
+        proxy.stall(trouble == "stall");
+        proxy.crumble(trouble.contains("crumbs"));
+        // What the last round held back comes now: all of it has been heard over new connections.
+        proxy.hold_back(trouble == "late bytes");
+        let texts = (0..10).map(|n| format!("{round} {n}")).collect::<Vec<_>>();
+        for (n, text) in texts.iter().enumerate() {
+            // In the middle, so that what is heard of the rest shows that both are back before the next round.
+            if n == 5 && trouble.starts_with("cut") {
+                proxy.cut();
+            }
+            tokio::join!(ana.say(text), bo.say(text));
+        }
+        match trouble {
+            "stall" => {
+                proxy.halts(2).await;
+                proxy.stall(false);
+            }
+            "late bytes" => {
+                proxy.halts(2).await;
+                proxy.cut();
+            }
+            _ => {}
+        }
+        for person in [&mut ana, &mut bo] {
+            for text in &texts {
+                let heard = person.wait("a message", |view| {
+                    let kind = view["type"].as_str().unwrap();
+                    assert!(!["missed", "unreadable", "ended"].contains(&kind), "{view}");
+                    kind == "message" && view["mine"] == false
+                });
+                assert_eq!(heard.await["text"], *text);
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn who_does_not_come_back_is_gone_after_the_grace() {
     let server = Server::with(&["--grace", "1"]).await;
     let (mut ana, mut bo) = two(&server.address).await;

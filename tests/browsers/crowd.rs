@@ -1,5 +1,7 @@
 //! Several people at once: who comes, goes, and gets lost in the same moment.
 
+use std::ops::Range;
+
 use futures_util::future::join_all;
 use support::{
     browser::{Engine, Person, eventually, play},
@@ -8,7 +10,7 @@ use support::{
     server::Server,
 };
 
-with_each_engine! { five_at_once reloading_again_and_again loss_while_another_leaves two_leaving_together ten_cuts }
+with_each_engine! { five_at_once reloading_again_and_again loss_while_another_leaves two_leaving_together ten_troubles }
 
 const ROOM: &str = "Book club";
 const PASSWORD: &str = "correct horse battery";
@@ -127,26 +129,76 @@ async fn two_leaving_together(engine: Engine) {
     .await;
 }
 
-async fn ten_cuts(engine: Engine) {
-    const EACH: usize = 100;
+/// What befalls a line.
+#[derive(Clone, Copy, Debug)]
+enum Trouble {
+    Cut,
+    Stall,
+    Crumbs,
+    CutInCrumbs,
+    LateBytes,
+}
+
+async fn ten_troubles(engine: Engine) {
+    use Trouble::{Crumbs, Cut, CutInCrumbs, LateBytes, Stall};
+    const TROUBLES: [Trouble; 10] =
+        [Cut, Stall, Crumbs, LateBytes, CutInCrumbs, Stall, Cut, LateBytes, CutInCrumbs, LateBytes];
+    const EACH: usize = 10 * TROUBLES.len();
     let server = Server::start().await;
     let proxy = Proxy::start(&server.address).await;
     let shaky = proxy.address.replace("127.0.0.1", "http://localhost");
-    play(&format!("ten cuts, {engine:?}"), async |scene| {
+    play(&format!("ten troubles, {engine:?}"), async |scene| {
         let ana = scene.person("Ana", engine).await;
         let bo = scene.person("Bo", engine.other()).await;
         ana.creates(&shaky, ROOM, PASSWORD).await;
         bo.joins(&shaky, ROOM, PASSWORD).await;
-        let texts = |person: &Person| (1..=EACH).map(|n| format!("{} {n}", person.name())).collect::<Vec<_>>();
-        let speaks = async |person: &Person, cuts: bool| {
-            for (count, text) in texts(person).iter().enumerate() {
-                person.says_pasted(text).await;
-                if cuts && count % 10 == 5 {
-                    proxy.cut();
-                }
+        let text = |person: &Person, n: usize| format!("{} {n}", person.name());
+        let texts = |person: &Person| (0..EACH).map(|n| text(person, n)).collect::<Vec<_>>();
+        let says = async |person: &Person, which: Range<usize>| {
+            for n in which {
+                person.says_pasted(&text(person, n)).await;
             }
         };
-        tokio::join!(speaks(&ana, true), speaks(&bo, false));
+        let both_say = async |which: Range<usize>| tokio::join!(says(&ana, which.clone()), says(&bo, which));
+        let reads = async |person: &Person, text: String| {
+            let what = format!("{} reads {text:?}", person.name());
+            eventually(&what, async || person.messages().await.contains(&text).then_some(())).await;
+        };
+        let both_read = async |n: usize| tokio::join!(reads(&ana, text(&bo, n)), reads(&bo, text(&ana, n)));
+        for (trouble, at) in TROUBLES.into_iter().zip((0..EACH).step_by(10)) {
+            both_say(at..at + 3).await;
+            match trouble {
+                Cut => proxy.cut(),
+                Stall => proxy.stall(true),
+                Crumbs | CutInCrumbs => proxy.crumble(true),
+                LateBytes => {
+                    // Only who is connected can be held back.
+                    both_read(at + 2).await;
+                    proxy.hold_back(true);
+                }
+            }
+            both_say(at + 3..at + 7).await;
+            match trouble {
+                Cut => {}
+                Stall => {
+                    proxy.halts(2).await;
+                    proxy.stall(false);
+                }
+                Crumbs => proxy.crumble(false),
+                CutInCrumbs => {
+                    proxy.cut();
+                    proxy.crumble(false);
+                }
+                LateBytes => {
+                    proxy.halts(2).await;
+                    proxy.cut();
+                    // All has gone over the new connections before it goes over the old ones.
+                    both_read(at + 6).await;
+                    proxy.hold_back(false);
+                }
+            }
+            both_say(at + 7..at + 10).await;
+        }
         for person in [&ana, &bo] {
             for speaker in [&ana, &bo] {
                 let of = |said: Vec<String>| {
@@ -156,12 +208,16 @@ async fn ten_cuts(engine: Engine) {
                 eventually(&what, async || (of(person.messages().await).len() >= EACH).then_some(())).await;
                 assert_eq!(of(person.messages().await), texts(speaker), "{what}, once each and in order");
             }
+            // The text of the whole log: what is scrolled out of sight is left out of what can be read.
+            let script = "return document.querySelector('[role=log]').textContent";
+            let log = async || person.runs(script, &[]).await.as_str().unwrap().to_owned();
             eventually("all is sent", async || {
-                let text = person.text().await;
-                (!text.contains("sending…") && !text.contains("not sent")).then_some(())
+                let log = log().await;
+                (!log.contains("sending…") && !log.contains("not sent")).then_some(())
             })
             .await;
-            assert!(!person.text().await.contains("did not arrive"));
+            let log = log().await;
+            assert!(!log.contains("did not arrive") && !log.contains("A message from "), "{log}");
         }
     })
     .await;

@@ -1,5 +1,5 @@
 //! What the tests share: the real server as a process, a native client on the real core, real
-//! browsers, and a proxy that listens in and cuts.
+//! browsers, and a proxy that listens in and is a bad line.
 
 pub mod browser;
 pub mod client;

@@ -1,6 +1,11 @@
-//! A network in between: forwards TCP, writes down what went by, cuts and refuses.
+//! A network in between: forwards TCP, writes down what went by, and does whatever a bad line does.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
+    pin::pin,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -10,7 +15,10 @@ use tokio::{
     },
     sync::watch,
     task::JoinSet,
+    time::sleep,
 };
+
+use crate::within;
 
 /// Forwards connections to a server; ends when dropped.
 pub struct Proxy {
@@ -25,7 +33,33 @@ struct Shared {
     seen: Mutex<Vec<[Vec<u8>; 2]>>,
     /// Raised to end all connections.
     cuts: watch::Sender<u64>,
-    refuses: watch::Sender<bool>,
+    line: watch::Sender<Line>,
+    /// How many clients' bytes have come to a halt since something was last made to halt them.
+    halted: watch::Sender<usize>,
+}
+
+/// What is wrong with the line at the moment.
+#[derive(Default)]
+struct Line {
+    refuses: bool,
+    stalls: bool,
+    crumbles: bool,
+    /// What clients send waits on the connections with numbers below this.
+    held_back: usize,
+}
+
+/// Who sends, as an index into what was seen.
+const CLIENT: usize = 0;
+const SERVER: usize = 1;
+
+impl Line {
+    fn holds_back(&self, number: usize) -> bool {
+        number < self.held_back
+    }
+
+    fn flows(&self, number: usize, side: usize) -> bool {
+        !self.stalls && (side == SERVER || !self.holds_back(number))
+    }
 }
 
 impl Proxy {
@@ -33,8 +67,12 @@ impl Proxy {
     pub async fn start(target: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let shared =
-            Arc::new(Shared { seen: Mutex::default(), cuts: watch::channel(0).0, refuses: watch::channel(false).0 });
+        let shared = Arc::new(Shared {
+            seen: Mutex::default(),
+            cuts: watch::channel(0).0,
+            line: watch::channel(Line::default()).0,
+            halted: watch::channel(0).0,
+        });
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, target.to_owned(), Arc::clone(&shared)));
         Self { address, shared, _tasks: tasks }
@@ -47,7 +85,35 @@ impl Proxy {
 
     /// Whether new connections are ended at once.
     pub fn refuse(&self, refuse: bool) {
-        self.shared.refuses.send_replace(refuse);
+        self.shared.line.send_modify(|line| line.refuses = refuse);
+    }
+
+    /// Whether bytes stop where they are, both ways and on new connections too. Nothing is lost by it.
+    pub fn stall(&self, stall: bool) {
+        self.shared.halted.send_replace(0);
+        self.shared.line.send_modify(|line| line.stalls = stall);
+    }
+
+    /// Whether bytes go in crumbs of odd sizes, each after a pause of its own: WebSocket frames come in parts, what is
+    /// sent later on one connection overtakes what is under way on another, and a cut leaves half a frame behind.
+    pub fn crumble(&self, crumble: bool) {
+        self.shared.line.send_modify(|line| line.crumbles = crumble);
+    }
+
+    /// Whether what clients send on the connections of this moment waits in the network, while connections that are
+    /// made later go on. Who is cut meanwhile hears of it, and its server does not: what waits is delivered when it
+    /// is let go, and only then does the server's side end. So an old connection's last bytes come after a new one's
+    /// first, which is the one order that TCP does not keep.
+    pub fn hold_back(&self, hold: bool) {
+        self.shared.halted.send_replace(0);
+        let until = if hold { self.shared.seen.lock().unwrap().len() } else { 0 };
+        self.shared.line.send_modify(|line| line.held_back = until);
+    }
+
+    /// Waits until so many clients have sent something that stalls, or is held back.
+    pub async fn halts(&self, clients: usize) {
+        let mut halted = self.shared.halted.subscribe();
+        within("bytes come to a halt", halted.wait_for(|halted| *halted >= clients)).await.unwrap();
     }
 
     /// All that clients sent and servers sent, with the masks of WebSocket frames taken off.
@@ -66,7 +132,7 @@ impl Proxy {
 async fn accept(listener: TcpListener, target: String, shared: Arc<Shared>) {
     let mut pipes = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
-        if *shared.refuses.borrow() {
+        if shared.line.borrow().refuses {
             continue;
         }
         let Ok(server) = TcpStream::connect(&target).await else { continue };
@@ -76,29 +142,55 @@ async fn accept(listener: TcpListener, target: String, shared: Arc<Shared>) {
             seen.push(Default::default());
             seen.len() - 1
         };
-        let (from_client, to_client) = client.into_split();
-        let (from_server, to_server) = server.into_split();
-        let shared = Arc::clone(&shared);
-        let mut cuts = shared.cuts.subscribe();
-        pipes.spawn(async move {
-            tokio::select! {
-                () = pipe(from_client, to_server, &shared, number, 0) => {}
-                () = pipe(from_server, to_client, &shared, number, 1) => {}
-                _ = cuts.changed() => {}
-            }
-        });
+        pipes.spawn(forward(client, server, Arc::clone(&shared), number));
+    }
+}
+
+async fn forward(client: TcpStream, server: TcpStream, shared: Arc<Shared>, number: usize) {
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
+    let mut cuts = shared.cuts.subscribe();
+    let mut up = pin!(pipe(from_client, to_server, &shared, number, CLIENT));
+    tokio::select! {
+        () = &mut up => return,
+        () = pipe(from_server, to_client, &shared, number, SERVER) => {}
+        _ = cuts.changed() => {}
+    }
+    // The half that wrote to the client is dropped by now: it knows that the connection is over.
+    let late = shared.line.borrow().holds_back(number);
+    if late {
+        up.await;
     }
 }
 
 async fn pipe(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared, number: usize, side: usize) {
+    let mut line = shared.line.subscribe();
+    // The same in every run, as far as the network below is.
+    let mut drawn = 0_u64;
+    let mut below = |bound: usize| {
+        drawn += 1;
+        BuildHasherDefault::<DefaultHasher>::new().hash_one((number, side, drawn)) as usize % bound
+    };
     let mut buffer = vec![0; 16 * 1024];
-    while let Ok(read) = from.read(&mut buffer).await {
-        if read == 0 {
-            break;
-        }
+    while let Ok(read @ 1..) = from.read(&mut buffer).await {
         shared.seen.lock().unwrap()[number][side].extend(&buffer[..read]);
-        if to.write_all(&buffer[..read]).await.is_err() {
-            break;
+        let mut rest = &buffer[..read];
+        while !rest.is_empty() {
+            let mut crumb = rest.len();
+            if line.borrow().crumbles {
+                sleep(Duration::from_millis(2 + below(30) as u64)).await;
+                // Odd, and a third of all that is there on the average.
+                crumb = crumb.min(below(read * 2 / 3 + 1) | 1);
+            }
+            if side == CLIENT && !line.borrow().flows(number, side) {
+                shared.halted.send_modify(|halted| *halted += 1);
+            }
+            // The sender is shared, and so outlives this.
+            let _ = line.wait_for(|line| line.flows(number, side)).await;
+            if to.write_all(&rest[..crumb]).await.is_err() {
+                return;
+            }
+            rest = &rest[crumb..];
         }
     }
 }

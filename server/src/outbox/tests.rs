@@ -330,6 +330,19 @@ async fn a_cut_off_leaves_no_half_a_frame() {
 }
 
 #[tokio::test]
+async fn a_cut_off_wakes_the_own_task() {
+    let (outbox, _dirty) = fake(10).await;
+    let own = tokio::spawn({
+        let outbox = outbox.clone();
+        async move { outbox.next().await.1 }
+    });
+    tokio::task::yield_now().await;
+    outbox.push(&zeros::<100>(), Budget::Talk);
+    outbox.push(&"one too many".into(), Budget::Talk);
+    assert_eq!(own.await.unwrap(), Some(CloseCode::TooSlow));
+}
+
+#[tokio::test]
 async fn who_writes_the_end_writes_alone() {
     let (outbox, dirty) = fake(9999).await;
     outbox.push(&"abc".into(), Budget::Talk);

@@ -31,6 +31,7 @@ fn hello(member: &Value) -> Vec<u8> {
         room_id: serde_json::from_value(field("room_id")).unwrap(),
         member_id: serde_json::from_value(field("member_id")).unwrap(),
         token: serde_json::from_value(field("token")).unwrap(),
+        attempt: 0,
         seq: Seq(0),
         verifier: None,
     };

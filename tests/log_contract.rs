@@ -153,8 +153,8 @@ impl Pair {
         assert_eq!(log.create(ROOM, name("Club"), hash(1), newcomer("Ana", 1), now()).await, Ok(ANA));
         assert_eq!(log.admit(name("Club"), hash(1), newcomer("Bo", 2), now()).await, Ok((ROOM, BO)));
         let (to_ana, to_bo) = (outbox(), outbox());
-        let ana = log.follow(ROOM, claim(ANA, 1), Seq(0), to_ana.clone(), now()).await.unwrap();
-        let bo = log.follow(ROOM, claim(BO, 2), Seq(0), to_bo.clone(), now()).await.unwrap();
+        let ana = log.follow(ROOM, claim(ANA, 1), 0, Seq(0), to_ana.clone(), now()).await.unwrap();
+        let bo = log.follow(ROOM, claim(BO, 2), 0, Seq(0), to_bo.clone(), now()).await.unwrap();
         take(&ana, ClientFrame::Message { epoch: epoch(0), counter: Counter(1), sealed: b"alone" }).unwrap();
         take(&bo, ClientFrame::Knock { generation: 0, sealed: b"knock" }).unwrap();
         let commit = ClientFrame::Commit {
@@ -257,7 +257,7 @@ async fn who_comes_back_receives_what_it_missed(make: Make) {
     bo.disconnect(now(), now());
     say(&ana, 2).unwrap();
     let again = outbox();
-    let bo = log.follow(ROOM, claim(BO, 2), Seq(4), again.clone(), now()).await.unwrap();
+    let bo = log.follow(ROOM, claim(BO, 2), 0, Seq(4), again.clone(), now()).await.unwrap();
     say(&ana, 3).unwrap();
     let missed = [accepted(5, 2), presence(6, BO, false), said(7, ANA, 2), presence(8, BO, true)];
     let seen = [&[welcome(8, 1, Standing::Inside, 2)], &missed[..], &[said(9, ANA, 3)]].concat();
@@ -265,7 +265,7 @@ async fn who_comes_back_receives_what_it_missed(make: Make) {
     // One that says it knows of nothing is outside, and receives nothing.
     bo.disconnect(now(), now());
     let again = outbox();
-    let _bo = log.follow(ROOM, claim(BO, 2), Seq(0), again.clone(), now()).await.unwrap();
+    let _bo = log.follow(ROOM, claim(BO, 2), 0, Seq(0), again.clone(), now()).await.unwrap();
     say(&ana, 4).unwrap();
     assert_eq!(drained(&again).await, words(&[welcome(11, 1, Standing::Outside, 2)]));
 }
@@ -274,7 +274,7 @@ async fn the_newest_connection_wins(make: Make) {
     let Pair { log, ana, bo, to_ana: _to_ana, to_bo: older } = Pair::new(make).await;
     say(&bo, 1).unwrap();
     let newer = outbox();
-    let new_seat = log.follow(ROOM, claim(BO, 2), Seq(4), newer.clone(), now()).await.unwrap();
+    let new_seat = log.follow(ROOM, claim(BO, 2), 0, Seq(4), newer.clone(), now()).await.unwrap();
     assert_eq!(drained(&older).await.last().unwrap(), "Replaced");
     assert_eq!(say(&bo, 2), Err(CloseCode::Replaced));
     // The end of the older one is not the end of the newer one.
@@ -293,7 +293,7 @@ async fn only_the_right_claim_follows_or_leaves(make: Make) {
     let ana = log.create(id, name("Club"), hash(1), newcomer("Ana", 1), now()).await.unwrap();
     let refused = |id, claim| {
         let log = &log;
-        async move { log.follow(id, claim, Seq(0), outbox(), now()).await.err() }
+        async move { log.follow(id, claim, 0, Seq(0), outbox(), now()).await.err() }
     };
     assert_eq!(refused(RoomId([2; 16]), claim(ana, 1)).await, Some(CloseCode::UnknownToken));
     assert_eq!(refused(id, claim(MemberId(9), 1)).await, Some(CloseCode::UnknownToken));
@@ -338,7 +338,7 @@ async fn stopping_closes_everything(make: Make) {
     for outbox in [to_ana, to_bo] {
         assert_eq!(drained(&outbox).await.last().unwrap(), "Stopping");
     }
-    let late = log.follow(ROOM, claim(ANA, 1), Seq(0), outbox(), now()).await.err();
+    let late = log.follow(ROOM, claim(ANA, 1), 0, Seq(0), outbox(), now()).await.err();
     assert_eq!(late, Some(CloseCode::Stopping));
 }
 

@@ -98,6 +98,7 @@ impl Scene {
             room_id: serde_json::from_value(self.ana["room_id"].clone()).unwrap(),
             member_id: serde_json::from_value(who["member_id"].clone()).unwrap(),
             token: serde_json::from_value(who["token"].clone()).unwrap(),
+            attempt: 0,
             seq: Seq(0),
             verifier: None,
         }
@@ -442,7 +443,15 @@ async fn bring_about(case: &str) -> Vec<String> {
         "newer socket of the same member" => {
             let older = s.connected(&s.bo).await;
             let _newer = s.connected(&s.bo).await;
-            vec![closed(older).await]
+            // One that was on its way, and comes after a later one.
+            let hello = |attempt| Message::binary(ClientFrame::Hello(Hello { attempt, ..s.hello(&s.bo) }).to_bytes());
+            let mut newer = s.socket().await;
+            newer.send(hello(2)).await.unwrap();
+            assert_eq!(frame(&mut newer).await[1], 0x81);
+            let late = after(s, false, vec![hello(1)]).await;
+            send(&mut newer, ClientFrame::Ping).await;
+            assert_eq!(frame(&mut newer).await[1], 0x87, "the newer one is still there");
+            vec![closed(older).await, late]
         }
         "reads too slowly (if the code still gets through)" => {
             let mut slow = s.connected(&s.bo).await;

@@ -186,6 +186,30 @@ async fn a_bad_line_loses_doubles_and_mixes_up_nothing() {
     }
 }
 
+/// A hello that was on its way when its connection broke is late, and its member is there already.
+#[tokio::test]
+async fn a_late_hello_puts_nobody_out() {
+    let server = Server::with(&["--log", "cloakroom=debug"]).await;
+    let proxy = Proxy::start(&server.address).await;
+    let (mut ana, _bo) = two(&server.address).await;
+    let mut cy = Person::join(&proxy.address, "Book club", "Cy", PASSWORD).await.unwrap();
+    ana.sees_people(&["Ana", "Bo", "Cy"]).await;
+    proxy.hold_back_new();
+    proxy.cut();
+    proxy.halts(1).await;
+    // That one stays back, the next does not.
+    proxy.hold_back(true);
+    proxy.cut();
+    cy.say("back").await;
+    assert_eq!(ana.hears().await.1, "back");
+    proxy.hold_back(false);
+    server.logged("code=4006").await;
+    ana.say("are you there").await;
+    assert_eq!(cy.hears().await.1, "are you there");
+    cy.say("I am").await;
+    assert_eq!(ana.hears().await.1, "I am");
+}
+
 #[tokio::test]
 async fn who_does_not_come_back_is_gone_after_the_grace() {
     let server = Server::with(&["--grace", "1"]).await;

@@ -176,7 +176,7 @@ impl Server {
         for half in self.halves.iter_mut().filter(|half| (half.hears)(hello.member_id)) {
             let Some(room) = half.room.as_mut().filter(|room| room.id() == room_id) else { continue };
             let mut effects = Vec::new();
-            outcome = room.connect(&claim, hello.seq, connection, at, &mut effects).map(|()| connection);
+            outcome = room.connect(&claim, hello.attempt, hello.seq, connection, at, &mut effects).map(|()| connection);
             if outcome.is_ok() {
                 let old = half.lines.insert(hello.member_id, Line { link, follows: false });
                 told.extend(old.filter(|old| old.link != link).map(|old| Told::Close(old.link, CloseCode::Replaced)));

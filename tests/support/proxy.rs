@@ -2,6 +2,7 @@
 
 use std::{
     hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
+    ops::Range,
     pin::pin,
     sync::{Arc, Mutex},
     time::Duration,
@@ -44,8 +45,8 @@ struct Line {
     refuses: bool,
     stalls: bool,
     crumbles: bool,
-    /// What clients send waits on the connections with numbers below this.
-    held_back: usize,
+    /// What clients send after the handshake waits on the connections with these numbers.
+    held_back: Range<usize>,
 }
 
 /// Who sends, as an index into what was seen.
@@ -54,11 +55,11 @@ const SERVER: usize = 1;
 
 impl Line {
     fn holds_back(&self, number: usize) -> bool {
-        number < self.held_back
+        self.held_back.contains(&number)
     }
 
-    fn flows(&self, number: usize, side: usize) -> bool {
-        !self.stalls && (side == SERVER || !self.holds_back(number))
+    fn flows(&self, number: usize, side: usize, is_first: bool) -> bool {
+        !self.stalls && (side == SERVER || is_first || !self.holds_back(number))
     }
 }
 
@@ -106,8 +107,19 @@ impl Proxy {
     /// first, which is the one order that TCP does not keep.
     pub fn hold_back(&self, hold: bool) {
         self.shared.halted.send_replace(0);
-        let until = if hold { self.shared.seen.lock().unwrap().len() } else { 0 };
-        self.shared.line.send_modify(|line| line.held_back = until);
+        let until = if hold { self.connections() } else { 0 };
+        self.shared.line.send_modify(|line| line.held_back = 0..until);
+    }
+
+    /// From now on, lets new connections begin, and holds back what their clients say then.
+    pub fn hold_back_new(&self) {
+        self.shared.halted.send_replace(0);
+        let from = self.connections();
+        self.shared.line.send_modify(|line| line.held_back = from..usize::MAX);
+    }
+
+    fn connections(&self) -> usize {
+        self.shared.seen.lock().unwrap().len()
     }
 
     /// Waits until so many clients have sent something that stalls, or is held back.
@@ -171,6 +183,7 @@ async fn pipe(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared, 
         drawn += 1;
         BuildHasherDefault::<DefaultHasher>::new().hash_one((number, side, drawn)) as usize % bound
     };
+    let mut is_first = true;
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
         shared.seen.lock().unwrap()[number][side].extend(&buffer[..read]);
@@ -182,16 +195,17 @@ async fn pipe(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared, 
                 // Odd, and a third of all that is there on the average.
                 crumb = crumb.min(below(read * 2 / 3 + 1) | 1);
             }
-            if side == CLIENT && !line.borrow().flows(number, side) {
+            if side == CLIENT && !line.borrow().flows(number, side, is_first) {
                 shared.halted.send_modify(|halted| *halted += 1);
             }
             // The sender is shared, and so outlives this.
-            let _ = line.wait_for(|line| line.flows(number, side)).await;
+            let _ = line.wait_for(|line| line.flows(number, side, is_first)).await;
             if to.write_all(&rest[..crumb]).await.is_err() {
                 return;
             }
             rest = &rest[crumb..];
         }
+        is_first = false;
     }
 }
 

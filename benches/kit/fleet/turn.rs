@@ -54,6 +54,7 @@ impl Fleet {
             room_id: place.room_id,
             member_id: place.member_id,
             token: place.token.clone(),
+            attempt: 0,
             seq: client.seq,
             verifier: None,
         });

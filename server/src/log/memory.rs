@@ -254,6 +254,7 @@ impl RoomLog for MemoryLog {
         &self,
         id: RoomId,
         claim: Claim,
+        attempt: u32,
         seq: Seq,
         outbox: Outbox,
         now: Instant,
@@ -269,7 +270,7 @@ impl RoomLog for MemoryLog {
                     if self.0.stopping.load(Ordering::SeqCst) {
                         return Err(CloseCode::Stopping);
                     }
-                    inner.room.connect(&claim, seq, connection, now, &mut inner.effects)?;
+                    inner.room.connect(&claim, attempt, seq, connection, now, &mut inner.effects)?;
                     // Before the effects are carried out: the welcome is for the new connection.
                     if let Some(old) = inner.lines.insert(member, Line { outbox, follows: false }) {
                         old.outbox.close(CloseCode::Replaced);

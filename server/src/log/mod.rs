@@ -49,11 +49,12 @@ pub trait RoomLog: Send + Sync {
     /// Connects a member; from now on, what concerns it goes to `outbox`: first the welcome, then what it missed
     /// after the event `seq`, then what happens.
     ///
-    /// Errors: those of [`Room::check`](crate::room::Room::check).
+    /// Errors: those of [`Room::connect`](crate::room::Room::connect).
     fn follow(
         &self,
         id: RoomId,
         claim: Claim,
+        attempt: u32,
         seq: Seq,
         outbox: Outbox,
         now: Instant,

@@ -36,10 +36,7 @@ impl Room {
     /// token is not its, [`CloseCode::AddressChanged`] where the address is not and no right verifier came along.
     pub fn check(&mut self, claim: &Claim) -> Result<(), CloseCode> {
         let rebinds = claim.hash.as_ref().is_some_and(|hash| self.opens_to(hash));
-        let member = self.members.get_mut(&claim.member_id).ok_or(CloseCode::UnknownToken)?;
-        if !bool::from(member.token.ct_eq(&claim.token)) {
-            return Err(CloseCode::TokenRefused);
-        }
+        let member = self.known(claim)?;
         if member.address != claim.address {
             if !rebinds {
                 return Err(CloseCode::AddressChanged);
@@ -47,6 +44,12 @@ impl Room {
             member.address = claim.address;
         }
         Ok(())
+    }
+
+    /// Who has shown this token.
+    fn known(&mut self, claim: &Claim) -> Result<&mut Member, CloseCode> {
+        let member = self.members.get_mut(&claim.member_id).ok_or(CloseCode::UnknownToken)?;
+        if bool::from(member.token.ct_eq(&claim.token)) { Ok(member) } else { Err(CloseCode::TokenRefused) }
     }
 
     /// Whether this is still the connection of that member.
@@ -65,19 +68,26 @@ impl Room {
     /// `seq`, if it was in the group and all of that is still here; else it has to knock, or to found the group.
     ///
     /// # Errors
-    /// Those of [`Room::check`].
+    /// Those of [`Room::check`]; [`CloseCode::Replaced`] where a later one of the member's attempts came before this
+    /// one, which was on its way on a connection that is given up.
     pub fn connect(
         &mut self,
         claim: &Claim,
+        attempt: u32,
         seq: Seq,
         connection: ConnectionId,
         now: Instant,
         effects: &mut Vec<Effect>,
     ) -> Result<(), CloseCode> {
+        // First, so that it does not bind the token to an address that the member has left.
+        if attempt < self.known(claim)?.attempt {
+            return Err(CloseCode::Replaced);
+        }
         self.check(claim)?;
         let id = claim.member_id;
         self.relieve(id);
         let Some(member) = self.members.get_mut(&id) else { return Err(CloseCode::UnknownToken) };
+        member.attempt = attempt;
         let was_away = matches!(member.presence, Presence::Away(_));
         member.presence = Presence::Connected(connection);
         member.commits = 0;

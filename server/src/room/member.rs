@@ -17,6 +17,8 @@ pub(super) struct Member {
     pub address: Address,
     /// Of its last message.
     pub counter: Counter,
+    /// Which of its attempts the last hello was.
+    pub attempt: u32,
     pub presence: Presence,
     pub standing: Standing,
     /// Whether the group has a leaf of it: it may, though the member itself is outside again.
@@ -90,6 +92,7 @@ impl Member {
             token: newcomer.token,
             address: newcomer.address,
             counter: Counter(0),
+            attempt: 0,
             presence: Presence::Away(until),
             standing: Standing::Outside(Waiting::default()),
             leaf: false,

@@ -145,7 +145,7 @@ async fn greet(hello: Hello, app: &App, address: Address, outbox: &Outbox) -> Re
         address,
         hash: hello.verifier.as_ref().map(|verifier| app.secret.second_hash(verifier)),
     };
-    app.log.follow(hello.room_id, claim, hello.seq, outbox.clone(), Instant::now()).await
+    app.log.follow(hello.room_id, claim, hello.attempt, hello.seq, outbox.clone(), Instant::now()).await
 }
 
 /// Takes a member's frame.

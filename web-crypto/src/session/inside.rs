@@ -23,6 +23,8 @@ pub(super) struct Inside {
     token: Token,
     verifier: Verifier,
     timing: Timing,
+    /// Hellos that were sent.
+    attempt: u32,
     /// The next hello shows the verifier too: the address has changed.
     rebind: bool,
     circle: Circle,
@@ -47,6 +49,7 @@ impl Inside {
             token: admission.token,
             verifier,
             timing: Timing::trying(env),
+            attempt: 0,
             rebind: false,
             circle: Circle::new(room_id, me, door_key),
         };
@@ -78,10 +81,12 @@ impl Inside {
     fn take(&mut self, input: Input<'_>, env: &mut impl Env, out: &mut VecDeque<Output>) -> bool {
         match input {
             Input::Opened => {
+                self.attempt = self.attempt.saturating_add(1);
                 let hello = Hello {
                     room_id: self.room_id,
                     member_id: self.circle.me().member_id(),
                     token: self.token.clone(),
+                    attempt: self.attempt,
                     seq: self.circle.seq(),
                     verifier: self.rebind.then(|| self.verifier.clone()),
                 };

@@ -24,6 +24,8 @@ pub struct Hello {
     pub member_id: MemberId,
     /// That member's token.
     pub token: Token,
+    /// Which of that member's attempts to connect this is: one that comes after a later one is not listened to.
+    pub attempt: u32,
     /// The number of the last event that the member knows of; 0 if it is not in the group.
     pub seq: Seq,
     /// The verifier too, which binds the token to the address that this socket comes from.
@@ -33,7 +35,7 @@ pub struct Hello {
 /// What a client sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientFrame<'a> {
-    /// Shows the token; `0x01`, room 16 ‖ member u32 ‖ token 32 ‖ seq u64 (‖ verifier 32).
+    /// Shows the token; `0x01`, room 16 ‖ member u32 ‖ token 32 ‖ attempt u32 ‖ seq u64 (‖ verifier 32).
     Hello(Hello),
     /// A sealed message; `0x02`, generation u32 ‖ epoch u64 ‖ counter u64 ‖ sealed (at least one byte).
     Message {
@@ -95,6 +97,7 @@ impl<'a> ClientFrame<'a> {
                 room_id: RoomId(body.array()?),
                 member_id: body.member_id()?,
                 token: body.array::<32>()?.into(),
+                attempt: body.u32()?,
                 seq: body.seq()?,
                 verifier: if body.is_empty() { None } else { Some(body.array::<32>()?.into()) },
             }),
@@ -128,11 +131,12 @@ impl<'a> ClientFrame<'a> {
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         match self {
-            Self::Hello(Hello { room_id, member_id, token, seq, verifier }) => {
-                let frame = Writer::new(HELLO, 92)
+            Self::Hello(Hello { room_id, member_id, token, attempt, seq, verifier }) => {
+                let frame = Writer::new(HELLO, 96)
                     .bytes(&room_id.0)
                     .member(*member_id)
                     .bytes(token.as_bytes())
+                    .u32(*attempt)
                     .seq(*seq)
                     .bytes(verifier.as_ref().map_or(&[][..], |verifier| verifier.as_bytes()));
                 frame.end()

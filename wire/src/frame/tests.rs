@@ -7,8 +7,14 @@ const PING: u8 = 0x04;
 const EPOCH: Epoch = Epoch { generation: 2, number: 0x0102_0304_0506_0708 };
 
 fn client_frames() -> Vec<ClientFrame<'static>> {
-    let hello =
-        Hello { room_id: RoomId([7; 16]), member_id: MemberId(3), token: [9; 32].into(), seq: Seq(5), verifier: None };
+    let hello = Hello {
+        room_id: RoomId([7; 16]),
+        member_id: MemberId(3),
+        token: [9; 32].into(),
+        attempt: 6,
+        seq: Seq(5),
+        verifier: None,
+    };
     vec![
         ClientFrame::Hello(hello.clone()),
         ClientFrame::Hello(Hello { verifier: Some([5; 32].into()), ..hello }),

@@ -103,11 +103,15 @@ impl Scene {
     }
 
     fn connect(&mut self, id: u32, seq: u64) -> Result<(), CloseCode> {
+        self.attempt(&Self::claim(id), 0, seq)
+    }
+
+    fn attempt(&mut self, claim: &Claim, attempt: u32, seq: u64) -> Result<(), CloseCode> {
         self.connections += 1;
         let connection = ConnectionId(self.connections);
         let mut effects = Vec::new();
-        self.room.connect(&Self::claim(id), Seq(seq), connection, self.now, &mut effects)?;
-        self.lines.insert(id, Line::default());
+        self.room.connect(claim, attempt, Seq(seq), connection, self.now, &mut effects)?;
+        self.lines.insert(claim.member_id.0, Line::default());
         self.carry_out(effects);
         Ok(())
     }

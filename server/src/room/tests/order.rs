@@ -56,6 +56,7 @@ fn frames_that_are_not_the_rooms() {
         room_id: RoomId([1; 16]),
         member_id: MemberId(1),
         token: [1; 32].into(),
+        attempt: 0,
         seq: Seq(0),
         verifier: None,
     };

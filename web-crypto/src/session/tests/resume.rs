@@ -25,7 +25,8 @@ fn a_hello_says_how_far_one_is() {
     let mut scene = Scene::outside();
     scene.sent.clear();
     scene.reopen();
-    assert_eq!(scene.hellos().pop().unwrap().seq, Seq(0));
+    let hello = scene.hellos().pop().unwrap();
+    assert_eq!((hello.seq, hello.attempt), (Seq(0), 2));
     scene.welcome(Standing::Outside, 0);
     assert_eq!(scene.knocks().len(), 1, "another knock on another connection");
 }

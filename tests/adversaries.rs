@@ -259,6 +259,18 @@ async fn who_sends_too_fast_is_read_slowly() {
     is_answered(&mut seated).await;
 }
 
+/// What it has sent lies there for hours, and it may be gone all the while.
+#[tokio::test]
+async fn a_flood_is_no_sign_of_life() {
+    let server = Server::start().await;
+    let member = member(&server).await;
+    let mut seated = seated(&server, &member).await;
+    let started = std::time::Instant::now();
+    flood(stream(&mut seated), &masked(0xa, b""), 3_000_000).await;
+    assert_eq!(closed(&mut seated).await, Some(CloseCode::Silent.number()));
+    assert!(started.elapsed() > wire::limits::SILENCE);
+}
+
 #[tokio::test]
 async fn a_picture_in_pieces_is_not_held_up() {
     let server = Server::start().await;

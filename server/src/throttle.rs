@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use wire::limits;
+
 /// How much of its rate a bucket holds: after a pause, so much may come at once.
 const BURST: Duration = Duration::from_secs(2);
 
@@ -12,18 +14,28 @@ const BURST: Duration = Duration::from_secs(2);
 pub(crate) struct Throttle {
     frames: Bucket,
     bytes: Bucket,
+    /// When no more frames had come than may.
+    kept_up: Instant,
 }
 
 impl Throttle {
     /// So many a second, and nothing saved up: or whoever connects again and again could send without end.
     pub(crate) fn new(frames: NonZeroU32, bytes: NonZeroU32, now: Instant) -> Self {
-        Self { frames: Bucket::new(frames, now), bytes: Bucket::new(bytes, now) }
+        Self { frames: Bucket::new(frames, now), bytes: Bucket::new(bytes, now), kept_up: now }
     }
 
     /// These have come.
     pub(crate) fn take(&mut self, frames: usize, bytes: usize, now: Instant) {
         self.frames.take(frames, now);
         self.bytes.take(bytes, now);
+        if self.frames.wait(now).is_zero() {
+            self.kept_up = now;
+        }
+    }
+
+    /// Whether more frames than may have come for so long that what is read now may have been sent by one who is gone.
+    pub(crate) fn is_behind(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.kept_up) >= limits::SILENCE
     }
 
     /// How long to wait before more is read.
@@ -82,6 +94,27 @@ mod tests {
         assert_eq!(throttle.wait(start), Duration::ZERO);
         throttle.take(50, 10, start);
         assert_eq!(throttle.wait(start), Duration::from_millis(500));
+    }
+
+    #[test]
+    fn who_sends_too_many_frames_falls_behind() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut throttle = Throttle::new(rate(100), rate(1000), start);
+        throttle.take(100_000, 0, start);
+        assert!(!throttle.is_behind(at(27)));
+        assert!(throttle.is_behind(at(28)));
+        // A hundred a second is no more than may be, nor are bytes that take long.
+        let mut throttle = Throttle::new(rate(100), rate(1000), start);
+        for second in 1..100 {
+            throttle.take(100, 100_000, at(second));
+            assert!(!throttle.is_behind(at(second + 1)));
+        }
+        for second in 100..127 {
+            throttle.take(110, 0, at(second));
+            assert!(!throttle.is_behind(at(second)));
+        }
+        assert!(throttle.is_behind(at(127)));
     }
 
     #[test]

@@ -83,7 +83,9 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
     async fn next<T: From<Over>>(&mut self, mut take: impl FnMut(&[u8], Instant) -> ControlFlow<T>) -> ControlFlow<T> {
         let Self { reader, throttle, wait, kept, outbox, heard } = self;
         if mem::take(wait) {
-            Box::pin(pause(throttle, heard)).await;
+            if let Err(code) = Box::pin(pause(throttle, heard)).await {
+                return ControlFlow::Break(Over::from(code).into());
+            }
         }
         let mut frames = 0;
         let mut heard_at = None;
@@ -120,12 +122,17 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
     }
 }
 
-/// Waits until this peer may send more. TCP makes it wait too.
-async fn pause(throttle: &Throttle, heard: &Heard) {
+/// Waits until this peer may send more. TCP makes it wait too. It cannot be told from one who is gone for as long as
+/// what it has sent before is not read, and so not for long.
+async fn pause(throttle: &Throttle, heard: &Heard) -> Result<(), CloseCode> {
     loop {
-        let wait = throttle.wait(Instant::now());
+        let now = Instant::now();
+        let wait = throttle.wait(now);
         if wait.is_zero() {
-            return;
+            return Ok(());
+        }
+        if throttle.is_behind(now) {
+            return Err(CloseCode::Silent);
         }
         sleep(wait.min(PAUSE)).await;
         // Who is not listened to is not silent.

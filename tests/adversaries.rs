@@ -62,6 +62,12 @@ async fn narrow(server: &Server) -> TcpStream {
     socket.connect(server.address.parse().unwrap()).await.unwrap()
 }
 
+/// By which name the server's build goes in addresses.
+async fn build(server: &Server) -> String {
+    let page = reqwest::get(format!("http://{}/create", server.address)).await.unwrap().text().await.unwrap();
+    page.split("/static/").nth(1).unwrap().split('/').next().unwrap().to_owned()
+}
+
 /// Memory that the server has in use, in KiB.
 fn resident(server: &Server) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
@@ -397,8 +403,7 @@ async fn many_who_do_not_read_do_not_fill_the_memory() {
 #[tokio::test]
 async fn who_does_not_read_an_answer_does_not_keep_its_place() {
     let server = Server::with(&["--max-connections", "2"]).await;
-    let page = reqwest::get(format!("http://{}/create", server.address)).await.unwrap().text().await.unwrap();
-    let build = page.split("/static/").nth(1).unwrap().split('/').next().unwrap().to_owned();
+    let build = build(&server).await;
     let mut idle = Vec::new();
     for _ in 0..2 {
         let mut stream = narrow(&server).await;
@@ -409,6 +414,27 @@ async fn who_does_not_read_an_answer_does_not_keep_its_place() {
     // Both places are taken, until the server gives the two of them up.
     let answer = within("a place", reqwest::get(format!("http://{}/healthz", server.address))).await;
     assert_eq!(answer.unwrap().status().as_u16(), 200);
+}
+
+/// However much waits, whoever takes a little all the time is given all of it.
+#[tokio::test]
+async fn who_reads_slowly_is_waited_for() {
+    let server = Server::start().await;
+    let path = format!("/static/{}/wasm/session_bg.wasm", build(&server).await);
+    let file = reqwest::get(format!("http://{}{path}", server.address)).await.unwrap().bytes().await.unwrap();
+    let mut stream = TcpStream::connect(&server.address).await.unwrap();
+    let request = |end: &str| format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n{end}\r\n");
+    let requests = request("").repeat(39) + &request("connection: close\r\n");
+    stream.write_all(requests.as_bytes()).await.unwrap();
+    let mut ticks = interval(Duration::from_millis(100));
+    let (mut bytes, started) = (vec![0; 2000], std::time::Instant::now());
+    while started.elapsed() < wire::limits::WRITE_WITHIN + Duration::from_secs(5) {
+        ticks.tick().await;
+        stream.read_exact(&mut bytes).await.unwrap();
+    }
+    let mut rest = Vec::new();
+    within("all of it", stream.read_to_end(&mut rest)).await.unwrap();
+    assert!(rest.len() > 39 * file.len(), "no more than {} bytes", rest.len());
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
+use socket2::SockRef;
 use tokio::{
     net::{TcpListener, TcpStream},
     runtime::Handle,
@@ -43,6 +44,10 @@ const DEFAULT_PORT: u16 = 8080;
 const SWEEP_EVERY: Duration = Duration::from_millis(100);
 /// How often addresses are forgotten that have their whole allowance again.
 const FORGET_EVERY: Duration = Duration::from_secs(30);
+/// Bytes that the system takes for a connection before they can be sent. More would be beyond the bounds on what waits,
+/// and would keep one who reads slowly, but steadily, from being written to for longer than [`limits::WRITE_WITHIN`].
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNSENT_BYTES: u32 = 64 * 1024;
 
 /// Why the server could not start.
 #[derive(Debug, thiserror::Error)]
@@ -157,6 +162,7 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
     let connections = TaskTracker::new();
     let places = Arc::new(Semaphore::new(app.config.max_connections));
     for listener in listeners {
+        prepare(&listener)?;
         announce(&listener, &app)?;
         tokio::spawn(accept(listener, app.clone(), connections.clone(), Arc::clone(&places), shutdown.clone()));
     }
@@ -180,6 +186,16 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
     flushers.iter().for_each(JoinHandle::abort);
     // Whoever is on the list keeps it, too.
     app.dirty.clear();
+    Ok(())
+}
+
+/// Says how connections are to be, which have it from their listener.
+fn prepare(listener: &TcpListener) -> io::Result<()> {
+    let socket = SockRef::from(listener);
+    // A frame is to go out when it is written, not when the next one is.
+    socket.set_tcp_nodelay(true)?;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
     Ok(())
 }
 
@@ -291,9 +307,6 @@ impl Place {
 }
 
 async fn connection(stream: TcpStream, peer: SocketAddr, place: Place, router: axum::Router, shutdown: Shutdown) {
-    // A frame is to go out when it is written, not when the next one is.
-    let _ = stream.set_nodelay(true);
-
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(place.clone());

@@ -19,10 +19,12 @@ use tokio::{
     net::{TcpListener, TcpStream},
     runtime::Handle,
     sync::{OwnedSemaphorePermit, Semaphore},
-    task::JoinHandle,
     time::{interval, sleep, timeout},
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{AbortOnDropHandle, TaskTracker},
+};
 use tower::{ServiceExt, service_fn};
 use wire::{Refusal, limits};
 
@@ -166,9 +168,9 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
         announce(&listener, &app)?;
         tokio::spawn(accept(listener, app.clone(), connections.clone(), Arc::clone(&places), shutdown.clone()));
     }
-    let sweeper = tokio::spawn(sweep(app.clone()));
+    let sweeper = keep(sweep, app.clone());
     let workers = Handle::current().metrics().num_workers();
-    let flushers = (0..workers).map(|_| tokio::spawn(flush(Arc::clone(&app.dirty)))).collect::<Vec<_>>();
+    let flushers = (0..workers).map(|_| keep(flush, Arc::clone(&app.dirty))).collect::<Vec<_>>();
     shutdown.0.cancelled().await;
 
     tracing::info!("stopping");
@@ -182,8 +184,7 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
     if timeout(limits::STOP_WITHIN, ended).await.is_err() {
         tracing::warn!("connections were still open when the time to stop was over");
     }
-    sweeper.abort();
-    flushers.iter().for_each(JoinHandle::abort);
+    drop((sweeper, flushers));
     // Whoever is on the list keeps it, too.
     app.dirty.clear();
     Ok(())
@@ -213,6 +214,20 @@ fn announce(listener: &TcpListener, app: &App) -> Result<(), StartError> {
         None => tracing::info!("listening on {address}: people outside need https, see --public-origin"),
     }
     Ok(())
+}
+
+/// Does this until it is dropped, and again if it should end by a panic: all depend on it, and one's misfortune is not
+/// to be theirs.
+fn keep<T, F>(task: impl Fn(T) -> F + Send + 'static, with: T) -> AbortOnDropHandle<()>
+where
+    T: Clone + Send + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        while AbortOnDropHandle::new(tokio::spawn(task(with.clone()))).await.is_err_and(|error| error.is_panic()) {
+            tracing::error!("what all depend on has failed, and is begun again");
+        }
+    }))
 }
 
 /// Looks after what only time brings about.
@@ -328,5 +343,27 @@ async fn connection(stream: TcpStream, peer: SocketAddr, place: Place, router: a
     if let Err(error) = served {
         // Only its kind: a message could quote what was sent.
         tracing::debug!(timeout = error.is_timeout(), parse = error.is_parse(), "a connection ended badly");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_all_depend_on_is_begun_again() {
+        let (sender, mut begun) = mpsc::unbounded_channel();
+        let task = |sender: mpsc::UnboundedSender<()>| async move {
+            sender.send(()).unwrap();
+            panic!("as a test");
+        };
+        let kept = keep(task, sender);
+        for _ in 0..3 {
+            begun.recv().await.unwrap();
+        }
+        drop(kept);
+        while begun.recv().await.is_some() {}
     }
 }

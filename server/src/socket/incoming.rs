@@ -82,10 +82,10 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
     /// Reads once, when it may, and hands on each message. What the connection itself needs is seen to here.
     async fn next<T: From<Over>>(&mut self, mut take: impl FnMut(&[u8], Instant) -> ControlFlow<T>) -> ControlFlow<T> {
         let Self { reader, throttle, wait, kept, outbox, heard } = self;
-        if mem::take(wait) {
-            if let Err(code) = Box::pin(pause(throttle, heard)).await {
-                return ControlFlow::Break(Over::from(code).into());
-            }
+        if mem::take(wait)
+            && let Err(code) = Box::pin(pause(throttle, heard)).await
+        {
+            return ControlFlow::Break(Over::from(code).into());
         }
         let mut frames = 0;
         let mut heard_at = None;

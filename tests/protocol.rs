@@ -292,7 +292,10 @@ async fn bring_about(case: &str) -> Vec<String> {
             vec![s.raw(&format!("POST /api/leave HTTP/1.1\r\n{}", from("192.0.2.1")), body.as_bytes()).await]
         }
         "no such page" => vec![s.raw(&format!("POST /api/nothing HTTP/1.1\r\n{JSON}"), b"{}").await],
-        "wrong method" => vec![s.raw("GET /api/join HTTP/1.1\r\nhost: localhost", b"").await],
+        "wrong method" => vec![
+            s.raw("GET /api/join HTTP/1.1\r\nhost: localhost", b"").await,
+            s.raw("POST /api/socket HTTP/1.1\r\nhost: localhost", b"").await,
+        ],
         "request too slow" => {
             vec![s.raw(&format!("POST /api/join HTTP/1.1\r\n{JSON}\r\ncontent-length: 9"), b"{").await]
         }

@@ -8,7 +8,7 @@ use axum::{
 };
 use ipnet::IpNet;
 
-use crate::{refuse::Refused, routes::App};
+use crate::{Config, refuse::Refused, routes::App};
 
 /// The client's address as tokens and bounds know it: IPv4 whole, IPv6 by its /64, and the two
 /// loopback addresses as one, since a browser takes either for `localhost`.
@@ -56,6 +56,13 @@ fn parse(hop: &str) -> Option<IpAddr> {
     bare.parse().ok().or_else(|| hop.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
 
+impl Address {
+    /// Where a request with these headers comes from.
+    pub(crate) fn of(peer: SocketAddr, headers: &HeaderMap, config: &Config) -> Self {
+        client(peer.ip(), headers, &config.trusted_proxy).into()
+    }
+}
+
 impl FromRequestParts<App> for Address {
     type Rejection = Refused;
 
@@ -63,7 +70,7 @@ impl FromRequestParts<App> for Address {
         let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() else {
             return Err(wire::Refusal::Internal.into());
         };
-        Ok(client(peer.ip(), &parts.headers, &app.config.trusted_proxy).into())
+        Ok(Self::of(*peer, &parts.headers, &app.config))
     }
 }
 

@@ -3,13 +3,17 @@
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use wire::{Refusal, door, limits};
 
-use crate::{config::PublicOrigin, listen::Place, refuse::Refused, routes::App};
+use crate::{
+    config::{Config, PublicOrigin},
+    refuse::Refused,
+    routes::App,
+};
 
 /// One policy for pages and workers alike: a worker follows that of its own script's answer.
 /// `form-action 'none'`: a form sent before the script is there must not put a password in a URL.
@@ -28,33 +32,29 @@ const HEADERS: &[(&str, &str)] = &[
     ("x-frame-options", "DENY"),
 ];
 
-/// Adds the security headers to every answer, and `no-store` where nothing else was said. What opens a WebSocket is no
-/// answer that a browser would show or keep.
+/// Adds the security headers to every answer, and `no-store` where nothing else was said.
 pub(crate) async fn headers(State(app): State<App>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return response;
-    }
+    dress(&mut response, &app.config);
+    response
+}
+
+/// Adds them to an answer.
+pub(crate) fn dress(response: &mut Response, config: &Config) {
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
-    if app.config.public_origin.as_ref().is_some_and(PublicOrigin::is_https) {
+    if config.public_origin.as_ref().is_some_and(PublicOrigin::is_https) {
         let year = HeaderValue::from_static("max-age=31536000");
         headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    response
 }
 
 /// Refuses hosts that are not ours and requests that another site's page makes, and gives every
 /// request its time.
 pub(crate) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
-    if request.extensions().get().is_some_and(Place::is_refused) {
-        // Its place is for another.
-        let close = [(header::CONNECTION, HeaderValue::from_static("close"))];
-        return (close, Refused::from(Refusal::TooManyConnections)).into_response();
-    }
     if let Err(refusal) = admit(&request, app.config.public_origin.as_ref()) {
         return Refused::from(refusal).into_response();
     }
@@ -67,7 +67,7 @@ pub(crate) async fn check(State(app): State<App>, request: Request, next: Next) 
 /// Where no public origin is set, only names that cannot be rebound to this server by a foreign DNS
 /// are served: localhost and IP literals. A request without `Origin` comes from no page, and passes:
 /// no cookie authenticates anything here.
-fn admit(request: &Request, public_origin: Option<&PublicOrigin>) -> Result<(), Refusal> {
+pub(crate) fn admit<B>(request: &hyper::Request<B>, public_origin: Option<&PublicOrigin>) -> Result<(), Refusal> {
     let host = one(request.headers(), &header::HOST)?.unwrap_or_default().to_ascii_lowercase();
     if public_origin.is_none() && !is_local_or_literal(&host) {
         return Err(Refusal::HostRefused);

@@ -1,11 +1,12 @@
 //! Cloakroom's server: serves the pages, keeps the door, and relays what it cannot read.
 //!
-//! One request's way: `listen` accepts, `routes` finds the handler behind the checks of `guard`;
+//! One request's way: `listen` accepts, `connection` serves, `routes` finds the handler behind the checks of `guard`;
 //! `pages` answers with what the build embedded; `door` lets people in and out; `socket` carries
 //! frames between a browser and its place in a room, which `log` keeps and `room` decides about.
 
 mod address;
 mod config;
+mod connection;
 mod crowd;
 mod door;
 mod guard;

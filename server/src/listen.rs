@@ -8,36 +8,28 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::extract::ConnectInfo;
-use hyper::{Request, body::Incoming, server::conn::http1};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
 use socket2::SockRef;
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     runtime::Handle,
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::Semaphore,
     time::{interval, sleep, timeout},
 };
 use tokio_util::{
     sync::CancellationToken,
     task::{AbortOnDropHandle, TaskTracker},
 };
-use tower::{ServiceExt, service_fn};
-use wire::{Refusal, limits};
+use wire::limits;
 
 use crate::{
-    Address, Config, ServerSecret, Total,
-    address::is_trusted,
-    crowd::{Crowd, Entered},
+    Config, ServerSecret, Total,
+    connection::{self, Place},
+    crowd::Crowd,
     log::MemoryLog,
     rate::PerMinute,
     room::Bounds,
     routes::{App, Shared, router},
     socket::flush,
-    watched::Watched,
 };
 
 /// Where the server listens if nothing else is said.
@@ -261,10 +253,9 @@ async fn accept(listener: TcpListener, app: App, connections: TaskTracker, place
                     place = Arc::clone(&places).acquire_owned() => place,
                     () = shutdown.0.cancelled() => return,
                 };
-
-                let (router, shutdown) = (router.clone(), shutdown.clone());
                 let place = Place::new(place.ok(), peer, &app);
-                connections.spawn(connection(stream, peer, place, router, shutdown));
+                let stopping = shutdown.0.clone();
+                connections.spawn(connection::serve(stream, peer, place, app.clone(), router.clone(), stopping));
             }
             // Out of file descriptors, most likely: others must close before another can open.
             Err(error) => {
@@ -274,75 +265,6 @@ async fn accept(listener: TcpListener, app: App, connections: TaskTracker, place
                 sleep(Duration::from_millis(100)).await;
             }
         }
-    }
-}
-
-/// A connection's place among those that may be open. A socket takes it along: its connection lives on
-/// after the request that it began with.
-#[derive(Clone)]
-pub(crate) struct Place {
-    _permit: Arc<Option<OwnedSemaphorePermit>>,
-    among: Among,
-}
-
-/// Whom a connection is counted with.
-#[derive(Clone)]
-enum Among {
-    /// A proxy's connections are many people's: a request says whose it is.
-    Proxy,
-    /// Those of its address.
-    Address(#[expect(dead_code, reason = "held, not read")] Arc<Entered>),
-    /// Its address has too many.
-    Nobody,
-}
-
-impl Place {
-    fn new(permit: Option<OwnedSemaphorePermit>, peer: SocketAddr, app: &App) -> Self {
-        let among = if is_trusted(&app.config.trusted_proxy, peer.ip()) {
-            Among::Proxy
-        } else {
-            Crowd::enter(&app.crowd, Address::from(peer.ip()))
-                .map_or(Among::Nobody, |place| Among::Address(place.into()))
-        };
-        Self { _permit: Arc::new(permit), among }
-    }
-
-    /// Whether the connection is one too many, and its requests are to be refused.
-    pub(crate) fn is_refused(&self) -> bool {
-        matches!(self.among, Among::Nobody)
-    }
-
-    /// From now on, it is one of this address's connections, if it was not before.
-    pub(crate) fn enter(&mut self, crowd: &Arc<Crowd>, address: Address) -> Result<(), Refusal> {
-        if let Among::Proxy = self.among {
-            self.among = Among::Address(Crowd::enter(crowd, address)?.into());
-        }
-        Ok(())
-    }
-}
-
-async fn connection(stream: TcpStream, peer: SocketAddr, place: Place, router: axum::Router, shutdown: Shutdown) {
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
-        request.extensions_mut().insert(place.clone());
-        router.clone().oneshot(request)
-    });
-    let serving = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits::HEAD_WITHIN)
-        .serve_connection(TokioIo::new(Watched::new(stream)), TowerToHyperService::new(service))
-        .with_upgrades();
-    let mut serving = std::pin::pin!(serving);
-    let served = tokio::select! {
-        served = serving.as_mut() => served,
-        () = shutdown.0.cancelled() => {
-            serving.as_mut().graceful_shutdown();
-            serving.await
-        }
-    };
-    if let Err(error) = served {
-        // Only its kind: a message could quote what was sent.
-        tracing::debug!(timeout = error.is_timeout(), parse = error.is_parse(), "a connection ended badly");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Every address that the server answers, in one table.
+//! Every address that the server answers, in one table; but sockets, which are opened in `connection`.
 
 use std::{ops::Deref, sync::Arc};
 
@@ -16,7 +16,7 @@ use wire::{Refusal, door as paths};
 
 use crate::{
     Config, Outbox, ServerSecret, Total, crowd::Crowd, door, guard, log::SharedLog, outbox::Dirty, pages,
-    rate::PerMinute, refuse::Refused, socket,
+    rate::PerMinute, refuse::Refused,
 };
 
 /// What handlers share.
@@ -59,7 +59,6 @@ pub(crate) fn router(app: App) -> Router {
         .route(paths::CREATE, post(door::create))
         .route(paths::JOIN, post(door::join))
         .route(paths::LEAVE, post(door::leave))
-        .route(paths::SOCKET, get(socket::upgrade))
         .fallback(nothing_here)
         .method_not_allowed_fallback(|| async { Refused::from(Refusal::MethodNotAllowed) })
         .layer(DefaultBodyLimit::max(app.config.max_door_bytes))

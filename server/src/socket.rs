@@ -10,32 +10,24 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::{
-    body::Body,
-    extract::{Extension, Request, State},
-    response::{IntoResponse, Response},
-};
 pub(crate) use flush::flush;
-use hyper::upgrade::{Parts, Upgraded};
-use hyper_util::rt::TokioIo;
 use incoming::Incoming;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, split},
+    io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     time::timeout,
 };
 use uuid::Uuid;
 use watch::Heard;
-use wire::{CloseCode, Hello, Refusal};
+use wire::{CloseCode, Hello};
 
 use crate::{
-    Address, Outbox,
-    half::SharedHalf,
-    listen::Place,
-    refuse::Refused,
+    Address, Config, Outbox,
+    connection::Place,
+    crowd::Entered,
     routes::App,
     watched::Watched,
-    ws::{self, End, Fault, HandshakeError, Reader, Writer},
+    ws::{End, Fault, Reader, Writer},
 };
 
 /// Bytes in a first message, which is a hello: who has not said it yet is to cost little.
@@ -80,56 +72,24 @@ impl From<End> for Over {
     }
 }
 
-pub(crate) async fn upgrade(
-    State(app): State<App>,
-    address: Address,
-    Extension(mut place): Extension<Place>,
-    mut request: Request,
-) -> Response {
-    let (response, upgrade) = match ws::accept(&mut request) {
-        Ok(accepted) => accepted,
-        Err(HandshakeError::Malformed) => return Refused::from(Refusal::Malformed).into_response(),
-        Err(HandshakeError::Version) => return Refused::from(Refusal::WebSocketVersion).into_response(),
-    };
-    if let Err(refusal) = place.enter(&app.crowd, address) {
-        return Refused::from(refusal).into_response();
-    }
-    let sockets = app.sockets.clone();
-    sockets.spawn(async move {
-        if let Ok(upgraded) = upgrade.await {
-            open(upgraded, Caller { app, address, _place: place });
-        }
-    });
-    response.map(|()| Body::empty())
-}
-
 /// Who opened a socket, and where.
-struct Caller {
-    app: App,
-    address: Address,
-    _place: Place,
+pub(crate) struct Caller {
+    pub(crate) app: App,
+    pub(crate) address: Address,
+    pub(crate) _place: (Place, Option<Entered>),
 }
 
-/// Takes the stream back from HTTP, without what HTTP needed to read it, and goes on in a task that is no larger than it
-/// has to be: most of the time it only waits.
-fn open(upgraded: Upgraded, caller: Caller) {
+/// Goes on with a connection that HTTP is done with, and where these bytes came already, in a task that is no larger than
+/// it has to be: most of the time it only waits.
+pub(crate) fn open(stream: Watched<TcpStream>, before: Vec<u8>, caller: Caller) {
     let sockets = caller.app.sockets.clone();
-    let watched = upgraded.downcast::<TokioIo<Watched<TcpStream>>>().map(|Parts { io, read_buf, .. }| {
-        // A copy: while one of its bytes is held, the whole of HTTP's buffer is.
-        (io.into_inner(), read_buf.to_vec())
-    });
-    match watched {
-        Ok((stream, before)) => {
-            let (reading, writing) = stream.split();
-            let outbox = outbox(&caller.app, Some(writing.half()));
-            sockets.spawn(serve(Reader::new(reading, before, HELLO_BYTES), Writer::new(writing), outbox, caller));
-        }
-        Err(upgraded) => {
-            let (reading, writing) = split(TokioIo::new(upgraded));
-            let outbox = outbox(&caller.app, None);
-            sockets.spawn(serve(Reader::new(reading, Vec::new(), HELLO_BYTES), Writer::new(writing), outbox, caller));
-        }
-    }
+    let (reading, writing) = stream.split();
+    let Config { max_queue_bytes, max_replay_bytes, max_frame_bytes, .. } = caller.app.config;
+    // One who comes back is sent all that it missed at once; one who is let in, a frame as large as a commit's.
+    let group = max_replay_bytes.saturating_add(2 * max_frame_bytes);
+    let dirty = Arc::clone(&caller.app.dirty);
+    let outbox = Outbox::with_half(max_queue_bytes, group, &caller.app.queues, writing.half(), dirty);
+    sockets.spawn(serve(Reader::new(reading, before, HELLO_BYTES), Writer::new(writing), outbox, caller));
 }
 
 /// One socket from hello to close. Its parts come into the task as they are: a part that is an argument of an `async fn`
@@ -170,15 +130,5 @@ fn serve(
         }
         tracing::debug!(%id, code = code.map(CloseCode::number), "socket closed");
         let _ = timeout(CLOSE_WITHIN, out::close(&mut reader, &mut writer, &outbox, over)).await;
-    }
-}
-
-fn outbox(app: &App, half: Option<SharedHalf>) -> Outbox {
-    let talk = app.config.max_queue_bytes;
-    // One who comes back is sent all that it missed at once; one who is let in, a frame as large as a commit's.
-    let group = app.config.max_replay_bytes.saturating_add(2 * app.config.max_frame_bytes);
-    match half {
-        Some(half) => Outbox::with_half(talk, group, &app.queues, half, Arc::clone(&app.dirty)),
-        None => Outbox::new(talk, group, &app.queues),
     }
 }

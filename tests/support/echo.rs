@@ -22,8 +22,9 @@ pub async fn serve(listener: TcpListener, limit: usize) {
 }
 
 async fn open(mut request: Request, limit: usize) -> Response {
-    match ws::accept(&mut request) {
-        Ok((response, upgrade)) => {
+    match ws::accept(&request) {
+        Ok(response) => {
+            let upgrade = hyper::upgrade::on(&mut request);
             tokio::spawn(async move {
                 if let Ok(stream) = upgrade.await {
                     echo(TokioIo::new(stream), limit).await;

@@ -4,7 +4,6 @@ use base64ct::{Base64, Encoding};
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode, Version,
     header::{self, HeaderName, HeaderValue},
-    upgrade::{self, OnUpgrade},
 };
 use sha1::{Digest, Sha1};
 
@@ -22,11 +21,11 @@ pub enum HandshakeError {
     Version,
 }
 
-/// The answer to a request that opens a WebSocket, and the stream that there is once it was sent.
+/// The answer to a request that opens a WebSocket. Once it is sent, the connection is one.
 ///
 /// # Errors
 /// See [`HandshakeError`].
-pub fn accept<B>(request: &mut Request<B>) -> Result<(Response<()>, OnUpgrade), HandshakeError> {
+pub fn accept<B>(request: &Request<B>) -> Result<Response<()>, HandshakeError> {
     let headers = request.headers();
     let asks = *request.method() == Method::GET
         && request.version() == Version::HTTP_11
@@ -43,18 +42,13 @@ pub fn accept<B>(request: &mut Request<B>) -> Result<(Response<()>, OnUpgrade), 
         return Err(HandshakeError::Malformed);
     }
     let answer = answer(key).ok_or(HandshakeError::Malformed)?;
-    // Whoever serves the connection says whether it can be taken over.
-    if request.extensions().get::<OnUpgrade>().is_none() {
-        return Err(HandshakeError::Malformed);
-    }
-    let upgrade = upgrade::on(request);
     let mut response = Response::new(());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, answer);
-    Ok((response, upgrade))
+    Ok(response)
 }
 
 /// Base64(SHA-1(key ‖ GUID))
@@ -94,7 +88,7 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        accept(&mut request.body(()).unwrap()).expect_err("there is no connection to take over")
+        accept(&request.body(()).unwrap()).expect_err("it opens nothing")
     }
 
     /// With one header in place of that of its name.

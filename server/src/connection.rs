@@ -1,0 +1,165 @@
+//! One connection: HTTP, until it ends or a socket comes of it.
+
+use std::{
+    convert::Infallible,
+    future::{Ready, poll_fn, ready},
+    net::SocketAddr,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::ConnectInfo,
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use hyper::{
+    Method, Request,
+    body::Incoming,
+    server::conn::http1::{Builder, Parts},
+    service::Service,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{net::TcpStream, sync::OwnedSemaphorePermit};
+use tokio_util::{either::Either, sync::CancellationToken};
+use tower::ServiceExt;
+use wire::{Refusal, door::SOCKET, limits};
+
+use crate::{
+    Address,
+    address::is_trusted,
+    crowd::{Crowd, Entered},
+    guard,
+    refuse::Refused,
+    routes::App,
+    socket::{self, Caller},
+    watched::Watched,
+    ws::{self, HandshakeError},
+};
+
+/// A connection's place among those that may be open. A socket takes it along.
+pub(crate) struct Place {
+    _permit: Option<OwnedSemaphorePermit>,
+    among: Among,
+}
+
+/// Whom a connection is counted with.
+enum Among {
+    /// A proxy's connections are many people's: a request says whose it is.
+    Proxy,
+    /// Those of its address.
+    Address(#[expect(dead_code, reason = "held, not read")] Entered),
+    /// Its address has too many.
+    Nobody,
+}
+
+impl Place {
+    pub(crate) fn new(permit: Option<OwnedSemaphorePermit>, peer: SocketAddr, app: &App) -> Self {
+        let among = if is_trusted(&app.config.trusted_proxy, peer.ip()) {
+            Among::Proxy
+        } else {
+            Crowd::enter(&app.crowd, Address::from(peer.ip())).map_or(Among::Nobody, Among::Address)
+        };
+        Self { _permit: permit, among }
+    }
+
+    /// A socket of this connection is one of this address's connections, if the connection was not before.
+    fn enter(&self, crowd: &Arc<Crowd>, address: Address) -> Result<Option<Entered>, Refusal> {
+        match self.among {
+            Among::Proxy => Crowd::enter(crowd, address).map(Some),
+            Among::Address(_) | Among::Nobody => Ok(None),
+        }
+    }
+}
+
+/// Answers requests. What opens a socket does not go through the router: the connection becomes something else by it.
+struct Http {
+    app: App,
+    router: Router,
+    peer: SocketAddr,
+    place: Place,
+    /// Who opened a socket; nothing is read as a request after that.
+    opened: OnceLock<(Address, Option<Entered>)>,
+}
+
+type Answer = Result<Response, Infallible>;
+
+impl Service<Request<Incoming>> for Http {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Either<Ready<Answer>, Pin<Box<dyn Future<Output = Answer> + Send>>>;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        let mut response = if let Among::Nobody = self.place.among {
+            // Its place is for another.
+            let close = [(header::CONNECTION, HeaderValue::from_static("close"))];
+            (close, Refused::from(Refusal::TooManyConnections)).into_response()
+        } else if request.uri().path() == SOCKET {
+            match self.open(&request) {
+                Ok(response) => return Either::Left(ready(Ok(response))),
+                Err(refusal @ Refusal::MethodNotAllowed) => {
+                    ([(header::ALLOW, HeaderValue::from_static("GET"))], Refused::from(refusal)).into_response()
+                }
+                Err(refusal) => Refused::from(refusal).into_response(),
+            }
+        } else {
+            request.extensions_mut().insert(ConnectInfo(self.peer));
+            return Either::Right(Box::pin(self.router.clone().oneshot(request)));
+        };
+        guard::dress(&mut response, &self.app.config);
+        Either::Left(ready(Ok(response)))
+    }
+}
+
+impl Http {
+    fn open(&self, request: &Request<Incoming>) -> Result<Response, Refusal> {
+        guard::admit(request, self.app.config.public_origin.as_ref())?;
+        if *request.method() != Method::GET {
+            return Err(Refusal::MethodNotAllowed);
+        }
+        let response = ws::accept(request).map_err(|error| match error {
+            HandshakeError::Malformed => Refusal::Malformed,
+            HandshakeError::Version => Refusal::WebSocketVersion,
+        })?;
+        let address = Address::of(self.peer, request.headers(), &self.app.config);
+        let entered = self.place.enter(&self.app.crowd, address)?;
+        // It is the first: HTTP ends with the answer.
+        let _ = self.opened.set((address, entered));
+        Ok(response.map(|()| Body::empty()))
+    }
+}
+
+/// Serves a connection until it ends, or is a socket.
+pub(crate) async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    place: Place,
+    app: App,
+    router: Router,
+    stopping: CancellationToken,
+) {
+    let http = Http { app, router, peer, place, opened: OnceLock::new() };
+    let mut serving = Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits::HEAD_WITHIN)
+        .serve_connection(TokioIo::new(Watched::new(stream)), http);
+    let served = tokio::select! {
+        served = poll_fn(|context| serving.poll_without_shutdown(context)) => served,
+        () = stopping.cancelled() => {
+            Pin::new(&mut serving).graceful_shutdown();
+            poll_fn(|context| serving.poll_without_shutdown(context)).await
+        }
+    };
+    if let Err(error) = served {
+        // Only its kind: a message could quote what was sent.
+        tracing::debug!(timeout = error.is_timeout(), parse = error.is_parse(), "a connection ended badly");
+        return;
+    }
+    let Parts { io, read_buf, service: Http { app, place, opened, .. }, .. } = serving.into_parts();
+    if let Some((address, entered)) = opened.into_inner() {
+        // A copy: while one of its bytes is held, the whole of HTTP's buffer is.
+        socket::open(io.into_inner(), read_buf.to_vec(), Caller { app, address, _place: (place, entered) });
+    }
+}

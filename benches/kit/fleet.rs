@@ -10,6 +10,7 @@ mod turn;
 
 use std::{
     net::SocketAddr,
+    ops::Range,
     time::{Duration, Instant},
 };
 
@@ -105,7 +106,7 @@ impl Fleet {
 
     /// Who is in a room.
     #[must_use]
-    pub fn members(&self, room: usize) -> std::ops::Range<usize> {
+    pub fn members(&self, room: usize) -> Range<usize> {
         self.rooms[room].members.clone()
     }
 
@@ -164,8 +165,14 @@ impl Fleet {
 
     /// Everyone says hello, is let in, and says *here*.
     pub fn greet_all(&mut self) {
-        (0..self.clients.len()).for_each(|slot| self.greet(slot));
-        self.until("all are in", |fleet| fleet.clients.iter().all(|client| client.state == State::Inside));
+        self.greet_in(0..self.rooms());
+    }
+
+    /// Everyone in these rooms does.
+    pub fn greet_in(&mut self, rooms: Range<usize>) {
+        let slots = rooms.flat_map(|room| self.members(room)).collect::<Vec<_>>();
+        slots.iter().for_each(|slot| self.greet(*slot));
+        self.until("all are in", |fleet| slots.iter().all(|slot| fleet.clients[*slot].state == State::Inside));
         self.settle();
     }
 

@@ -9,7 +9,7 @@ use crate::{Effort, figures::Goal, peer::Peer};
 const PEOPLE: usize = 10;
 const LARGE_BYTES: usize = 64 * 1024;
 const LARGE: usize = 10;
-/// Rooms that hear something large at one time.
+/// Rooms that are entered, or hear something large, at one time.
 const AT_ONE_TIME: usize = 50;
 /// Long enough for what is done later, such as giving memory back.
 const LATER: Duration = Duration::from_secs(2);
@@ -23,14 +23,20 @@ pub fn run(effort: Effort) {
         "  {:<22} {:>10} {:>12} {:>14} {:>20}",
         "", "accepts/s", "CPU µs each", "memory each", "after 10 × 64 KiB"
     );
-    for peer in [Peer::Limit, Peer::Cloakroom, Peer::Plain].into_iter().filter(|peer| peer.is_wanted()) {
+    let few = (Peer::Cloakroom, AT_ONE_TIME);
+    // Who comes in has to wait for those inside, with a knock of 2 KB, and a rush leaves the holes of all of these.
+    let rush = (Peer::Cloakroom, rooms);
+    let peers = [(Peer::Limit, AT_ONE_TIME), few, rush, (Peer::Plain, AT_ONE_TIME)];
+    for (peer, at_one_time) in peers.into_iter().filter(|(peer, _)| peer.is_wanted()) {
         // What a room keeps for those who come back is bounded by itself, and is no connection's.
         let process = peer.start(&["--max-replay-bytes=0"]);
         let mut fleet = peer.fleet(&process, rooms, PEOPLE, 300);
         let (before, used) = (process.memory(), process.usage().cpu);
         let took = fleet.connect_all();
         let each = (process.usage().cpu - used) * 1e6 / connections;
-        fleet.greet_all();
+        for first in (0..rooms).step_by(at_one_time) {
+            fleet.greet_in(first..(first + at_one_time).min(rooms));
+        }
         let memory = |fleet: &mut kit::Fleet| {
             fleet.run(LATER);
             sleep(Duration::ZERO);
@@ -55,12 +61,12 @@ pub fn run(effort: Effort) {
         let accepts = connections / took.as_secs_f64();
         println!(
             "  {:<22} {:>10} {each:>12.1} {:>12} B {:>18} B",
-            peer.name(),
+            if (peer, at_one_time) == rush { "… all entering at once" } else { peer.name() },
             grouped(accepts),
             grouped(quiet),
             grouped(after)
         );
-        if peer == Peer::Cloakroom {
+        if (peer, at_one_time) == few {
             // What opens them is not quicker itself: the server's own time is what tells.
             Goal::AtLeast(40_000.0).judge("accepts in a second of the server's processor time", 1e6 / each);
             Goal::AtMost(4096.0).judge("bytes of memory for a quiet connection", quiet);

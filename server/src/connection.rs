@@ -131,16 +131,31 @@ impl Http {
     }
 }
 
-/// Serves a connection until it ends, or is a socket.
-pub(crate) async fn serve(
+/// Serves a connection until it ends. What HTTP needs is kept apart, so that the task of a socket does not keep place for
+/// it: most of the time it only waits.
+pub(crate) fn serve(
     stream: TcpStream,
     peer: SocketAddr,
     place: Place,
     app: App,
     router: Router,
     stopping: CancellationToken,
-) {
-    let http = Http { app, router, peer, place, opened: OnceLock::new() };
+) -> impl Future<Output = ()> {
+    let answered = Box::pin(answer(stream, Http { app, router, peer, place, opened: OnceLock::new() }, stopping));
+    async move {
+        if let Some((stream, before, caller)) = answered.await {
+            socket::serve(stream, before, caller).await;
+        }
+    }
+}
+
+/// Answers requests, until the connection ends or is a socket: then the stream, what came after the request, and whose
+/// it is.
+async fn answer(
+    stream: TcpStream,
+    http: Http,
+    stopping: CancellationToken,
+) -> Option<(Watched<TcpStream>, Vec<u8>, Caller)> {
     let mut serving = Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits::HEAD_WITHIN)
@@ -155,11 +170,10 @@ pub(crate) async fn serve(
     if let Err(error) = served {
         // Only its kind: a message could quote what was sent.
         tracing::debug!(timeout = error.is_timeout(), parse = error.is_parse(), "a connection ended badly");
-        return;
+        return None;
     }
     let Parts { io, read_buf, service: Http { app, place, opened, .. }, .. } = serving.into_parts();
-    if let Some((address, entered)) = opened.into_inner() {
-        // A copy: while one of its bytes is held, the whole of HTTP's buffer is.
-        socket::open(io.into_inner(), read_buf.to_vec(), Caller { app, address, _place: (place, entered) });
-    }
+    let (address, entered) = opened.into_inner()?;
+    // A copy: while one of its bytes is held, the whole of HTTP's buffer is.
+    Some((io.into_inner(), read_buf.to_vec(), Caller { app, address, _place: (place, entered) }))
 }

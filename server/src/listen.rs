@@ -147,7 +147,6 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
         crowd: Crowd::new(config.max_connections_per_address),
         queues: Total::new(config.max_total_queue_bytes),
         dirty: Arc::default(),
-        sockets: TaskTracker::new(),
         stopping: shutdown.0.clone(),
         config,
     }));
@@ -168,12 +167,7 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
     tracing::info!("stopping");
     app.log.stop().await;
     connections.close();
-    app.sockets.close();
-    let ended = async {
-        connections.wait().await;
-        app.sockets.wait().await;
-    };
-    if timeout(limits::STOP_WITHIN, ended).await.is_err() {
+    if timeout(limits::STOP_WITHIN, connections.wait()).await.is_err() {
         tracing::warn!("connections were still open when the time to stop was over");
     }
     drop((sweeper, flushers));

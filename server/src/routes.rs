@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use wire::{Refusal, door as paths};
 
@@ -34,8 +34,6 @@ pub(crate) struct Shared {
     pub(crate) queues: Arc<Total>,
     /// Who has something to be written.
     pub(crate) dirty: Arc<Dirty<Outbox>>,
-    /// The sockets: upgraded connections live on after their request was answered.
-    pub(crate) sockets: TaskTracker,
     pub(crate) stopping: CancellationToken,
 }
 

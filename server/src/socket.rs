@@ -17,6 +17,7 @@ use tokio::{
     net::TcpStream,
     time::timeout,
 };
+use tracing::Level;
 use uuid::Uuid;
 use watch::Heard;
 use wire::{CloseCode, Hello};
@@ -79,33 +80,31 @@ pub(crate) struct Caller {
     pub(crate) _place: (Place, Option<Entered>),
 }
 
-/// Goes on with a connection that HTTP is done with, and where these bytes came already, in a task that is no larger than
-/// it has to be: most of the time it only waits.
-pub(crate) fn open(stream: Watched<TcpStream>, before: Vec<u8>, caller: Caller) {
-    let sockets = caller.app.sockets.clone();
+/// Goes on with a connection that HTTP is done with, and where these bytes came already.
+pub(crate) fn serve(stream: Watched<TcpStream>, before: Vec<u8>, caller: Caller) -> impl Future<Output = ()> {
     let (reading, writing) = stream.split();
     let Config { max_queue_bytes, max_replay_bytes, max_frame_bytes, .. } = caller.app.config;
     // One who comes back is sent all that it missed at once; one who is let in, a frame as large as a commit's.
     let group = max_replay_bytes.saturating_add(2 * max_frame_bytes);
     let dirty = Arc::clone(&caller.app.dirty);
     let outbox = Outbox::with_half(max_queue_bytes, group, &caller.app.queues, writing.half(), dirty);
-    sockets.spawn(serve(Reader::new(reading, before, HELLO_BYTES), Writer::new(writing), outbox, caller));
+    carry(Reader::new(reading, before, HELLO_BYTES), Writer::new(writing), outbox, caller)
 }
 
 /// One socket from hello to close. Its parts come into the task as they are: a part that is an argument of an `async fn`
 /// takes place in it twice.
-fn serve(
+fn carry(
     mut reader: Reader<impl AsyncRead + Unpin>,
     mut writer: Writer<impl AsyncWrite + Unpin>,
     outbox: Outbox,
     caller: Caller,
 ) -> impl Future<Output = ()> {
     // A connection is logged by an id of its own: names, rooms and tokens stay out of logs.
-    let id = Uuid::new_v4();
+    let id = tracing::enabled!(Level::DEBUG).then(Uuid::new_v4);
     let heard = Heard::new();
     async move {
         let Caller { app, address, _place } = &caller;
-        tracing::debug!(%id, "socket open");
+        tracing::debug!(id = id.map(tracing::field::display), "socket open");
         let mut incoming = Incoming::new(&mut reader, &outbox, &heard, &app.config);
         let mut seat = None;
         let over = tokio::select! {
@@ -128,7 +127,7 @@ fn serve(
                 seat.disconnect(heard.last(), Instant::now());
             }
         }
-        tracing::debug!(%id, code = code.map(CloseCode::number), "socket closed");
+        tracing::debug!(id = id.map(tracing::field::display), code = code.map(CloseCode::number), "socket closed");
         let _ = timeout(CLOSE_WITHIN, out::close(&mut reader, &mut writer, &outbox, over)).await;
     }
 }

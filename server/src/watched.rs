@@ -73,7 +73,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
+        let written = match parts {
+            // A call for one part costs the system less.
+            [part] => Pin::new(&mut self.stream).poll_write(context, part),
+            parts => Pin::new(&mut self.stream).poll_write_vectored(context, parts),
+        };
         self.progress(written, context)
     }
 

@@ -1,6 +1,7 @@
 //! Whether the peer is there.
 
 use std::{
+    hash::{BuildHasher, RandomState},
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
@@ -56,9 +57,8 @@ pub(super) async fn watch(heard: &Heard, outbox: &Outbox) -> CloseCode {
 
 /// Three quarters of that time to all of it, so that those who came together do not ask together for ever.
 fn some_time(most: Duration) -> Duration {
-    let mut random = [0; 4];
-    // Without entropy all ask in the same moment, and nothing worse.
-    let _ = getrandom::fill(&mut random);
+    // No secret, and different each time: its keys are.
+    let random = RandomState::new().hash_one(());
     let quarter = most / 4;
-    most - quarter.mul_f64(f64::from(u32::from_ne_bytes(random)) / f64::from(u32::MAX))
+    most - quarter.mul_f64(random as f64 / u64::MAX as f64)
 }

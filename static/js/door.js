@@ -23,6 +23,8 @@ export class Door {
       event.preventDefault();
       this.#submit(submit);
     });
+    // What was wrong with a field is not said of what is typed next.
+    for (const field of Object.values(this.#fields)) field.addEventListener('input', () => this.#forgive(field));
     for (const name of ['room', 'user']) this.#offer(name).addEventListener('click', () => this.#takeOffer(name));
     this.#problem.querySelector('button').addEventListener('click', () => {
       reload(this.#form.dataset.intent, this.#names());
@@ -119,13 +121,15 @@ export class Door {
   }
 
   #clear() {
-    for (const field of Object.values(this.#fields)) {
-      field.removeAttribute('aria-invalid');
-      this.#error(field).textContent = '';
-    }
+    for (const field of Object.values(this.#fields)) this.#forgive(field);
     for (const name of ['room', 'user']) this.#offer(name).hidden = true;
     this.#problem.hidden = true;
     this.#problem.firstElementChild.textContent = '';
+  }
+
+  #forgive(field) {
+    field.removeAttribute('aria-invalid');
+    this.#error(field).textContent = '';
   }
 
   #error(field) {

@@ -38,6 +38,7 @@ export class Password {
 
   #accept() {
     this.#show(true);
+    this.field.dispatchEvent(new Event('input', { bubbles: true }));
     this.#strength.know(GUESSES_OF_SUGGESTION);
   }
 

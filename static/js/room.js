@@ -18,6 +18,7 @@ export class Room {
   #name = document.getElementById('room-name');
   #composer;
   #parts;
+  #ending = new Ending();
   #state = null;
   #pictures = null; // comes when one is in: nobody at the door waits for it
   #forPictures;
@@ -30,7 +31,6 @@ export class Room {
       new Messages({ retry, tell }),
       new People({ tell }),
       new Notice({ tell }),
-      new Ending(),
       new Leaving({ leave, composer: this.#composer }),
       this.#composer,
       new Picker({ pick: (text) => this.#composer.insert(text) }),
@@ -54,6 +54,8 @@ export class Room {
     this.#state = state;
     this.#pictures ??= this.#load();
     for (const part of this.#parts) part.draw(state);
+    // Last: it takes the focus, which others give up.
+    this.#ending.draw(state);
   }
 
   /** Hands over a picture that came. */

@@ -31,6 +31,7 @@ export class Security {
     this.#keys = keys;
     this.#words.textContent = words ?? (keys && words === undefined ? safety.none : safety.waiting);
     this.#words.classList.toggle('safety--known', Boolean(words));
+    this.#changed.parentElement.hidden = !keys;
     if (keys) {
       this.#changed.dateTime = new Date(keys.at).toISOString();
       this.#changed.textContent = clock.format(keys.at);

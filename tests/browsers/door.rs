@@ -29,6 +29,7 @@ async fn wrong_password(engine: Engine) {
         assert_eq!(ana.people().await, ["Ana"]);
 
         bo.types("Password", PASSWORD).await;
+        assert_eq!(bo.alert().await, "", "what was wrong is not said of what is typed now");
         bo.enters("Password").await;
         bo.is_in().await;
         bo.is_with(&["Ana", "Bo"]).await;

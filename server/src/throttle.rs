@@ -14,14 +14,14 @@ const BURST: Duration = Duration::from_secs(2);
 pub(crate) struct Throttle {
     frames: Bucket,
     bytes: Bucket,
-    /// When no more frames had come than may.
-    kept_up: Instant,
+    /// Since when more frames have come than may.
+    behind: Option<Instant>,
 }
 
 impl Throttle {
     /// So many a second, and nothing saved up: or whoever connects again and again could send without end.
     pub(crate) fn new(frames: NonZeroU32, bytes: NonZeroU32, now: Instant) -> Self {
-        Self { frames: Bucket::new(frames, now), bytes: Bucket::new(bytes, now), kept_up: now }
+        Self { frames: Bucket::new(frames, now), bytes: Bucket::new(bytes, now), behind: None }
     }
 
     /// These have come.
@@ -29,13 +29,15 @@ impl Throttle {
         self.frames.take(frames, now);
         self.bytes.take(bytes, now);
         if self.frames.wait(now).is_zero() {
-            self.kept_up = now;
+            self.behind = None;
+        } else {
+            self.behind.get_or_insert(now);
         }
     }
 
     /// Whether more frames than may have come for so long that what is read now may have been sent by one who is gone.
     pub(crate) fn is_behind(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.kept_up) >= limits::SILENCE
+        self.behind.is_some_and(|since| now.saturating_duration_since(since) >= limits::SILENCE)
     }
 
     /// How long to wait before more is read.
@@ -101,9 +103,9 @@ mod tests {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut throttle = Throttle::new(rate(100), rate(1000), start);
-        throttle.take(100_000, 0, start);
-        assert!(!throttle.is_behind(at(27)));
-        assert!(throttle.is_behind(at(28)));
+        throttle.take(100_000, 0, at(60));
+        assert!(!throttle.is_behind(at(87)), "before that it said nothing");
+        assert!(throttle.is_behind(at(88)));
         // A hundred a second is no more than may be, nor are bytes that take long.
         let mut throttle = Throttle::new(rate(100), rate(1000), start);
         for second in 1..100 {
@@ -114,7 +116,10 @@ mod tests {
             throttle.take(110, 0, at(second));
             assert!(!throttle.is_behind(at(second)));
         }
-        assert!(throttle.is_behind(at(127)));
+        assert!(!throttle.is_behind(at(127)));
+        assert!(throttle.is_behind(at(128)));
+        throttle.take(1, 0, at(140));
+        assert!(!throttle.is_behind(at(141)), "a pause makes up for it");
     }
 
     #[test]

@@ -9,6 +9,8 @@ use wire::limits;
 
 /// How much of its rate a bucket holds: after a pause, so much may come at once.
 const BURST: Duration = Duration::from_secs(2);
+/// Who has saved this much since has been quiet, with all that it sent read: it is not behind any more.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// Frames and bytes, each with its own bound.
 pub(crate) struct Throttle {
@@ -26,6 +28,9 @@ impl Throttle {
 
     /// These have come.
     pub(crate) fn take(&mut self, frames: usize, bytes: usize, now: Instant) {
+        if self.frames.saved(now) >= QUIET {
+            self.behind = None;
+        }
         self.frames.take(frames, now);
         self.bytes.take(bytes, now);
         if self.frames.wait(now).is_zero() {
@@ -64,6 +69,11 @@ impl Bucket {
 
     fn wait(&self, now: Instant) -> Duration {
         self.full.saturating_duration_since(now).saturating_sub(BURST)
+    }
+
+    /// How much of the burst is there.
+    fn saved(&self, now: Instant) -> Duration {
+        BURST.saturating_sub(self.full.saturating_duration_since(now))
     }
 }
 
@@ -120,6 +130,26 @@ mod tests {
         assert!(throttle.is_behind(at(128)));
         throttle.take(1, 0, at(140));
         assert!(!throttle.is_behind(at(141)), "a pause makes up for it");
+    }
+
+    #[test]
+    fn only_one_without_a_pause_falls_behind() {
+        let start = Instant::now();
+        let mut throttle = Throttle::new(rate(100), rate(1000), start);
+        for second in (7..200).step_by(7) {
+            throttle.take(230, 0, start + Duration::from_secs(second));
+            assert!(!throttle.is_behind(start + Duration::from_secs(second + 1)), "after {second} s");
+        }
+        // One is read again as soon as it may be, or a little later.
+        let mut throttle = Throttle::new(rate(100), rate(1000), start);
+        let mut now = start;
+        while now < start + Duration::from_secs(27) {
+            throttle.take(300, 0, now);
+            assert!(!throttle.is_behind(now));
+            now += throttle.wait(now) + Duration::from_millis(100);
+        }
+        throttle.take(300, 0, now);
+        assert!(throttle.is_behind(start + Duration::from_secs(28)));
     }
 
     #[test]

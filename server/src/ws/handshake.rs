@@ -30,7 +30,10 @@ pub fn accept<B>(request: &Request<B>) -> Result<Response<()>, HandshakeError> {
     let asks = *request.method() == Method::GET
         && request.version() == Version::HTTP_11
         && names(headers, &header::CONNECTION, "upgrade")
-        && names(headers, &header::UPGRADE, "websocket");
+        && names(headers, &header::UPGRADE, "websocket")
+        // A body would be taken for frames, or frames for a body.
+        && !headers.contains_key(header::TRANSFER_ENCODING)
+        && headers.get(header::CONTENT_LENGTH).is_none_or(|length| length == "0");
     if !asks {
         return Err(HandshakeError::Malformed);
     }
@@ -104,6 +107,19 @@ mod tests {
     }
 
     #[test]
+    fn what_opens_one() {
+        for more in [&[][..], &[("content-length", "0")]] {
+            let mut request = Request::builder();
+            for (name, value) in GOOD.iter().chain(more) {
+                request = request.header(*name, *value);
+            }
+            let response = accept(&request.body(()).unwrap()).unwrap();
+            assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
+            assert_eq!(response.headers()["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        }
+    }
+
+    #[test]
     fn what_opens_nothing() {
         use HandshakeError::{Malformed, Version as OtherVersion};
         assert_eq!(ask(Method::POST, Version::HTTP_11, GOOD), Malformed);
@@ -111,6 +127,8 @@ mod tests {
         assert_eq!(ask(Method::GET, Version::HTTP_11, &[]), Malformed);
         assert_eq!(with("connection", &["keep-alive"]), Malformed);
         assert_eq!(with("upgrade", &["h2c"]), Malformed);
+        assert_eq!(with("transfer-encoding", &["chunked"]), Malformed);
+        assert_eq!(with("content-length", &["5"]), Malformed);
         assert_eq!(with("sec-websocket-version", &["8"]), OtherVersion);
         assert_eq!(with("sec-websocket-version", &[]), Malformed);
         assert_eq!(with("sec-websocket-version", &["13", "13"]), Malformed);

@@ -10,6 +10,7 @@ export class Security {
   #changed = document.getElementById('keys-changed');
   #prints = document.getElementById('prints');
   #print = document.getElementById('print-template').content;
+  #inside = this.#dialog.querySelectorAll('[data-inside]');
   #asked = null; // the keys whose words were asked for
   #keys = null;
   #ask;
@@ -29,9 +30,9 @@ export class Security {
     this.#opener.disabled = phase === 'over';
     if (phase === 'over') this.#dialog.close();
     this.#keys = keys;
-    this.#words.textContent = words ?? (keys && words === undefined ? safety.none : safety.waiting);
+    this.#words.textContent = keys ? (words ?? (words === undefined ? safety.none : safety.waiting)) : safety.outside;
     this.#words.classList.toggle('safety--known', Boolean(words));
-    this.#changed.parentElement.hidden = !keys;
+    for (const part of this.#inside) part.hidden = !keys;
     if (keys) {
       this.#changed.dateTime = new Date(keys.at).toISOString();
       this.#changed.textContent = clock.format(keys.at);

@@ -33,6 +33,7 @@ export const connection = {
 };
 
 export const safety = {
+  outside: 'There are none yet: nobody has let you in.',
   waiting: 'Working them out…',
   none: 'They could not be worked out: this device has too little memory free.',
 };

@@ -75,6 +75,13 @@ async fn long_names_and_both_directions(engine: Engine) {
         fits(&ana, "the list of people").await;
         ana.press("Close people").await;
         ana.press("Security").await;
+        let text = ana.text().await;
+        assert!(text.contains("nobody has let you in") && !text.contains("Last changed"), "without keys: {text}");
+        fits(&ana, "what is told before there are keys").await;
+        ana.press("Close").await;
+        ana.is_told(&[json!({ "type": "keys", "at": NOON, "anew": false })]).await;
+        ana.press("Security").await;
+        assert!(ana.text().await.contains("Last changed"));
         fits(&ana, "what is told of the keys").await;
         let box_sides = "const { width, height } = document.querySelector('.print label:not([hidden]) input').getBoundingClientRect();
             return [width, height]";

@@ -6,7 +6,9 @@ use std::{env, fs};
 use serde_json::json;
 use support::{
     browser::{Engine, Person, eventually, message, play},
-    client, root,
+    client,
+    proxy::Proxy,
+    root,
     server::Server,
 };
 
@@ -180,7 +182,20 @@ async fn rooms() {
     let origin = server.origin();
     play("pictures of rooms", async |scene| {
         let ana = scene.person("Ana", Engine::Chromium).await;
-        ana.creates(&origin, "Book club", PASSWORD).await;
+        // Nobody answers who could let one in.
+        let proxy = Proxy::start(&server.address).await;
+        let _away = client::Person::create(&proxy.address, "Book club", "Bo", PASSWORD).await.unwrap();
+        proxy.stall(true);
+        ana.open(&format!("{origin}/login")).await;
+        ana.knocks("Book club", "Ana", PASSWORD, "Join room").await;
+        ana.by_role("button", "Leave room").await;
+        shoot(&ana, "room, waiting").await;
+        ana.press("Security").await;
+        shoot(&ana, "room, waiting, security").await;
+        ana.press("Close").await;
+        ana.press("Leave room").await;
+
+        ana.creates(&origin, "Garden club", PASSWORD).await;
         ana.by_role("image", "QR code of the invite link").await;
         shoot(&ana, "room, new").await;
         ana.press("Close").await;
@@ -190,7 +205,7 @@ async fn rooms() {
         shoot(&ana, "room, invite").await;
         ana.press("Close").await;
 
-        let enter = async |name| client::Person::join(&server.address, "Book club", name, PASSWORD).await.unwrap();
+        let enter = async |name| client::Person::join(&server.address, "Garden club", name, PASSWORD).await.unwrap();
         let long = "Bartholomew Featherstonehaugh-Cholmondeley of Wolverhampton West";
         let (mut bo, mut noor, mut long) = (enter("Bo").await, enter("نور").await, enter(long).await);
         bo.say("Hello Ana! Did you finish the book?").await;

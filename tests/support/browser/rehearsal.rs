@@ -17,7 +17,7 @@ impl Person {
               state = next(state, { at: Date.now(), ...event });
               room.draw(state);
             };
-            const room = new Room({ send: () => {}, leave: () => {}, tell: window.tell });
+            const room = new Room({ send: () => {}, leave: () => {}, safety: () => {}, tell: window.tell });
             document.getElementById('door').remove();
         })()";
         self.runs(script, &[]).await;

@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use base64ct::{Base64, Encoding};
 use reqwest::{Client, Method, Response};
 use sha2::{Digest, Sha384};
-use support::server::Server;
+use support::{server::Server, within};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 const PAGES: [&str; 4] = ["/", "/create", "/login", "/chat/Book%20club"];
 
@@ -74,6 +78,22 @@ async fn every_answer_carries_the_security_headers() {
         assert_ne!(header(&response, "cache-control"), "", "{method} {path}");
         assert!(response.headers().get("set-cookie").is_none(), "no cookies");
     }
+}
+
+/// A connection that is reset takes with it an answer that is still on its way.
+#[tokio::test]
+async fn what_comes_after_an_answer_resets_nothing() {
+    let server = Server::start().await;
+    let mut stream = TcpStream::connect(&server.address).await.unwrap();
+    let head =
+        "POST /api/nothing HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    within("an answer", stream.read_to_string(&mut answer)).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+    // The second is refused by the system here, if the first was answered by a reset.
+    stream.write_all(b"{").await.unwrap();
+    stream.write_all(b"}").await.unwrap();
 }
 
 #[tokio::test]

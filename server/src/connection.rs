@@ -22,7 +22,7 @@ use hyper::{
     service::Service,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{net::TcpStream, sync::OwnedSemaphorePermit};
+use tokio::{io::AsyncWriteExt, net::TcpStream, sync::OwnedSemaphorePermit, time::timeout};
 use tokio_util::{either::Either, sync::CancellationToken};
 use tower::ServiceExt;
 use wire::{Refusal, door::SOCKET, limits};
@@ -34,7 +34,7 @@ use crate::{
     guard,
     refuse::Refused,
     routes::App,
-    socket::{self, Caller},
+    socket::{self, CLOSE_WITHIN, Caller},
     watched::Watched,
     ws::{self, HandshakeError},
 };
@@ -167,13 +167,23 @@ async fn answer(
             poll_fn(|context| serving.poll_without_shutdown(context)).await
         }
     };
-    if let Err(error) = served {
+    if let Err(error) = &served {
         // Only its kind: a message could quote what was sent.
         tracing::debug!(timeout = error.is_timeout(), parse = error.is_parse(), "a connection ended badly");
-        return None;
     }
     let Parts { io, read_buf, service: Http { app, place, opened, .. }, .. } = serving.into_parts();
-    let (address, entered) = opened.into_inner()?;
-    // A copy: while one of its bytes is held, the whole of HTTP's buffer is.
-    Some((io.into_inner(), read_buf.to_vec(), Caller { app, address, _place: (place, entered) }))
+    let mut stream = io.into_inner();
+    match opened.into_inner().filter(|_| served.is_ok()) {
+        // A copy: while one of its bytes is held, the whole of HTTP's buffer is.
+        Some((address, entered)) => {
+            Some((stream, read_buf.to_vec(), Caller { app, address, _place: (place, entered) }))
+        }
+        None => {
+            // The last answer may have been given before the body of its request was there.
+            if stream.shutdown().await.is_ok() {
+                let _ = timeout(CLOSE_WITHIN, ws::drain(&mut stream)).await;
+            }
+            None
+        }
+    }
 }

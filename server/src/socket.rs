@@ -33,8 +33,8 @@ use crate::{
 
 /// Bytes in a first message, which is a hello: who has not said it yet is to cost little.
 const HELLO_BYTES: usize = 256;
-/// How long a peer may take to answer a close.
-const CLOSE_WITHIN: Duration = Duration::from_secs(3);
+/// How long a peer may take to end a connection that was closed.
+pub(crate) const CLOSE_WITHIN: Duration = Duration::from_secs(3);
 
 /// What browsers close a socket with when its page goes (RFC 6455, section 7.4.1).
 const GOING_AWAY: u16 = 1001;

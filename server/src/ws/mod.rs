@@ -15,5 +15,5 @@ pub use close::{Close, Fault};
 pub use handshake::{HandshakeError, accept};
 pub use head::Opcode;
 pub use parse::{Event, Parser};
-pub use read::{End, Reader};
+pub use read::{End, Reader, drain};
 pub use write::{Outgoing, Writer};

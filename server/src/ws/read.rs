@@ -95,22 +95,27 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         .await
     }
 
-    /// Reads until the stream is over, whatever comes: a connection that is dropped while something is unread is
-    /// reset, and what was written last may not arrive.
+    /// See [`drain`].
     pub async fn drain(&mut self) {
         (self.before, self.parser) = (Vec::new(), Parser::new(0));
-        let gone = poll_fn(|context| {
-            let mut space = [const { MaybeUninit::uninit() }; READ_BYTES];
-            loop {
-                let mut buffer = ReadBuf::uninit(&mut space);
-                let read = ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer));
-                if read.is_err() || buffer.filled().is_empty() {
-                    return Poll::Ready(());
-                }
-            }
-        });
-        gone.await;
+        drain(&mut self.stream).await;
     }
+}
+
+/// Reads until the stream is over, whatever comes: a connection that is dropped while something is unread is reset, and
+/// what was written last may not arrive.
+pub async fn drain(stream: &mut (impl AsyncRead + Unpin)) {
+    poll_fn(|context| {
+        let mut space = [const { MaybeUninit::uninit() }; READ_BYTES];
+        loop {
+            let mut buffer = ReadBuf::uninit(&mut space);
+            let read = ready!(Pin::new(&mut *stream).poll_read(context, &mut buffer));
+            if read.is_err() || buffer.filled().is_empty() {
+                return Poll::Ready(());
+            }
+        }
+    })
+    .await;
 }
 
 fn hand_on<T>(

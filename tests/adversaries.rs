@@ -1,6 +1,6 @@
 //! Clients that mean harm: what they do costs a bounded amount, and nobody else's connection.
 
-use std::{fs, time::Duration};
+use std::{fs, io::ErrorKind, time::Duration};
 
 use futures_util::{SinkExt, StreamExt, future::join_all};
 use serde_json::{Value, json};
@@ -325,6 +325,31 @@ async fn one_address_cannot_take_all_connections() {
         }
     })
     .await;
+}
+
+/// Who may have no more connections takes no places with those that it opens all the same.
+#[tokio::test]
+async fn what_is_beyond_an_address_takes_no_places() {
+    let server = Server::with(&["--max-connections-per-address", "1", "--max-connections", "3"]).await;
+    let first = TcpStream::connect(&server.address).await.unwrap();
+    let mut silent = Vec::new();
+    for _ in 0..40 {
+        silent.push(TcpStream::connect(&server.address).await.unwrap());
+    }
+    let mut last = silent.pop().unwrap();
+    let end = within("the end", last.read(&mut [0; 1])).await;
+    assert!(matches!(end, Ok(0) | Err(_)), "there are enough that are told why");
+    drop(first);
+    within("its place is free again", async {
+        let url = format!("http://{}/healthz", server.address);
+        while !reqwest::get(&url).await.is_ok_and(|answer| answer.status() == 200) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    // They were not given up to make it so.
+    let waiting = silent.first().unwrap().try_read(&mut [0; 1]).unwrap_err();
+    assert_eq!(waiting.kind(), ErrorKind::WouldBlock);
 }
 
 #[tokio::test]

@@ -41,12 +41,12 @@ use crate::{
 
 /// A connection's place among those that may be open. A socket takes it along.
 pub(crate) struct Place {
-    _permit: Option<OwnedSemaphorePermit>,
+    _permit: OwnedSemaphorePermit,
     among: Among,
 }
 
 /// Whom a connection is counted with.
-enum Among {
+pub(crate) enum Among {
     /// A proxy's connections are many people's: a request says whose it is.
     Proxy,
     /// Those of its address.
@@ -55,13 +55,19 @@ enum Among {
     Nobody,
 }
 
-impl Place {
-    pub(crate) fn new(permit: Option<OwnedSemaphorePermit>, peer: SocketAddr, app: &App) -> Self {
-        let among = if is_trusted(&app.config.trusted_proxy, peer.ip()) {
-            Among::Proxy
+impl Among {
+    /// Where a new connection of this peer belongs.
+    pub(crate) fn of(peer: SocketAddr, app: &App) -> Self {
+        if is_trusted(&app.config.trusted_proxy, peer.ip()) {
+            Self::Proxy
         } else {
-            Crowd::enter(&app.crowd, Address::from(peer.ip())).map_or(Among::Nobody, Among::Address)
-        };
+            Crowd::enter(&app.crowd, Address::from(peer.ip())).map_or(Self::Nobody, Self::Address)
+        }
+    }
+}
+
+impl Place {
+    pub(crate) fn new(permit: OwnedSemaphorePermit, among: Among) -> Self {
         Self { _permit: permit, among }
     }
 
@@ -93,7 +99,7 @@ impl Service<Request<Incoming>> for Http {
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let mut response = if let Among::Nobody = self.place.among {
-            // Its place is for another.
+            // It is only told so.
             let close = [(header::CONNECTION, HeaderValue::from_static("close"))];
             (close, Refused::from(Refusal::TooManyConnections)).into_response()
         } else if request.uri().path() == SOCKET {

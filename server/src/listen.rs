@@ -23,7 +23,7 @@ use wire::limits;
 
 use crate::{
     Config, ServerSecret, Total,
-    connection::{self, Place},
+    connection::{self, Among, Place},
     crowd::Crowd,
     log::MemoryLog,
     rate::PerMinute,
@@ -42,6 +42,10 @@ const FORGET_EVERY: Duration = Duration::from_secs(30);
 /// and would keep one who reads slowly, but steadily, from being written to for longer than [`limits::WRITE_WITHIN`].
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const UNSENT_BYTES: u32 = 64 * 1024;
+
+/// Connections that are open only to be told that their address has too many. Those beyond are closed without a word: one
+/// address is not to take the places of others by that either.
+const TURNED_AWAY: usize = 32;
 
 /// Why the server could not start.
 #[derive(Debug, thiserror::Error)]
@@ -233,6 +237,7 @@ async fn sweep(app: App) {
 
 async fn accept(listener: TcpListener, app: App, connections: TaskTracker, places: Arc<Semaphore>, shutdown: Shutdown) {
     let router = router(app.clone());
+    let turned_away = Arc::new(Semaphore::new(TURNED_AWAY));
     let mut short = false;
     loop {
         let accepted = tokio::select! {
@@ -242,12 +247,17 @@ async fn accept(listener: TcpListener, app: App, connections: TaskTracker, place
         match accepted {
             Ok((stream, peer)) => {
                 short = false;
-                // Beyond the bound, one connection waits here, and the others in the system's queue.
-                let place = tokio::select! {
-                    place = Arc::clone(&places).acquire_owned() => place,
-                    () = shutdown.0.cancelled() => return,
+                let among = Among::of(peer, &app);
+                let permit = if let Among::Nobody = among {
+                    Arc::clone(&turned_away).try_acquire_owned().ok()
+                } else {
+                    // Beyond the bound, one connection waits here, and the others in the system's queue.
+                    tokio::select! {
+                        permit = Arc::clone(&places).acquire_owned() => permit.ok(),
+                        () = shutdown.0.cancelled() => return,
+                    }
                 };
-                let place = Place::new(place.ok(), peer, &app);
+                let Some(place) = permit.map(|permit| Place::new(permit, among)) else { continue };
                 let stopping = shutdown.0.clone();
                 connections.spawn(connection::serve(stream, peer, place, app.clone(), router.clone(), stopping));
             }

@@ -441,6 +441,20 @@ async fn who_does_not_read_an_answer_does_not_keep_its_place() {
     assert_eq!(answer.unwrap().status().as_u16(), 200);
 }
 
+/// A member that had nothing to say before its connection was cut has as long as any other to come back.
+#[tokio::test]
+async fn silence_before_a_cut_takes_nothing_from_the_grace() {
+    let server = Server::with(&["--grace", "3", "--log", "cloakroom=debug"]).await;
+    let member = member(&server).await;
+    let mut socket = seated(&server, &member).await;
+    let all = Duration::from_secs(4);
+    assert!(timeout(all, socket.next()).await.is_err(), "nothing is said for longer than the grace");
+    drop(socket);
+    server.logged("socket closed").await;
+    assert!(timeout(Duration::from_secs(1), server.logged("a room is gone")).await.is_err(), "it may come back");
+    seated(&server, &member).await;
+}
+
 /// However much waits, whoever takes a little all the time is given all of it.
 #[tokio::test]
 async fn who_reads_slowly_is_waited_for() {

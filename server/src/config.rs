@@ -92,7 +92,7 @@ pub struct Config {
     #[arg(long, env = "CLOAKROOM_JOINS_PER_MINUTE", value_name = "ATTEMPTS", default_value_t = rate(limits::JOINS_PER_MINUTE))]
     pub joins_per_minute: NonZeroU32,
 
-    /// Seconds that a member keeps its place after its connection was lost, from the last byte heard
+    /// Seconds that a member keeps its place after its connection was lost
     #[arg(long, env = "CLOAKROOM_GRACE", value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     pub grace: Duration,
 

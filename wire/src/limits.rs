@@ -74,7 +74,7 @@ pub const CREATES_PER_MINUTE: u32 = 20;
 /// Attempts to join in a minute from one address.
 pub const JOINS_PER_MINUTE: u32 = 60;
 
-/// How long a member whose connection was lost keeps its place, from the last byte heard.
+/// How long a member whose connection was lost keeps its place, from when it ended or something was to be heard of it.
 pub const GRACE: Duration = Duration::from_secs(60);
 /// How long a member may take to do its duty at the door, before it is the next one's turn.
 pub const DUTY_WITHIN: Duration = Duration::from_secs(2);

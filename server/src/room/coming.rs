@@ -126,7 +126,8 @@ impl Room {
     }
 
     /// A connection is lost; whether it was still that of the member. The member keeps its place for the time of
-    /// grace, from the last byte heard.
+    /// grace, from now, or from when it was to be heard of again, whichever was first: one whose line is dead has it as
+    /// long as one who hangs up.
     pub fn disconnect(
         &mut self,
         id: MemberId,
@@ -138,7 +139,7 @@ impl Room {
         if self.holds(id, connection).is_err() {
             return false;
         }
-        let until = last_heard + self.bounds.grace;
+        let until = now.min(last_heard + limits::PING_EVERY) + self.bounds.grace;
         let Some(member) = self.members.get_mut(&id) else { return false };
         member.presence = Presence::Away(until);
         // What lets it in could not reach it, and it will have thrown away what opens that.

@@ -16,7 +16,7 @@ use crate::{
     room::Claim,
     routes::App,
     throttle::Throttle,
-    ws::{End, Event, Reader},
+    ws::{Event, Reader},
 };
 
 /// Who is not read for longer than this is not silent.
@@ -104,9 +104,8 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
         });
         let read = read.await;
         let now = heard_at.unwrap_or_else(Instant::now);
-        if !matches!(read, Err(End::Gone)) {
-            heard.at(now);
-        }
+        // Whatever came: the end of a connection is a word of its peer, too.
+        heard.at(now);
         match read {
             Ok(ControlFlow::Continue(bytes)) => {
                 throttle.take(frames, bytes, now);

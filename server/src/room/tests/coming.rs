@@ -188,6 +188,25 @@ fn grace_ends() {
 }
 
 #[test]
+fn grace_begins_when_the_line_is_dead() {
+    let mut scene = Scene::together(4);
+    // Two hang up, one of whom has just said something; one is found lost when nothing was heard for too long.
+    scene.lose_after(2, Duration::ZERO);
+    scene.lose_after(3, SECOND);
+    scene.lose_after(4, limits::SILENCE);
+    scene.told(1);
+    scene.wait(GRACE - (limits::SILENCE - limits::PING_EVERY) - SECOND);
+    assert!(scene.told(1).is_empty());
+    scene.wait(SECOND);
+    assert_eq!(scene.told(1)[0], "9: 4 lost after 1");
+    scene.wait(limits::SILENCE - limits::PING_EVERY - SECOND);
+    assert!(!scene.told(1).iter().any(|told| told.contains("lost")));
+    scene.wait(SECOND);
+    let lost = scene.told(1).into_iter().filter(|told| told.contains("lost")).collect::<Vec<_>>();
+    assert_eq!(lost.len(), 2, "{lost:?}");
+}
+
+#[test]
 fn who_never_came_is_not_missed() {
     let mut scene = Scene::new();
     scene.admit("Ana", 1).unwrap();

@@ -117,10 +117,15 @@ impl Scene {
     }
 
     fn lose(&mut self, id: u32) {
+        self.lose_after(id, Duration::ZERO);
+    }
+
+    /// A connection is found lost, of which nothing was heard for so long.
+    fn lose_after(&mut self, id: u32, silence: Duration) {
         let Some(Presence::Connected(connection)) = self.room.members.get(&MemberId(id)).map(|m| m.presence) else {
             panic!("{id} is not connected")
         };
-        assert!(self.run(|room, now, effects| room.disconnect(MemberId(id), connection, now, now, effects)));
+        assert!(self.run(|room, now, effects| room.disconnect(MemberId(id), connection, now - silence, now, effects)));
         self.lines.remove(&id);
     }
 

@@ -8,7 +8,7 @@ use support::{client::Socket, server::Server, within};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
-    time::{interval, timeout},
+    time::{interval, sleep, timeout},
 };
 use tokio_tungstenite::{
     MaybeTlsStream, client_async, connect_async,
@@ -452,6 +452,21 @@ async fn silence_before_a_cut_takes_nothing_from_the_grace() {
     drop(socket);
     server.logged("socket closed").await;
     assert!(timeout(Duration::from_secs(1), server.logged("a room is gone")).await.is_err(), "it may come back");
+    seated(&server, &member).await;
+}
+
+/// A server that stood still comes to the end of everyone's time before it hears who is there.
+#[tokio::test]
+async fn standing_still_ends_nobodys_time() {
+    let server = Server::with(&["--grace", "2", "--log", "cloakroom=debug"]).await;
+    let member = member(&server).await;
+    drop(seated(&server, &member).await);
+    server.logged("socket closed").await;
+    server.stand_still();
+    sleep(Duration::from_secs(4)).await;
+    server.go_on();
+    let gone = timeout(Duration::from_secs(2), server.logged("a room is gone")).await;
+    assert!(gone.is_err(), "whoever tries to come back every few seconds has had no time to");
     seated(&server, &member).await;
 }
 

@@ -13,7 +13,7 @@ use tokio::{
     net::TcpListener,
     runtime::Handle,
     sync::Semaphore,
-    time::{interval, sleep, timeout},
+    time::{MissedTickBehavior, interval, sleep, timeout},
 };
 use tokio_util::{
     sync::CancellationToken,
@@ -36,6 +36,11 @@ use crate::{
 const DEFAULT_PORT: u16 = 8080;
 /// How often rooms are looked after: turns at the door are short.
 const SWEEP_EVERY: Duration = Duration::from_millis(100);
+/// A server that stood still, as a machine does that is moved, has heard nobody meanwhile: as long again, but no longer
+/// than this, nobody's time is over. Whoever looks for it all the time is back by then.
+const STOOD_STILL: Duration = Duration::from_secs(20);
+/// Less than that is no standing still.
+const LATE: Duration = Duration::from_secs(1);
 /// How often addresses are forgotten that have their whole allowance again.
 const FORGET_EVERY: Duration = Duration::from_secs(30);
 /// Bytes that the system takes for a connection before they can be sent. More would be beyond the bounds on what waits,
@@ -223,10 +228,21 @@ where
 /// Looks after what only time brings about.
 async fn sweep(app: App) {
     let mut sweep = interval(SWEEP_EVERY);
+    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut forget = interval(FORGET_EVERY);
+    let mut wait_until = Instant::now();
     loop {
         tokio::select! {
-            _ = sweep.tick() => app.log.expire(Instant::now()).await,
+            due = sweep.tick() => {
+                let now = Instant::now();
+                let late = now.saturating_duration_since(due.into_std());
+                if late > LATE {
+                    wait_until = now + late.min(STOOD_STILL);
+                }
+                if now >= wait_until {
+                    app.log.expire(now).await;
+                }
+            }
             _ = forget.tick() => {
                 app.creates.forget();
                 app.joins.forget();

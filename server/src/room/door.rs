@@ -59,8 +59,8 @@ impl Room {
         if epoch != self.group.epoch {
             return;
         }
-        let Some(asked) = member.asked.as_ref().filter(|asked| asked.epoch == epoch) else { return };
-        let passed = passed.iter().filter_map(|who| Some((*who, *asked.named.get(who)?))).collect::<Vec<_>>();
+        let Some(asked) = member.asked.as_mut().filter(|asked| asked.epoch == epoch) else { return };
+        let passed = passed.iter().filter_map(|who| asked.named.remove_entry(who)).collect::<Vec<_>>();
         member.lapses = 0;
         for (who, number) in passed {
             if let Some(Standing::Outside(waiting)) = self.members.get_mut(&who).map(|member| &mut member.standing)
@@ -150,17 +150,27 @@ impl Room {
         let Some(duty) = self.group.duty.as_mut().filter(|duty| duty.tries < limits::DUTY_TRIES) else { return };
         duty.tries += 1;
         let epoch = self.group.epoch;
+        let Some(member) = self.members.get(&holder) else { return };
+        let commits = member.commits;
+        let asked = member.asked.as_ref().filter(|asked| asked.epoch == epoch && asked.commits == commits);
+        let mut named = asked.map_or_else(BTreeMap::new, |asked| asked.named.clone());
         let knocks = self.members.iter().filter_map(|(id, member)| Some((*id, member.knock()?)));
-        let mut knocks = knocks.filter(|(_, knock)| !knock.passed.contains(&holder)).collect::<Vec<_>>();
+        // Answers name members. Where one has knocked again, that to its last knock is waited for: it could be taken for
+        // one to the next.
+        let is_clear = |id: &MemberId, knock: &Knock| named.get(id).is_none_or(|number| *number == knock.number);
+        let is_asked = |(id, knock): &(MemberId, &Knock)| !knock.passed.contains(&holder) && is_clear(id, knock);
+        let mut knocks = knocks.filter(is_asked).collect::<Vec<_>>();
         knocks.sort_unstable_by_key(|(_, knock)| knock.number);
         knocks.truncate(limits::KNOCKS_AT_ONCE);
-        let named = knocks.iter().map(|(id, knock)| (*id, knock.number)).collect::<BTreeMap<_, _>>();
+        if knocks.is_empty() && self.group.gone.is_empty() {
+            return;
+        }
+        named.extend(knocks.iter().map(|(id, knock)| (*id, knock.number)));
         let knocks = knocks.iter().map(|(id, knock)| (*id, knock.sealed.as_ref())).collect();
-        let commits = self.members.get(&holder).map_or(0, |member| member.commits);
         let frame = ServerFrame::Duty { epoch, commits, knocks }.to_bytes();
         effects.push(Effect::Send(holder, frame.into()));
         if let Some(member) = self.members.get_mut(&holder) {
-            member.asked = Some(Asked { epoch, named });
+            member.asked = Some(Asked { epoch, commits, named });
         }
     }
 

@@ -81,7 +81,9 @@ pub(super) struct Knock {
 /// What a member was asked to do in an epoch.
 pub(super) struct Asked {
     pub epoch: Epoch,
-    /// Whose knocks it was given, and which.
+    /// How many of its commits were looked at by then.
+    pub commits: u32,
+    /// Whose knocks it was given, and which; but for those that it has passed over.
     pub named: BTreeMap<MemberId, u64>,
 }
 

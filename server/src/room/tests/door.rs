@@ -210,6 +210,34 @@ fn a_new_knock_is_looked_at_anew() {
     assert_eq!(scene.closed.get(&3), Some(&CloseCode::NotLetIn));
 }
 
+/// A commit and a pass name members, not knocks.
+#[test]
+fn an_answer_to_an_older_knock_is_not_taken_for_one_to_the_last() {
+    let again = |scene: &mut Scene| {
+        scene.enter(2);
+        scene.knock(&[2]);
+        assert_eq!(scene.told(1).last().unwrap(), "duty 0.0 after 0: 2");
+        scene.knock(&[2]);
+        // The turn is over, and the next is the same member's.
+        scene.wait(limits::DUTY_WITHIN);
+        assert!(scene.told(1).is_empty(), "its answer is under way");
+    };
+    let mut scene = Scene::together(1);
+    again(&mut scene);
+    scene.commit(1, 0, &[2], &[]);
+    assert_eq!(scene.told(1), ["duty 0.0 after 1: 2"]);
+    scene.commit(1, 0, &[2], &[]);
+    assert_eq!(scene.told(1), ["2: committed 0.0"]);
+
+    let mut scene = Scene::together(1);
+    again(&mut scene);
+    scene.pass(1, &[2]);
+    assert!(scene.closed.is_empty());
+    assert_eq!(scene.told(1), ["duty 0.0 after 0: 2"]);
+    scene.pass(1, &[2]);
+    assert_eq!(scene.closed.get(&2), Some(&CloseCode::NotLetIn));
+}
+
 #[test]
 fn one_who_was_in_and_is_not_let_in_again_is_removed() {
     let mut scene = Scene::together(2);

@@ -205,10 +205,11 @@ impl Outbox {
         });
     }
 
-    /// Ends the queue; what waits is still written. The first end counts.
-    pub fn close(&self, code: CloseCode) {
-        self.lock().batch.closed.get_or_insert(code);
+    /// Ends the queue; what waits is still written. The first end counts: which that was.
+    pub fn close(&self, code: CloseCode) -> CloseCode {
+        let first = *self.lock().batch.closed.get_or_insert(code);
         self.0.changed.notify_one();
+        first
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {

@@ -164,7 +164,8 @@ fn take(bytes: &[u8], seat: &dyn Seat, outbox: &Outbox, now: Instant) -> Control
         Ok(ClientFrame::Leave) => ControlFlow::Break(CloseCode::Left.into()),
         Ok(frame) => match seat.take(&frame, now) {
             Ok(()) => ControlFlow::Continue(()),
-            Err(code) => ControlFlow::Break(code.into()),
+            // What comes from one who is put out is refused, but that is not why.
+            Err(code) => ControlFlow::Break(outbox.close(code).into()),
         },
         Err(error) => ControlFlow::Break(misread(error).into()),
     }

@@ -11,6 +11,9 @@ const ATTEMPT: Duration = Duration::from_secs(10);
 /// How long the other side may take to answer when the network is in doubt.
 const PROBE: Duration = Duration::from_secs(3);
 
+/// However little is left, attempts come no faster one after the other.
+const HASTE: Duration = Duration::from_secs(1);
+
 /// The connection's state; times are those of [`Env::now`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
@@ -36,6 +39,8 @@ pub(super) struct Timing {
     pub(super) state: State,
     /// Failed attempts since it was last up.
     failures: u32,
+    /// Until when the server keeps the place at least.
+    kept: u64,
 }
 
 fn ms(duration: Duration) -> u64 {
@@ -44,16 +49,27 @@ fn ms(duration: Duration) -> u64 {
 
 impl Timing {
     pub(super) fn trying(env: &impl Env) -> Self {
-        Self { state: State::Trying { until: env.now().saturating_add(ms(ATTEMPT)) }, failures: 0 }
+        let now = env.now();
+        let state = State::Trying { until: now.saturating_add(ms(ATTEMPT)) };
+        Self { state, failures: 0, kept: now.saturating_add(ms(limits::GRACE)) }
     }
 
     /// The connection is lost, or did not come about: how long to wait. Doubles from
     /// [`limits::RECONNECT_MIN`] to [`limits::RECONNECT_MAX`], and anything from half of it to all of
-    /// it, so that what befalls many does not bring them all back in one moment.
+    /// it, so that what befalls many does not bring them all back in one moment. The less is left of the time for which
+    /// the place is kept, the shorter: whoever is on line again before it is over is to be there before it is over.
     pub(super) fn lost(&mut self, env: &mut impl Env) -> u64 {
+        let now = env.now();
+        if self.is_up() {
+            self.kept = now.saturating_add(ms(limits::GRACE));
+        }
+        let most = match self.kept.saturating_sub(now) {
+            0 => ms(limits::RECONNECT_MAX),
+            left => (left / 2).clamp(ms(HASTE), ms(limits::RECONNECT_MAX)),
+        };
         let full = ms(limits::RECONNECT_MIN)
             .saturating_mul(1_u64.checked_shl(self.failures.min(32)).unwrap_or(u64::MAX))
-            .min(ms(limits::RECONNECT_MAX));
+            .min(most);
         self.failures = self.failures.saturating_add(1);
         let wait = full / 2 + jitter(full / 2, env);
         self.wait(wait, env)

@@ -31,6 +31,27 @@ fn waits_grow_with_jitter_and_the_network_shortens_them() {
     assert!(scene.take("connection").last().unwrap()["retry_in_ms"].as_u64().unwrap() <= 500);
 }
 
+/// A line that is there again when little is left of the grace is found while there is some.
+#[test]
+fn attempts_come_closer_as_the_grace_runs_out() {
+    let mut scene = Scene::inside();
+    scene.input(Input::Closed(1006));
+    let lost = scene.env.now;
+    let mut attempts = Vec::new();
+    while attempts.last().is_none_or(|at| *at < 300_000) {
+        scene.wake();
+        attempts.push(scene.env.now - lost);
+        scene.input(Input::Closed(1006));
+    }
+    let between = |from: u64, to: u64| attempts.iter().filter(|at| (from..to).contains(at)).count();
+    assert!(
+        between(50_000, 56_000) >= 1 && between(56_000, 58_000) >= 1 && between(58_000, 60_000) >= 1,
+        "{attempts:?}"
+    );
+    assert!(attempts.len() < 45, "and never in haste: {attempts:?}");
+    assert!(between(100_000, 300_000) <= 27, "after that there is none: {attempts:?}");
+}
+
 #[test]
 fn a_restart_does_not_bring_everyone_back_at_once() {
     let mut waits = Vec::new();

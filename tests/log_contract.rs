@@ -10,7 +10,7 @@ use std::{
 use cloakroom::{
     Address, Outbox, SecondHash, ServerSecret, TokenHash, Total,
     log::{MemoryLog, RoomLog, Seat},
-    room::{Bounds, Claim, Newcomer},
+    room::{Bounds, Claim, Ending, Newcomer},
 };
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use wire::{
@@ -254,7 +254,7 @@ async fn who_comes_back_receives_what_it_missed(make: Make) {
     say(&bo, 1).unwrap();
     assert!(!drained(&to_bo).await.is_empty());
     say(&bo, 2).unwrap();
-    bo.disconnect(now(), now());
+    bo.disconnect(Ending::Lost(now()), now());
     say(&ana, 2).unwrap();
     let again = outbox();
     let bo = log.follow(ROOM, claim(BO, 2), 0, Seq(4), again.clone(), now()).await.unwrap();
@@ -263,7 +263,7 @@ async fn who_comes_back_receives_what_it_missed(make: Make) {
     let seen = [&[welcome(8, 1, Standing::Inside, 2)], &missed[..], &[said(9, ANA, 3)]].concat();
     assert_eq!(drained(&again).await, words(&seen));
     // One that says it knows of nothing is outside, and receives nothing.
-    bo.disconnect(now(), now());
+    bo.disconnect(Ending::Lost(now()), now());
     let again = outbox();
     let _bo = log.follow(ROOM, claim(BO, 2), 0, Seq(0), again.clone(), now()).await.unwrap();
     say(&ana, 4).unwrap();
@@ -278,7 +278,7 @@ async fn the_newest_connection_wins(make: Make) {
     assert_eq!(drained(&older).await.last().unwrap(), "Replaced");
     assert_eq!(say(&bo, 2), Err(CloseCode::Replaced));
     // The end of the older one is not the end of the newer one.
-    bo.disconnect(now(), now());
+    bo.disconnect(Ending::Lost(now()), now());
     bo.leave(now());
     log.expire(now() + GRACE * 2).await;
     say(&new_seat, 2).unwrap();
@@ -312,7 +312,7 @@ async fn time_ends_what_it_ends(make: Make) {
     drained(&to_ana).await;
     say(&bo, 1).unwrap();
     let heard = now();
-    bo.disconnect(heard, heard);
+    bo.disconnect(Ending::Lost(heard), heard);
     log.expire(heard + GRACE - Duration::from_millis(1)).await;
     assert_eq!(drained(&to_ana).await, words(&[said(4, BO, 1), presence(5, BO, false)]));
     log.expire(heard + GRACE).await;

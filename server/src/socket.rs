@@ -26,6 +26,7 @@ use crate::{
     Address, Config, Outbox,
     connection::Place,
     crowd::Entered,
+    room::Ending,
     routes::App,
     watched::Watched,
     ws::{End, Fault, Reader, Writer},
@@ -36,7 +37,7 @@ const HELLO_BYTES: usize = 256;
 /// How long a peer may take to end a connection that was closed.
 pub(crate) const CLOSE_WITHIN: Duration = Duration::from_secs(3);
 
-/// What browsers close a socket with when its page goes (RFC 6455, section 7.4.1).
+/// What browsers close a socket with when its page goes (RFC 6455, section 7.4.1), and when they put it to sleep.
 const GOING_AWAY: u16 = 1001;
 
 /// Why a connection is over.
@@ -116,15 +117,15 @@ fn carry(
         };
         let code = match over {
             Over::Ours(code) => Some(code),
-            // The browser is closing the page: it may not have come to sending the farewell itself.
-            Over::Theirs(Some(GOING_AWAY)) => Some(CloseCode::Left),
             Over::Theirs(_) | Over::Gone => None,
         };
         if let Some(seat) = seat {
-            if code == Some(CloseCode::Left) {
-                seat.leave(Instant::now());
-            } else {
-                seat.disconnect(heard.last(), Instant::now());
+            let now = Instant::now();
+            match over {
+                Over::Ours(CloseCode::Left) => seat.leave(now),
+                // It may not have come to sending the farewell itself.
+                Over::Theirs(Some(GOING_AWAY)) => seat.disconnect(Ending::Going, now),
+                _ => seat.disconnect(Ending::Lost(heard.last()), now),
             }
         }
         tracing::debug!(id = id.map(tracing::field::display), code = code.map(CloseCode::number), "socket closed");

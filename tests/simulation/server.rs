@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use cloakroom::{
     Address, ServerSecret, TokenHash,
-    room::{Bounds, Claim, ConnectionId, Effect, Newcomer, Room},
+    room::{Bounds, Claim, ConnectionId, Effect, Ending, Newcomer, Room},
 };
 use wire::{
     CloseCode, Hello, MemberId, Refusal, RoomId, RoomName, Token, UserName, Verifier,
@@ -213,7 +213,7 @@ impl Server {
         for half in self.halves.iter_mut().filter(|half| (half.hears)(id)) {
             let mut was_its = false;
             half.with(told, base, &mut |room: &mut Room, effects: &mut Vec<Effect>| {
-                was_its = room.disconnect(id, connection, heard, at, effects);
+                was_its = room.disconnect(id, connection, Ending::Lost(heard), at, effects);
             });
             if was_its {
                 half.lines.remove(&id);

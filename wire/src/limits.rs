@@ -76,6 +76,8 @@ pub const JOINS_PER_MINUTE: u32 = 60;
 
 /// How long a member whose connection was lost keeps its place, from when it ended or something was to be heard of it.
 pub const GRACE: Duration = Duration::from_secs(60);
+/// How long one keeps it whose page goes: or is only put to sleep, and comes back when it wakes.
+pub const GOING: Duration = Duration::from_secs(10);
 /// How long a member may take to do its duty at the door, before it is the next one's turn.
 pub const DUTY_WITHIN: Duration = Duration::from_secs(2);
 /// How long someone who was let in may take to say so; and how long a knock may wait before something is done about it.

@@ -18,7 +18,7 @@ use wire::{ClientFrame, CloseCode, MemberId, Refusal, RoomId, RoomName, Seq};
 use super::{Later, RoomLog, Seat, names::Names};
 use crate::{
     Budget, Outbox, SecondHash,
-    room::{Bounds, Claim, ConnectionId, Effect, Newcomer, Room},
+    room::{Bounds, Claim, ConnectionId, Effect, Ending, Newcomer, Room},
 };
 
 /// What follows from a message.
@@ -336,11 +336,11 @@ impl Seat for MemorySeat {
         });
     }
 
-    fn disconnect(&self, last_heard: Instant, now: Instant) {
+    fn disconnect(&self, ending: Ending, now: Instant) {
         self.log.with(&self.hosted, |inner| {
             let Inner { room, lines, effects } = inner;
             // Where a newer connection took over, its line stays.
-            if room.disconnect(self.member, self.connection, last_heard, now, effects) {
+            if room.disconnect(self.member, self.connection, ending, now, effects) {
                 lines.remove(&self.member);
             }
         });
@@ -351,6 +351,6 @@ impl Drop for MemorySeat {
     /// However a connection's task ends, its member does not stay connected.
     fn drop(&mut self) {
         let now = Instant::now();
-        self.disconnect(now, now);
+        self.disconnect(Ending::Lost(now), now);
     }
 }

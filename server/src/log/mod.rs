@@ -13,7 +13,7 @@ use wire::{ClientFrame, CloseCode, MemberId, Refusal, RoomId, RoomName, Seq};
 
 use crate::{
     Outbox, SecondHash,
-    room::{Claim, Newcomer},
+    room::{Claim, Ending, Newcomer},
 };
 pub use memory::MemoryLog;
 
@@ -86,8 +86,8 @@ pub trait Seat: Send + Sync {
     /// Leaves the room at once.
     fn leave(&self, now: Instant);
 
-    /// The connection is lost; the last byte was heard then.
-    fn disconnect(&self, last_heard: Instant, now: Instant);
+    /// The connection is over.
+    fn disconnect(&self, ending: Ending, now: Instant);
 }
 
 /// The store as everything else holds it.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use subtle::ConstantTimeEq;
 use wire::{CloseCode, Departure, MemberId, Refusal, Seq, ServerFrame, Standing as Answer, Welcome, limits};
 
-use super::{Claim, ConnectionId, Effect, Member, Newcomer, Presence, Room, Standing, Waiting};
+use super::{Claim, ConnectionId, Effect, Ending, Member, Newcomer, Presence, Room, Standing, Waiting};
 use crate::Budget;
 
 impl Room {
@@ -127,19 +127,22 @@ impl Room {
 
     /// A connection is lost; whether it was still that of the member. The member keeps its place for the time of
     /// grace, from now, or from when it was to be heard of again, whichever was first: one whose line is dead has it as
-    /// long as one who hangs up.
+    /// long as one who hangs up. One whose page goes keeps it for [`limits::GOING`].
     pub fn disconnect(
         &mut self,
         id: MemberId,
         connection: ConnectionId,
-        last_heard: Instant,
+        ending: Ending,
         now: Instant,
         effects: &mut Vec<Effect>,
     ) -> bool {
         if self.holds(id, connection).is_err() {
             return false;
         }
-        let until = now.min(last_heard + limits::PING_EVERY) + self.bounds.grace;
+        let until = match ending {
+            Ending::Lost(last_heard) => now.min(last_heard + limits::PING_EVERY) + self.bounds.grace,
+            Ending::Going => now + self.bounds.grace.min(limits::GOING),
+        };
         let Some(member) = self.members.get_mut(&id) else { return false };
         member.presence = Presence::Away(until);
         // What lets it in could not reach it, and it will have thrown away what opens that.

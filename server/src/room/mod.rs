@@ -100,6 +100,15 @@ pub struct Claim {
     pub hash: Option<SecondHash>,
 }
 
+/// How a connection ended.
+#[derive(Clone, Copy, Debug)]
+pub enum Ending {
+    /// It was lost; the last was heard at this time.
+    Lost(Instant),
+    /// Its page goes, or was put to sleep.
+    Going,
+}
+
 /// What is to be done.
 #[derive(Debug)]
 pub enum Effect {

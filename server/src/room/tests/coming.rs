@@ -139,7 +139,7 @@ fn a_newer_connection_takes_over() {
     let old = ConnectionId(scene.connections);
     scene.connect(2, last).unwrap();
     assert_eq!(scene.told(2), ["welcome Inside 0.1 counter 1 seq 3"]);
-    assert!(!scene.run(|room, now, effects| room.disconnect(MemberId(2), old, now, now, effects)));
+    assert!(!scene.run(|room, now, effects| room.disconnect(MemberId(2), old, Ending::Lost(now), now, effects)));
     assert_eq!(scene.room.holds(MemberId(2), old), Err(CloseCode::Replaced));
     assert!(scene.told(1).is_empty(), "to the others nothing happened");
 }
@@ -204,6 +204,18 @@ fn grace_begins_when_the_line_is_dead() {
     scene.wait(SECOND);
     let lost = scene.told(1).into_iter().filter(|told| told.contains("lost")).collect::<Vec<_>>();
     assert_eq!(lost.len(), 2, "{lost:?}");
+}
+
+#[test]
+fn one_whose_page_goes_is_waited_for_a_little() {
+    let mut scene = Scene::together(2);
+    scene.end(2, Ending::Going);
+    scene.wait(limits::GOING - SECOND);
+    scene.connect(2, 3).unwrap();
+    scene.end(2, Ending::Going);
+    scene.told(1);
+    scene.wait(limits::GOING);
+    assert_eq!(scene.told(1)[0], "7: 2 lost after 1");
 }
 
 #[test]

@@ -122,10 +122,15 @@ impl Scene {
 
     /// A connection is found lost, of which nothing was heard for so long.
     fn lose_after(&mut self, id: u32, silence: Duration) {
+        self.end(id, Ending::Lost(self.now - silence));
+    }
+
+    /// A connection ends.
+    fn end(&mut self, id: u32, ending: Ending) {
         let Some(Presence::Connected(connection)) = self.room.members.get(&MemberId(id)).map(|m| m.presence) else {
             panic!("{id} is not connected")
         };
-        assert!(self.run(|room, now, effects| room.disconnect(MemberId(id), connection, now - silence, now, effects)));
+        assert!(self.run(|room, now, effects| room.disconnect(MemberId(id), connection, ending, now, effects)));
         self.lines.remove(&id);
     }
 

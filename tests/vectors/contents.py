@@ -50,7 +50,7 @@ def read(padded):
     return ("text", {"counter": counter, "text": text}) if 1 <= len(text) <= 10000 else ("malformed", {})
 
 
-PIECE = 63475
+PIECE = 15859
 OFFER = ">BHHI32s"
 
 
@@ -139,8 +139,8 @@ def content_vectors():
 
     piece("piece: the first", 5, 0, b"\x00\x80\x00")
     piece("piece: one byte, with an index that no picture has", 6, 0xfffe, b"\x00")
-    piece("piece: a full one", 7, 82, bytes(range(256)) * 247 + bytes(PIECE - 256 * 247))
-    assert len(pad(encode(4, 7, bytes(2 + PIECE)))) == 12 + PIECE + 1 == 31 * 2048
+    piece("piece: a full one", 7, 82, bytes(range(256)) * 61 + bytes(PIECE - 256 * 61))
+    assert len(pad(encode(4, 7, bytes(2 + PIECE)))) == 12 + PIECE + 1 == 31 * 512
     add("cancelled", "cancelled", pad(encode(5, 8)), {"counter": 8}, {})
 
     def malformed(name, content, padded=None):

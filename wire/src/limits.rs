@@ -25,8 +25,9 @@ pub const PICTURE_SIDE: u16 = 2048;
 /// Characters in the description of a picture.
 pub const PICTURE_ALT_CHARS: usize = 1000;
 /// Bytes of a picture in each of its pieces but the last. With what stands before them and the mark of the padding they
-/// fill 31 × 2,048 bytes: nothing is padded in vain, and the sealed piece stays below 64 KiB.
-pub const PIECE_BYTES: usize = 31 * 2048 - 13;
+/// fill 31 × 512 bytes: nothing is padded in vain. A line that is so slow that a piece takes longer than [`SILENCE`] would
+/// count as dead while one comes, and never bring it.
+pub const PIECE_BYTES: usize = 31 * 512 - 13;
 /// Pieces that a client has on their way at a time, so that pictures neither fill anybody's queue nor hold up talk.
 pub const PIECES_UNDER_WAY: usize = 4;
 /// Pictures that a client holds while they are not yet accepted by the server.

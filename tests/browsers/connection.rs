@@ -126,7 +126,13 @@ async fn server_starts_again(engine: Engine) {
             ana.runs("return document.activeElement.id === 'remake'", &[]).await == true,
             "the way on has the focus"
         );
+        // What was not sent is not thrown away unasked.
         ana.follow("Make the room again").await;
+        ana.by_role("dialog", "Leave without sending?").await;
+        ana.press("Cancel").await;
+        assert_eq!(ana.value("Message").await, "a draft");
+        ana.follow("Make the room again").await;
+        ana.press("Leave").await;
         ana.arrives_at(&format!("{origin}/create")).await;
         assert_eq!(ana.value("Room name").await, "Book club");
         assert_eq!(ana.value("Your name").await, "Ana");

@@ -1,7 +1,7 @@
 import { doorPath } from './address.js';
 import { nextName } from './names.js';
 import { Password } from './password.js';
-import { empty, stages, tooShort } from './words.js';
+import { empty, remade, stages, tooShort } from './words.js';
 
 /** The form in front of a room. */
 export class Door {
@@ -14,6 +14,8 @@ export class Door {
     user: document.getElementById('username'),
     password: this.#password.field,
   };
+  #join = document.getElementById('roomname-join');
+  #brought = null; // the room that the address named, to one whose own name it knew: they were in it before
   #problem = document.getElementById('door-problem');
   #progress = document.getElementById('door-progress');
   #refusal = null;
@@ -29,16 +31,18 @@ export class Door {
     this.#problem.querySelector('button').addEventListener('click', () => {
       reload(this.#form.dataset.intent, this.#names());
     });
-    const other = this.#page.querySelector('[data-other-door]');
-    other.addEventListener('click', () => {
-      other.href = doorPath(other.pathname, this.#names());
-    });
+    for (const other of this.#page.querySelectorAll('[data-other-door]')) {
+      other.addEventListener('click', () => {
+        other.href = doorPath(other.pathname, this.#names());
+      });
+    }
   }
 
   /** Takes the names that the address brought, and waits at the first field that is still empty. */
   fill({ room, user }) {
     if (room) this.#fields.room.value = room;
     if (user) this.#fields.user.value = user;
+    if (room && user) this.#brought = this.#fields.room.value;
     Object.values(this.#fields).find((field) => field.value === '')?.focus();
   }
 
@@ -87,6 +91,10 @@ export class Door {
   }
 
   #refuse({ words, field, reload, taken }) {
+    if (taken && field === 'room' && this.#fields.room.value === this.#brought) {
+      this.#offerToJoin();
+      return;
+    }
     if (field in this.#fields && !reload) {
       this.#accuse(field, words);
       if (taken) this.#makeOffer(field);
@@ -107,6 +115,13 @@ export class Door {
     field.focus();
   }
 
+  /** Who makes a room again may come second: under another name they would wait there alone. */
+  #offerToJoin() {
+    this.#accuse('room', remade);
+    this.#join.hidden = false;
+    this.#join.focus();
+  }
+
   #makeOffer(name) {
     const offer = this.#offer(name);
     const field = this.#fields[name];
@@ -123,6 +138,7 @@ export class Door {
   #clear() {
     for (const field of Object.values(this.#fields)) this.#forgive(field);
     for (const name of ['room', 'user']) this.#offer(name).hidden = true;
+    this.#join.hidden = true;
     this.#problem.hidden = true;
     this.#problem.firstElementChild.textContent = '';
   }

@@ -7,6 +7,8 @@ export const empty = {
   password: 'Type the password.',
 };
 
+export const remade = 'This room is there already. Join it, with its password.';
+
 export const tooShort = (least) => `Use at least ${least} characters.`;
 
 export const stages = {

@@ -5,7 +5,7 @@ use support::{
     server::Server,
 };
 
-with_each_engine! { wrong_password same_name same_room too_often names_in_the_address }
+with_each_engine! { wrong_password same_name same_room room_made_again too_often names_in_the_address }
 in_webkit_too! { same_room names_in_the_address }
 
 const PASSWORD: &str = "correct horse battery";
@@ -100,6 +100,31 @@ async fn same_room(engine: Engine) {
         bo.press("Create room").await;
         bo.is_in().await;
         assert_eq!(bo.address().await, format!("{origin}/chat/book%20club%2010"));
+    })
+    .await;
+}
+
+/// Two make a room again: who comes second joins the first.
+async fn room_made_again(engine: Engine) {
+    let server = Server::start().await;
+    let origin = server.origin();
+    play(&format!("room made again, {engine:?}"), async |scene| {
+        let ana = scene.person("Ana", engine.other()).await;
+        let bo = scene.person("Bo", engine).await;
+        ana.creates(&origin, "Book club", PASSWORD).await;
+        bo.open(&format!("{origin}/create?roomname=Book%20club&username=Bo")).await;
+        bo.types("Password", PASSWORD).await;
+        bo.press("Create room").await;
+        let words = bo.complaint("Room name").await;
+        assert!(words.contains("there already. Join it"), "{words}");
+        assert!(!bo.sees("button", "Use Book club 2").await);
+        bo.focus_is_on("link", "Join the room").await;
+        bo.follow("Join the room").await;
+        bo.arrives_at(&format!("{origin}/login")).await;
+        assert_eq!([bo.value("Room name").await, bo.value("Your name").await], ["Book club", "Bo"]);
+        bo.types("Password", PASSWORD).await;
+        bo.press("Join room").await;
+        bo.is_with(&["Ana", "Bo"]).await;
     })
     .await;
 }

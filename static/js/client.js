@@ -48,18 +48,19 @@ export class Client {
     this.#post({ do: 'cancel', number });
   }
 
-  /** Asks for the safety words of the present keys; the answer is told as `safety`. */
+  /** Asks for the safety words of the present keys; they, or why there are none, are told as `safety`. */
   safety() {
+    const fail = () => this.#tell({ type: 'safety', why: 'unknown' });
     this.#safety?.terminate();
     const { port1, port2 } = new MessageChannel();
     try {
       this.#safety = startWorker('safety');
     } catch {
-      this.#tell({ type: 'safety', words: null });
+      fail();
       return;
     }
     this.#safety.addEventListener('message', ({ data }) => this.#tell({ type: 'safety', ...data }), this.#listening);
-    this.#safety.addEventListener('error', () => this.#tell({ type: 'safety', words: null }), this.#listening);
+    this.#safety.addEventListener('error', fail, this.#listening);
     this.#safety.postMessage({ port: port2 }, [port2]);
     this.#session?.postMessage({ do: 'safety', port: port1 }, [port1]);
   }

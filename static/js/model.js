@@ -1,6 +1,6 @@
 // What the page knows, as one value. It changes only by `next(state, event)`: no DOM, no clock, no wire.
 // Events come from the session worker under its own names, and from the page: submitted, refused, unable, broken,
-// sent, picture_looked, reading, muted, chosen.
+// sent, picture_looked, reading, muted, compared, wondered, chosen.
 
 import { Log } from './log.js';
 import { notes, notLoaded, stopped } from './words.js';
@@ -22,7 +22,7 @@ export const start = Object.freeze({
   muted: new Set(), // ids of those whose messages one does not want to see
   compared: new Map(), // id → { name, fingerprint } of those whose key was compared
   keys: null, // { at }: when the group's keys last changed
-  safety: null, // the safety words; null while they are worked out, undefined where they cannot be
+  safety: null, // { words, why }: the safety words, or why there are none; null while they are worked out
   log: new Log(), // only ever grows, so that a view draws what it has not drawn yet
   sending: [], // counters of one's own messages, and keys of pictures, that the server has not taken yet
   pictures: new Map(), // key → { id, number, name, mine, width, height, length, alt, at, bytes, onItsWay, state }
@@ -87,7 +87,9 @@ const steps = {
     return anew ? noted(changed, { type: 'anew', at }) : changed;
   },
 
-  safety: (state, { words }) => ({ ...state, safety: words ?? undefined }),
+  safety: (state, { words, why }) => ({ ...state, safety: { words, why } }),
+
+  wondered: (state) => ({ ...state, safety: null }),
 
   compared: (state, { id, yes }) => {
     const compared = new Map(state.compared);

@@ -12,6 +12,7 @@ export class Security {
   #print = document.getElementById('print-template').content;
   #inside = this.#dialog.querySelectorAll('[data-inside]');
   #asked = null; // the keys whose words were asked for
+  #failed = false;
   #keys = null;
   #ask;
   #tell;
@@ -19,19 +20,17 @@ export class Security {
   constructor({ ask, tell }) {
     this.#ask = ask;
     this.#tell = tell;
-    this.#opener.addEventListener('click', () => {
-      this.#dialog.showModal();
-      this.#wonder();
-    });
+    this.#opener.addEventListener('click', () => this.#open());
     document.getElementById('security-close').addEventListener('click', () => this.#dialog.close());
   }
 
-  draw({ phase, keys, people, compared: marks, safety: words }) {
+  draw({ phase, keys, people, compared: marks, safety: found }) {
     this.#opener.disabled = phase === 'over';
     if (phase === 'over') this.#dialog.close();
     this.#keys = keys;
-    this.#words.textContent = keys ? (words ?? (words === undefined ? safety.none : safety.waiting)) : safety.outside;
-    this.#words.classList.toggle('safety--known', Boolean(words));
+    this.#failed = Boolean(found?.why);
+    this.#words.textContent = keys ? this.#said(found) : safety.outside;
+    this.#words.classList.toggle('safety--known', Boolean(found?.words));
     for (const part of this.#inside) part.hidden = !keys;
     if (keys) {
       this.#changed.dateTime = new Date(keys.at).toISOString();
@@ -39,6 +38,20 @@ export class Security {
     }
     this.#wonder();
     this.#list(people, marks);
+  }
+
+  /** What failed before is tried again by who looks again. */
+  #open() {
+    if (this.#failed) {
+      this.#asked = null;
+      this.#tell({ type: 'wondered' });
+    }
+    this.#dialog.showModal();
+    this.#wonder();
+  }
+
+  #said(found) {
+    return found === null ? safety.waiting : (found.words ?? safety[found.why]);
   }
 
   /** The words are worked out while somebody looks, and anew for every change of keys. */

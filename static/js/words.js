@@ -37,7 +37,8 @@ export const connection = {
 export const safety = {
   outside: 'There are none yet: nobody has let you in.',
   waiting: 'Working them out…',
-  none: 'They could not be worked out: this device has too little memory free.',
+  memory: 'They could not be worked out: this device has too little memory free. Close other tabs and open this again.',
+  unknown: 'They could not be worked out for now. Check your connection and open this again.',
 };
 
 export const compared = (name) => `Compared with ${name}`;

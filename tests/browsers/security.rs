@@ -3,10 +3,11 @@
 use support::{
     browser::{Engine, Person, eventually, play},
     client,
+    proxy::Proxy,
     server::Server,
 };
 
-with_each_engine! { words_and_fingerprints a_new_key_takes_the_mark_away }
+with_each_engine! { words_and_fingerprints words_after_all a_new_key_takes_the_mark_away }
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -55,6 +56,34 @@ async fn words_and_fingerprints(engine: Engine) {
         assert_eq!(prints(&ana).await[..2], known, "keys last for a visit");
         ana.press("Close").await;
         bo.press("Close").await;
+    })
+    .await;
+}
+
+/// What could not be loaded is tried again when one looks again.
+async fn words_after_all(engine: Engine) {
+    let server = Server::start().await;
+    let proxy = Proxy::start(&server.address).await;
+    let shaky = proxy.address.replace("127.0.0.1", "http://localhost");
+    play(&format!("safety words after all, {engine:?}"), async |scene| {
+        let ana = scene.person("Ana", engine).await;
+        ana.creates(&shaky, "Book club", PASSWORD).await;
+        ana.network(false).await;
+        proxy.refuse(true);
+        proxy.cut();
+        ana.connection_says("Offline").await;
+        ana.press("Security").await;
+        eventually("it says that there are none", async || {
+            ana.text().await.contains("could not be worked out for now").then_some(())
+        })
+        .await;
+        ana.press("Close").await;
+
+        proxy.refuse(false);
+        ana.network(true).await;
+        ana.connection_says("Connected").await;
+        ana.press("Security").await;
+        words(&ana).await;
     })
     .await;
 }

@@ -11,11 +11,11 @@ self.onmessage = ({ data: { port } }) => {
   // From the session worker, once: what the words are made of.
   port.onmessage = async ({ data: { of } }) => {
     await wasm;
-    let words = null;
     try {
-      words = safetyWords(stretchSafety(of)) ?? null;
-    } catch { /* too little memory: the page says that there are none */ }
-    self.postMessage({ words });
+      self.postMessage({ words: safetyWords(stretchSafety(of)) });
+    } catch {
+      self.postMessage({ why: 'memory' });
+    }
     self.close();
   };
 };

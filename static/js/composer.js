@@ -51,9 +51,14 @@ export class Composer {
 
   /** Nothing typed is lost: what came back goes before what was typed since. */
   #take(rejection) {
+    const before = this.#rejection?.words;
     this.#rejection = rejection;
-    this.#complain(rejection?.words ?? '');
-    if (rejection) this.#write([rejection.text, this.#box.value].filter(Boolean).join('\n'));
+    if (rejection) {
+      this.#complain(rejection.words);
+      this.#write([rejection.text, this.#box.value].filter(Boolean).join('\n'));
+    } else if (this.#problem.textContent === before) {
+      this.#complain('');
+    }
   }
 
   /** When the room is over a draft can still be selected and copied; an empty box has no use any more. */
@@ -61,7 +66,7 @@ export class Composer {
     this.#box.readOnly = true; // not disabled: that could not be copied from
     this.#button.hidden = true;
     this.#allowance.measure('');
-    if (this.#excess > 0) this.#complain('');
+    this.#complain('');
     this.#form.hidden = !this.hasDraft;
     this.#kept.hidden = !this.hasDraft;
   }

@@ -26,7 +26,7 @@ export const start = Object.freeze({
   log: new Log(), // only ever grows, so that a view draws what it has not drawn yet
   sending: [], // counters of one's own messages, and keys of pictures, that the server has not taken yet
   pictures: new Map(), // key → { id, number, name, mine, width, height, length, alt, at, bytes, onItsWay, state }
-  rejection: null, // { text, words }
+  rejection: null, // { text, words } of what was not taken; of a picture no text comes back
   reading: true, // whether the end of the log is before one's eyes
   unread: 0, // messages that came while it was not
   marker: null, // where in the log the first of them stands
@@ -150,7 +150,7 @@ const steps = {
 
   picture_ended: (state, { id, picture, why }) => pictured(state, keyOf(id, picture), { state: why }),
 
-  accepted: (state, { counter }) => ({ ...state, sending: state.sending.filter((other) => other !== counter) }),
+  accepted: (state, { counter }) => freed(state, counter),
 
   sent: (state) => ({ ...state, rejection: null }),
 
@@ -196,9 +196,16 @@ function pictured(state, key, change) {
   const before = state.pictures.get(key);
   if (!before) return state;
   const after = { ...before, ...change };
-  const pictures = new Map(state.pictures).set(key, after);
-  const sending = after.state === 'moving' ? state.sending : state.sending.filter((other) => other !== key);
-  return { ...state, pictures, sending };
+  const changed = { ...state, pictures: new Map(state.pictures).set(key, after) };
+  return after.state === 'moving' ? changed : freed(changed, key);
+}
+
+/** One thing less waits: where there was no room for another of its kind, there is again. */
+function freed(state, key) {
+  if (!state.sending.includes(key)) return state;
+  const { sending, pictures, rejection } = state;
+  const isOfKind = rejection !== null && pictures.has(key) === (rejection.text === '');
+  return { ...state, sending: sending.filter((other) => other !== key), rejection: isOfKind ? null : rejection };
 }
 
 /** What this one was still sending does not come whole. */

@@ -2,12 +2,12 @@
 
 use serde_json::json;
 use support::{
-    browser::{Engine, Person, eventually, key, play},
+    browser::{Engine, Person, eventually, key, message, play},
     server::Server,
 };
 use wire::limits::TEXT_CHARS;
 
-with_each_engine! { which_keys_send enter_on_a_phone how_long_it_may_be }
+with_each_engine! { which_keys_send enter_on_a_phone how_long_it_may_be too_many_waiting }
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -100,6 +100,24 @@ async fn how_long_it_may_be(engine: Engine) {
         ana.press("Send").await;
         ana.hears(&text(TEXT_CHARS)).await;
         assert_eq!(allowance(&ana).await, ["", ""]);
+    })
+    .await;
+}
+
+/// What came back stays to be sent again; that there was no room for it is said until there is.
+async fn too_many_waiting(engine: Engine) {
+    const NOON: u64 = 1_795_262_400_000;
+    let server = Server::start().await;
+    play(&format!("too many waiting, {engine:?}"), async |scene| {
+        let ana = scene.person("Ana", engine).await;
+        ana.rehearses(&server.origin()).await;
+        let full = json!({ "type": "rejected", "text": "two", "words": "Too many messages are waiting to be sent." });
+        ana.is_told(&[message(1, "Ana", "one", NOON), full]).await;
+        assert_eq!(ana.complaint("Message").await, "Too many messages are waiting to be sent.");
+        assert_eq!(ana.value("Message").await, "two");
+        ana.is_told(&[json!({ "type": "accepted", "counter": NOON })]).await;
+        assert_eq!(ana.alert().await, "", "there is room again");
+        assert_eq!(ana.value("Message").await, "two");
     })
     .await;
 }

@@ -387,6 +387,7 @@ async fn cancelling(engine: Engine) {
         let cancel = "document.querySelectorAll('.picture__cancel')[2].click()";
         ana.runs(cancel, &[]).await;
         ana.reads("You cancelled this picture.").await;
+        assert_eq!(ana.alert().await, "", "there is room again for one");
         ana.press("Leave room").await;
         ana.by_role("dialog", "Leave without sending?").await;
         ana.press("Cancel").await;

@@ -39,6 +39,7 @@ export class Pictures {
       if (this.#drawn.get(key) !== picture) this.#frame(key, picture).draw(picture, this.#of(key, picture)?.url);
     }
     this.#drawn = pictures;
+    if (this.#problem.textContent === refusals.many && !this.#isFull()) this.#complain('');
   }
 
   /** A picture came whole: it is looked at before anything decodes it. */

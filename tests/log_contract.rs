@@ -3,13 +3,14 @@
 use std::{
     io::Cursor,
     net::IpAddr,
+    sync::Arc,
     task::Poll,
     time::{Duration, Instant},
 };
 
 use cloakroom::{
     Address, Outbox, SecondHash, ServerSecret, TokenHash, Total,
-    log::{MemoryLog, RoomLog, Seat},
+    log::{MemoryLog, RoomLog, Seat, SharedLog},
     room::{Bounds, Claim, Ending, Newcomer},
 };
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
@@ -21,10 +22,19 @@ use wire::{
 const GRACE: Duration = Duration::from_secs(60);
 
 /// What an implementation is made with: members a room, rooms.
-type Make = fn(usize, usize) -> Box<dyn RoomLog>;
+type Make = fn(usize, usize) -> SharedLog;
 
-fn memory(members: usize, rooms: usize) -> Box<dyn RoomLog> {
-    Box::new(MemoryLog::new(Bounds { members, grace: GRACE, replay: 100_000 }, rooms, 1_000_000))
+fn memory(members: usize, rooms: usize) -> SharedLog {
+    let bounds = Bounds { members, grace: GRACE, replay: 100_000 };
+    delivering(MemoryLog::new(bounds, rooms, 1_000_000, Total::new(usize::MAX)))
+}
+
+/// Has what it says delivered for as long as the test runs.
+fn delivering(log: impl RoomLog + 'static) -> SharedLog {
+    let log: SharedLog = Arc::new(log);
+    let delivered = Arc::clone(&log);
+    tokio::spawn(async move { delivered.deliver().await });
+    log
 }
 
 /// The suite, for one implementation.
@@ -48,6 +58,8 @@ contract! { memory:
     one_order_for_everyone
     who_comes_back_receives_what_it_missed
     the_newest_connection_wins
+    the_welcome_comes_first
+    who_is_put_out_hears_why
     only_the_right_claim_follows_or_leaves
     time_ends_what_it_ends
     stopping_closes_everything
@@ -99,6 +111,16 @@ async fn drained(outbox: &Outbox) -> Vec<String> {
     lines
 }
 
+/// Waits for as much as this, and sees that it is this.
+async fn assert_hears<S: AsRef<str>>(outbox: &Outbox, expected: impl AsRef<[S]>) {
+    let expected = expected.as_ref().iter().map(AsRef::as_ref).collect::<Vec<_>>();
+    let mut heard = Vec::new();
+    while heard.len() < expected.len() {
+        heard.extend(drained(outbox).await);
+    }
+    assert_eq!(heard, expected);
+}
+
 async fn a_room_lives_while_someone_is_in_it(make: Make) {
     let log = make(9, 9);
     let id = RoomId([1; 16]);
@@ -136,7 +158,7 @@ async fn names_and_ids_are_in_use_once(make: Make) {
 
 /// A room with Ana in its group and Bo let into it.
 struct Pair {
-    log: Box<dyn RoomLog>,
+    log: SharedLog,
     ana: Box<dyn Seat>,
     bo: Box<dyn Seat>,
     to_ana: Outbox,
@@ -217,18 +239,19 @@ async fn who_is_let_in_follows_from_there(make: Make) {
         welcome: b"welcome",
     };
     let seen = [welcome(1, 0, Standing::Outside, 0), let_in, said(4, ANA, 2)];
-    assert_eq!(drained(&to_bo).await, words(&seen), "nothing from before");
+    // Nothing from before.
+    assert_hears(&to_bo, words(&seen)).await;
     let duty = ServerFrame::Duty { epoch: epoch(0), commits: 0, knocks: vec![(BO, b"knock")] };
     let committed = ServerFrame::Committed { seq: Seq(3), epoch: epoch(0) };
     let seen = [welcome(1, 0, Standing::Founder, 0), accepted(2, 1), duty, committed, accepted(4, 2)];
-    assert_eq!(drained(&to_ana).await, words(&seen));
+    assert_hears(&to_ana, words(&seen)).await;
     // Who is stuck follows no more.
     take(&bo, ClientFrame::Stuck { epoch: epoch(1) }).unwrap();
     say(&ana, 3).unwrap();
     say(&bo, 1).unwrap();
-    assert_eq!(drained(&to_ana).await, words(&[accepted(5, 3)]));
+    assert_hears(&to_ana, words(&[accepted(5, 3)])).await;
     bo.leave(now());
-    assert_eq!(drained(&to_bo).await, ["Left"]);
+    assert_hears(&to_bo, ["Left"]).await;
 }
 
 async fn one_order_for_everyone(make: Make) {
@@ -242,10 +265,10 @@ async fn one_order_for_everyone(make: Make) {
     bo.leave(now());
     let left = ServerFrame::Left { seq: Seq(6), member_id: BO, departure: Departure::Left, counter: Counter(1) };
     let duty = ServerFrame::Duty { epoch: epoch(1), commits: 1, knocks: vec![] };
-    assert_eq!(drained(&to_ana).await, words(&[accepted(4, 2), said(5, BO, 1), left, duty]));
+    assert_hears(&to_ana, words(&[accepted(4, 2), said(5, BO, 1), left, duty])).await;
     let mut seen = words(&[said(4, ANA, 2), accepted(5, 1)]);
     seen.push("Left".into());
-    assert_eq!(drained(&to_bo).await, seen);
+    assert_hears(&to_bo, seen).await;
     assert_eq!(say(&bo, 2), Err(CloseCode::UnknownToken));
 }
 
@@ -261,13 +284,13 @@ async fn who_comes_back_receives_what_it_missed(make: Make) {
     say(&ana, 3).unwrap();
     let missed = [accepted(5, 2), presence(6, BO, false), said(7, ANA, 2), presence(8, BO, true)];
     let seen = [&[welcome(8, 1, Standing::Inside, 2)], &missed[..], &[said(9, ANA, 3)]].concat();
-    assert_eq!(drained(&again).await, words(&seen));
+    assert_hears(&again, words(&seen)).await;
     // One that says it knows of nothing is outside, and receives nothing.
     bo.disconnect(Ending::Lost(now()), now());
     let again = outbox();
     let _bo = log.follow(ROOM, claim(BO, 2), 0, Seq(0), again.clone(), now()).await.unwrap();
     say(&ana, 4).unwrap();
-    assert_eq!(drained(&again).await, words(&[welcome(11, 1, Standing::Outside, 2)]));
+    assert_hears(&again, words(&[welcome(11, 1, Standing::Outside, 2)])).await;
 }
 
 async fn the_newest_connection_wins(make: Make) {
@@ -284,7 +307,29 @@ async fn the_newest_connection_wins(make: Make) {
     say(&new_seat, 2).unwrap();
     say(&ana, 2).unwrap();
     let seen = [welcome(4, 1, Standing::Inside, 1), accepted(5, 2), said(6, ANA, 2)];
-    assert_eq!(drained(&newer).await, words(&seen));
+    assert_hears(&newer, words(&seen)).await;
+}
+
+async fn the_welcome_comes_first(make: Make) {
+    let Pair { log, ana: _ana, bo, .. } = Pair::new(make).await;
+    bo.disconnect(Ending::Lost(now()), now());
+    let again = outbox();
+    let bo = log.follow(ROOM, claim(BO, 2), 0, Seq(3), again.clone(), now()).await.unwrap();
+    take(&bo, ClientFrame::Ping).unwrap();
+    say(&bo, 1).unwrap();
+    take(&bo, ClientFrame::Ping).unwrap();
+    let missed = [presence(4, BO, false), presence(5, BO, true)];
+    let seen =
+        [&[welcome(5, 1, Standing::Inside, 0)], &missed[..], &[ServerFrame::Pong, accepted(6, 1), ServerFrame::Pong]];
+    assert_hears(&again, words(&seen.concat())).await;
+}
+
+async fn who_is_put_out_hears_why(make: Make) {
+    let Pair { log, ana: _ana, bo, to_ana: _to_ana, to_bo } = Pair::new(make).await;
+    log.leave(ROOM, claim(BO, 2), now()).await.unwrap();
+    // It says more in the same moment, and is refused: that is not the reason.
+    assert_eq!(say(&bo, 1), Err(CloseCode::UnknownToken));
+    assert_eq!(to_bo.close(CloseCode::UnknownToken), CloseCode::Left);
 }
 
 async fn only_the_right_claim_follows_or_leaves(make: Make) {
@@ -314,16 +359,16 @@ async fn time_ends_what_it_ends(make: Make) {
     let heard = now();
     bo.disconnect(Ending::Lost(heard), heard);
     log.expire(heard + GRACE - Duration::from_millis(1)).await;
-    assert_eq!(drained(&to_ana).await, words(&[said(4, BO, 1), presence(5, BO, false)]));
+    assert_hears(&to_ana, words(&[said(4, BO, 1), presence(5, BO, false)])).await;
     log.expire(heard + GRACE).await;
     let lost = ServerFrame::Left { seq: Seq(6), member_id: BO, departure: Departure::Lost, counter: Counter(1) };
     let duty = |commits| ServerFrame::Duty { epoch: epoch(1), commits, knocks: vec![] };
-    assert_eq!(drained(&to_ana).await, words(&[lost, duty(1)]));
+    assert_hears(&to_ana, words(&[lost, duty(1)])).await;
     drop(to_bo);
     assert_eq!(say(&bo, 2), Err(CloseCode::UnknownToken));
     // A turn at the door lapses, and is given anew.
     log.expire(heard + GRACE + limits::DUTY_WITHIN).await;
-    assert_eq!(drained(&to_ana).await, words(&[duty(1)]));
+    assert_hears(&to_ana, words(&[duty(1)])).await;
     // One who was let in but never came takes the room along when the time is over.
     let other = RoomId([2; 16]);
     log.create(other, name("Other"), hash(1), newcomer("Ana", 1), now()).await.unwrap();
@@ -344,9 +389,9 @@ async fn stopping_closes_everything(make: Make) {
 
 /// Rooms made, filled and left from many threads: none stays, and no name is lost to a race.
 async fn many_at_once(make: Make) {
-    let log = std::sync::Arc::<dyn RoomLog>::from(make(9, 1000));
+    let log = make(9, 1000);
     let visit = |n: u8| {
-        let log = std::sync::Arc::clone(&log);
+        let log = Arc::clone(&log);
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             for round in 0..200_u8 {

@@ -29,7 +29,6 @@ use crate::{
     rate::PerMinute,
     room::Bounds,
     routes::{App, Shared, router},
-    socket::flush,
 };
 
 /// Where the server listens if nothing else is said.
@@ -148,14 +147,15 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
         None => ServerSecret::random()?,
     };
     let bounds = Bounds { members: config.max_members, grace: config.grace, replay: config.max_replay_bytes };
+    let queues = Total::new(config.max_total_queue_bytes);
+    let log = MemoryLog::new(bounds, config.max_rooms, config.max_total_replay_bytes, Arc::clone(&queues));
     let app = App(Arc::new(Shared {
-        log: Arc::new(MemoryLog::new(bounds, config.max_rooms, config.max_total_replay_bytes)),
+        log: Arc::new(log),
         secret,
         creates: PerMinute::new(config.creates_per_minute),
         joins: PerMinute::new(config.joins_per_minute),
         crowd: Crowd::new(config.max_connections_per_address),
-        queues: Total::new(config.max_total_queue_bytes),
-        dirty: Arc::default(),
+        queues,
         stopping: shutdown.0.clone(),
         config,
     }));
@@ -170,7 +170,7 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
     }
     let sweeper = keep(sweep, app.clone());
     let workers = Handle::current().metrics().num_workers();
-    let flushers = (0..workers).map(|_| keep(flush, Arc::clone(&app.dirty))).collect::<Vec<_>>();
+    let deliverers = (0..workers).map(|_| keep(deliver, app.clone())).collect::<Vec<_>>();
     shutdown.0.cancelled().await;
 
     tracing::info!("stopping");
@@ -179,9 +179,7 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
     if timeout(limits::STOP_WITHIN, connections.wait()).await.is_err() {
         tracing::warn!("connections were still open when the time to stop was over");
     }
-    drop((sweeper, flushers));
-    // Whoever is on the list keeps it, too.
-    app.dirty.clear();
+    drop((sweeper, deliverers));
     Ok(())
 }
 
@@ -223,6 +221,11 @@ where
             tracing::error!("what all depend on has failed, and is begun again");
         }
     }))
+}
+
+/// Brings connections what is for them.
+async fn deliver(app: App) {
+    app.log.deliver().await;
 }
 
 /// Looks after what only time brings about.

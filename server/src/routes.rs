@@ -15,8 +15,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use wire::{Refusal, door as paths};
 
 use crate::{
-    Config, Outbox, ServerSecret, Total, crowd::Crowd, door, guard, log::SharedLog, outbox::Dirty, pages,
-    rate::PerMinute, refuse::Refused,
+    Config, ServerSecret, Total, crowd::Crowd, door, guard, log::SharedLog, pages, rate::PerMinute, refuse::Refused,
 };
 
 /// What handlers share.
@@ -32,8 +31,6 @@ pub(crate) struct Shared {
     pub(crate) crowd: Arc<Crowd>,
     /// What waits to be written, to all members together.
     pub(crate) queues: Arc<Total>,
-    /// Who has something to be written.
-    pub(crate) dirty: Arc<Dirty<Outbox>>,
     pub(crate) stopping: CancellationToken,
 }
 

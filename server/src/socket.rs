@@ -1,16 +1,11 @@
 //! One socket: a hello, then frames both ways until one side is done.
 
-mod flush;
 mod incoming;
 mod out;
 mod watch;
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-pub(crate) use flush::flush;
 use incoming::Incoming;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -87,8 +82,7 @@ pub(crate) fn serve(stream: Watched<TcpStream>, before: Vec<u8>, caller: Caller)
     let Config { max_queue_bytes, max_replay_bytes, max_frame_bytes, .. } = caller.app.config;
     // One who comes back is sent all that it missed at once; one who is let in, a frame as large as a commit's.
     let group = max_replay_bytes.saturating_add(2 * max_frame_bytes);
-    let dirty = Arc::clone(&caller.app.dirty);
-    let outbox = Outbox::with_half(max_queue_bytes, group, &caller.app.queues, writing.half(), dirty);
+    let outbox = Outbox::with_half(max_queue_bytes, group, &caller.app.queues, writing.half());
     carry(Reader::new(reading, before, HELLO_BYTES), Writer::new(writing), outbox, caller)
 }
 

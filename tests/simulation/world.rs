@@ -354,10 +354,6 @@ impl World {
                 Ok(())
             }
             (_, None) => Err(CloseCode::NoHello),
-            (ClientFrame::Ping, Some(_)) => {
-                self.down(link, Down::Frame(ServerFrame::Pong.to_bytes()));
-                Ok(())
-            }
             (ClientFrame::Leave, Some(_)) => Err(CloseCode::Left),
             (_, Some((id, connection))) => {
                 let at = self.server.at(self.now);

@@ -1,11 +1,10 @@
 //! Rooms in this process's memory, gone with it.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::BTreeSet,
     future::ready,
-    mem,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Instant,
@@ -13,16 +12,27 @@ use std::{
 
 use dashmap::{DashMap, Entry};
 use subtle::ConstantTimeEq;
+use tokio::task::yield_now;
 use wire::{ClientFrame, CloseCode, MemberId, Refusal, RoomId, RoomName, Seq};
 
-use super::{Later, RoomLog, Seat, names::Names};
+use super::{
+    Later, RoomLog, Seat,
+    dirty::Dirty,
+    hosted::{Hosted, Inner, Next},
+    lines::Step,
+    lock,
+    names::Names,
+};
 use crate::{
-    Budget, Outbox, SecondHash,
-    room::{Bounds, Claim, ConnectionId, Effect, Ending, Newcomer, Room},
+    Outbox, SecondHash, Total,
+    room::{Bounds, Claim, ConnectionId, Ending, Newcomer, Room},
 };
 
-/// What follows from a message.
-const USUAL_EFFECTS: usize = 2;
+/// Of the rooms that have something to deliver, the share that is taken at once. Those that wait longer have more for one
+/// write, but where there are many, each is to come to its turn before all others have had several.
+const SHARE: usize = 16;
+/// Connections that are written to in one turn, and those of one room more.
+const WRITES: usize = 128;
 
 /// Rooms in memory.
 #[derive(Clone)]
@@ -36,32 +46,21 @@ struct Shared {
     /// Bytes of events that all rooms keep together, and at most.
     kept: AtomicUsize,
     max_kept: usize,
+    /// Which have something to say to their connections.
+    dirty: Dirty<Arc<Hosted>>,
+    /// Bytes that wait, for all connections together.
+    queues: Arc<Total>,
     /// When to look after which room.
     due: Mutex<BTreeSet<(Instant, RoomId)>>,
     connections: AtomicU64,
     stopping: AtomicBool,
 }
 
-/// A room and the connections to it.
-struct Hosted(Mutex<Inner>);
-
-struct Inner {
-    room: Room,
-    lines: HashMap<MemberId, Line>,
-    effects: Vec<Effect>,
-}
-
-/// A member's connection.
-struct Line {
-    outbox: Outbox,
-    /// Whether it receives what happens in the group.
-    follows: bool,
-}
-
 impl MemoryLog {
-    /// No rooms yet. Together they will keep so many bytes of events for those who come back, at most.
+    /// No rooms yet. Together they will keep so many bytes of events for those who come back, at most. What waits to be
+    /// delivered takes from what there is for all queues, and does not wait where that is not enough.
     #[must_use]
-    pub fn new(bounds: Bounds, max_rooms: usize, max_kept: usize) -> Self {
+    pub fn new(bounds: Bounds, max_rooms: usize, max_kept: usize, queues: Arc<Total>) -> Self {
         Self(Arc::new(Shared {
             bounds,
             max_rooms,
@@ -69,23 +68,12 @@ impl MemoryLog {
             names: Mutex::default(),
             kept: AtomicUsize::new(0),
             max_kept,
+            dirty: Dirty::default(),
+            queues,
             due: Mutex::default(),
             connections: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
         }))
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic cannot leave a room half changed in a way that matters more than losing it.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Inner {
-    fn follow(&mut self, who: MemberId, follows: bool) {
-        if let Some(line) = self.lines.get_mut(&who) {
-            line.follows = follows;
-        }
     }
 }
 
@@ -94,53 +82,67 @@ impl Shared {
         self.rooms.get(&id).map(|hosted| Arc::clone(&hosted))
     }
 
-    /// Runs `change` on the room, then does what follows from it; drops the room if it is empty.
+    /// Runs `change` on the room, and sees to what follows from it; drops the room if it is empty.
     fn with<T>(&self, hosted: &Arc<Hosted>, change: impl FnOnce(&mut Inner) -> T) -> T {
-        let mut inner = lock(&hosted.0);
+        let mut inner = hosted.lock();
         let kept = inner.room.kept();
         let outcome = change(&mut inner);
         self.count(kept, &mut inner.room);
         let id = inner.room.id();
-        let mut effects = mem::take(&mut inner.effects);
-        for effect in effects.drain(..) {
-            match effect {
-                // What is for one member alone is rare, or was asked for.
-                Effect::Send(to, frame) => {
-                    if let Some(line) = inner.lines.get(&to) {
-                        line.outbox.push(&frame, Budget::Group);
-                    }
-                }
-                Effect::Relay { but, frame, instead, budget } => {
-                    for (_, line) in inner.lines.iter().filter(|(to, line)| line.follows && **to != but) {
-                        match &instead {
-                            Some(instead) => line.outbox.push_or(&frame, instead),
-                            None => line.outbox.push(&frame, budget),
-                        }
-                    }
-                }
-                Effect::Follow(who) => inner.follow(who, true),
-                Effect::Unfollow(who) => inner.follow(who, false),
-                Effect::Close(who, code) => {
-                    if let Some(line) = inner.lines.remove(&who) {
-                        line.outbox.close(code);
-                    }
-                }
-                Effect::Expire(at) => {
-                    lock(&self.due).insert((at, id));
-                }
-            }
-        }
-        // What is usual is kept for the next time, what came of many at once is not.
-        effects.shrink_to(USUAL_EFFECTS);
-        inner.effects = effects;
-        if inner.room.is_empty() {
-            let name = inner.room.name().clone();
+        inner.settle(|at| {
+            lock(&self.due).insert((at, id));
+        });
+        let next = inner.next();
+        let empty = inner.room.is_empty().then(|| inner.room.name().clone());
+        if empty.is_some() {
             self.kept.fetch_sub(inner.room.kept(), Ordering::Relaxed);
             inner.room.forget(0);
-            drop(inner);
+        }
+        drop(inner);
+        if let Some(name) = empty {
             self.drop_room(id, &name, hosted);
         }
+        self.see_to(hosted, next);
         outcome
+    }
+
+    /// Sees to what waits for a room's connections.
+    fn see_to(&self, hosted: &Arc<Hosted>, mut next: Next) {
+        if next == Next::Deliver {
+            (_, next) = hosted.try_deliver();
+        }
+        self.list(hosted, next);
+    }
+
+    /// Puts a room on the list that is to be on it, or to be delivered by someone who has not just done so.
+    fn list(&self, hosted: &Arc<Hosted>, mut next: Next) {
+        if next == Next::Deliver {
+            next = hosted.lock().list();
+        }
+        if next == Next::List {
+            self.dirty.add(Arc::clone(hosted));
+        }
+    }
+
+    async fn deliver(&self) {
+        let mut rooms = Vec::new();
+        loop {
+            self.dirty.take(|all| all.div_ceil(SHARE), &mut rooms).await;
+            // Whoever has its turn now may have more for the same writes.
+            yield_now().await;
+            let mut writes = 0;
+            for hosted in rooms.drain(..) {
+                // Nobody waits for all that many rooms have to say.
+                if writes > WRITES {
+                    yield_now().await;
+                    writes = 0;
+                }
+                hosted.unlist();
+                let (count, next) = hosted.try_deliver();
+                self.list(&hosted, next);
+                writes += count;
+            }
+        }
     }
 
     /// Counts what a room keeps, which was so much before. Where all rooms keep too much, this one forgets.
@@ -182,7 +184,7 @@ impl Shared {
         let member = room.admit(creator, now, &mut effects)?;
         let Entry::Vacant(place) = self.rooms.entry(id) else { return Err(Refusal::RoomIdTaken) };
         names.claim(&name, id)?;
-        let hosted = Arc::new(Hosted(Mutex::new(Inner { room, lines: HashMap::new(), effects })));
+        let hosted = Arc::new(Hosted::new(room, effects, &self.queues));
         place.insert(Arc::clone(&hosted));
         drop(names);
         self.with(&hosted, |_| ());
@@ -271,10 +273,8 @@ impl RoomLog for MemoryLog {
                         return Err(CloseCode::Stopping);
                     }
                     inner.room.connect(&claim, attempt, seq, connection, now, &mut inner.effects)?;
-                    // Before the effects are carried out: the welcome is for the new connection.
-                    if let Some(old) = inner.lines.insert(member, Line { outbox, follows: false }) {
-                        old.outbox.close(CloseCode::Replaced);
-                    }
+                    // The welcome is for the new connection.
+                    inner.first(Step::Come(member, outbox));
                     Ok(())
                 })
                 .map(|()| MemorySeat { log: Arc::clone(&self.0), hosted, member, connection }),
@@ -300,12 +300,15 @@ impl RoomLog for MemoryLog {
 
     fn stop(&self) -> Later<'_, ()> {
         self.0.stopping.store(true, Ordering::SeqCst);
-        for hosted in &self.0.rooms {
-            for line in lock(&hosted.0).lines.values() {
-                line.outbox.close(CloseCode::Stopping);
-            }
+        let rooms = self.0.rooms.iter().map(|hosted| Arc::clone(&hosted)).collect::<Vec<_>>();
+        for hosted in rooms {
+            self.0.with(&hosted, |inner| inner.first(Step::Stop));
         }
         Box::pin(ready(()))
+    }
+
+    fn deliver(&self) -> Later<'_, ()> {
+        Box::pin(self.0.deliver())
     }
 
     fn rooms(&self) -> usize {
@@ -322,10 +325,19 @@ struct MemorySeat {
 
 impl Seat for MemorySeat {
     fn take(&self, frame: &ClientFrame<'_>, now: Instant) -> Result<(), CloseCode> {
-        self.log.with(&self.hosted, |inner| {
+        let taken = self.log.with(&self.hosted, |inner| {
             inner.room.holds(self.member, self.connection)?;
             inner.room.take(self.member, frame, now, &mut inner.effects)
-        })
+        });
+        if let Err(CloseCode::UnknownToken | CloseCode::Replaced) = taken {
+            // Whoever was put out is to hear why before it hears that it is out.
+            self.log.list(&self.hosted, self.hosted.deliver());
+        }
+        taken
+    }
+
+    fn behind(&self) -> Option<Later<'_, ()>> {
+        self.hosted.is_behind().then(|| -> Later<'_, ()> { Box::pin(self.hosted.caught_up()) })
     }
 
     fn leave(&self, now: Instant) {
@@ -338,10 +350,10 @@ impl Seat for MemorySeat {
 
     fn disconnect(&self, ending: Ending, now: Instant) {
         self.log.with(&self.hosted, |inner| {
-            let Inner { room, lines, effects } = inner;
-            // Where a newer connection took over, its line stays.
+            let Inner { room, effects, .. } = inner;
+            // Where a newer connection took over, that one stays.
             if room.disconnect(self.member, self.connection, ending, now, effects) {
-                lines.remove(&self.member);
+                inner.first(Step::Gone(self.member));
             }
         });
     }

@@ -4,10 +4,18 @@
 //! handed over at once, and everything that happens comes back through its [`Outbox`], in order. All calls
 //! carry the time.
 
+mod dirty;
+mod hosted;
+mod lines;
 mod memory;
 mod names;
 
-use std::{future::Future, pin::Pin, sync::Arc, time::Instant};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
 
 use wire::{ClientFrame, CloseCode, MemberId, Refusal, RoomId, RoomName, Seq};
 
@@ -68,6 +76,10 @@ pub trait RoomLog: Send + Sync {
     /// Does what only time brings about, in every room.
     fn expire(&self, now: Instant) -> Later<'_, ()>;
 
+    /// Brings everyone's outbox what is for it, without end. Nothing comes to an outbox without; it may be polled by
+    /// several tasks, which share in the work.
+    fn deliver(&self) -> Later<'_, ()>;
+
     /// Closes every connection with [`CloseCode::Stopping`].
     fn stop(&self) -> Later<'_, ()>;
 
@@ -83,6 +95,9 @@ pub trait Seat: Send + Sync {
     /// Those of [`Room::take`](crate::room::Room::take); [`CloseCode::Replaced`] when a newer connection took over.
     fn take(&self, frame: &ClientFrame<'_>, now: Instant) -> Result<(), CloseCode>;
 
+    /// Where so much waits to be delivered that no more should be handed over, what to wait for.
+    fn behind(&self) -> Option<Later<'_, ()>>;
+
     /// Leaves the room at once.
     fn leave(&self, now: Instant);
 
@@ -92,3 +107,8 @@ pub trait Seat: Send + Sync {
 
 /// The store as everything else holds it.
 pub type SharedLog = Arc<dyn RoomLog>;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic cannot leave a room half changed in a way that matters more than losing it.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -4,13 +4,10 @@
 //! What keeps a member in its group has a budget of its own: it is large and rare, comes in bursts, and is not to
 //! cut off one who keeps up with what is said; nor is what one asked for after a loss.
 
-mod dirty;
-
 use std::{
     io::{self, IoSlice},
     mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::Poll,
 };
 
 use bytes::Bytes;
@@ -22,7 +19,6 @@ use crate::{
     total::{Share, Total},
     ws::{Opcode, Outgoing},
 };
-pub(crate) use dirty::Dirty;
 
 /// Both ends of a queue of frames.
 #[derive(Clone)]
@@ -31,45 +27,44 @@ pub struct Outbox(Arc<Shared>);
 struct Shared {
     talk: usize,
     group: usize,
-    way: Option<Way>,
     state: Mutex<State>,
     /// For the connection's own task.
     changed: Notify,
 }
 
-/// A short way to the socket, for as long as it takes what it is given.
-struct Way {
-    half: SharedHalf,
-    dirty: Arc<Dirty<Outbox>>,
-}
-
 struct State {
     batch: Batch,
     turn: Turn,
+    /// A short way to the socket, for as long as it takes what it is given.
+    half: Option<SharedHalf>,
     /// What these frames cost, and what those cost that are being written.
     waiting: Cost,
     writing: Cost,
-    /// Bytes of the last ones: the next are most likely as many.
-    usual: usize,
     /// Bytes of a message that comes in, and is not here in whole.
     receiving: usize,
     /// What all of that takes from what there is for all members together.
     share: Share,
 }
 
-/// Who writes what there is.
+/// Who writes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Turn {
-    /// Nothing is to be written.
-    Nobody,
-    /// Whoever works off the list of those who are dirty: this one is on it.
-    Listed,
-    /// One who does that, now.
-    Flushing,
-    /// The connection's own task: the socket takes nothing more for the moment, or this is the end.
+    /// Whoever has something to say, at once: nothing waits.
+    Anyone,
+    /// The connection's own task: something waits, or this is the end.
     Own,
     /// That task, now.
     Writing,
+}
+
+/// What is said.
+#[derive(Clone, Copy)]
+pub(crate) struct Frame<'f> {
+    pub(crate) payload: &'f Bytes,
+    /// What is said in its place where much waits already, if the frame may be dropped.
+    pub(crate) instead: Option<&'f Bytes>,
+    /// What it counts against where it waits.
+    pub(crate) budget: Budget,
 }
 
 /// What a frame counts against while it waits.
@@ -95,9 +90,6 @@ impl Cost {
 
 /// What a frame costs beyond its bytes, so that tiny ones do not cost nothing.
 const OVERHEAD: usize = 64;
-
-/// More is not made place for at once, whatever was written last: of what there is for all, any frame takes as much.
-const USUAL_BYTES: usize = 4 * 1024;
 
 /// What is to be written next, in this order.
 #[derive(Default)]
@@ -143,42 +135,42 @@ impl Outbox {
         Self::of(talk, group, total, None)
     }
 
-    /// The same, with a short way to the socket, for whoever works off the list of those who are dirty.
-    pub(crate) fn with_half(
-        talk: usize,
-        group: usize,
-        total: &Arc<Total>,
-        half: SharedHalf,
-        dirty: Arc<Dirty<Self>>,
-    ) -> Self {
-        Self::of(talk, group, total, Some(Way { half, dirty }))
+    /// The same, but what the socket takes at once need not wait for that task.
+    pub(crate) fn with_half(talk: usize, group: usize, total: &Arc<Total>, half: SharedHalf) -> Self {
+        Self::of(talk, group, total, Some(half))
     }
 
-    fn of(talk: usize, group: usize, total: &Arc<Total>, way: Option<Way>) -> Self {
+    fn of(talk: usize, group: usize, total: &Arc<Total>, half: Option<SharedHalf>) -> Self {
         let (waiting, writing) = Default::default();
-        let turn = if way.is_some() { Turn::Nobody } else { Turn::Own };
-        let state = State {
-            batch: Batch::default(),
-            turn,
-            waiting,
-            writing,
-            usual: 0,
-            receiving: 0,
-            share: Total::share(total),
-        };
-        Self(Arc::new(Shared { talk, group, way, state: Mutex::new(state), changed: Notify::new() }))
+        let turn = if half.is_some() { Turn::Anyone } else { Turn::Own };
+        let share = Total::share(total);
+        let state = State { batch: Batch::default(), turn, half, waiting, writing, receiving: 0, share };
+        Self(Arc::new(Shared { talk, group, state: Mutex::new(state), changed: Notify::new() }))
     }
 
-    /// Adds a frame. One too many ends the queue with [`CloseCode::TooSlow`], and what waited is dropped.
-    pub fn push(&self, frame: &Bytes, budget: Budget) {
-        self.change(|state| self.0.add(state, frame, budget));
+    /// Writes these frames, of which `parts` are the bytes, as far as nothing waits before them and the socket takes
+    /// them at once; adds what is left. One too many ends the queue with [`CloseCode::TooSlow`], and what waited is
+    /// dropped.
+    pub(crate) fn say<'f>(&self, parts: &[IoSlice<'_>], frames: impl Iterator<Item = Frame<'f>>) {
+        self.say_by(parts, frames, SharedHalf::try_write);
     }
 
-    /// Adds a frame of talk that may be dropped, or where much waits already, `instead`.
-    pub fn push_or(&self, frame: &Bytes, instead: &Bytes) {
+    fn say_by<'f>(
+        &self,
+        parts: &[IoSlice<'_>],
+        frames: impl Iterator<Item = Frame<'f>>,
+        write: impl FnOnce(&SharedHalf, &[IoSlice<'_>]) -> io::Result<usize>,
+    ) {
         self.change(|state| {
-            let is_behind = state.waiting.talk + state.writing.talk > self.0.talk / 2;
-            self.0.add(state, if is_behind { instead } else { frame }, Budget::Talk);
+            let all = parts.iter().map(|part| part.len()).sum();
+            let written = match &state.half {
+                // Where it fails, the own task will learn so too.
+                Some(half) if state.turn == Turn::Anyone => write(half, parts).unwrap_or(0),
+                _ => 0,
+            };
+            if written < all {
+                self.0.add_left(state, frames, written);
+            }
         });
     }
 
@@ -219,65 +211,14 @@ impl Outbox {
         }
         let was_empty = state.batch.is_empty();
         change(&mut state);
-        let is_closed = state.batch.closed.is_some();
-        // Whoever writes was woken by what waits already, or looks before it sleeps.
-        let lists = state.turn == Turn::Nobody && !is_closed && !state.batch.is_empty();
-        let wakes = is_closed || (state.turn == Turn::Own && was_empty);
-        if lists {
-            state.turn = Turn::Listed;
+        if state.turn == Turn::Anyone && !state.batch.is_empty() {
+            state.turn = Turn::Own;
         }
+        // The own task was woken for what waits already, or looks before it sleeps.
+        let wakes = state.batch.closed.is_some() || (state.turn == Turn::Own && was_empty);
         drop(state);
-        if lists {
-            self.list();
-        } else if wakes {
+        if wakes {
             self.0.changed.notify_one();
-        }
-    }
-
-    fn list(&self) {
-        if let Some(way) = &self.0.way {
-            way.dirty.add(self.clone());
-        }
-    }
-
-    /// Writes what there is, as far as the socket takes it at once; the connection's own task does the rest.
-    pub(crate) fn flush(&self) {
-        if let Some(way) = &self.0.way {
-            self.flush_by(|parts| way.half.try_write(parts));
-        }
-    }
-
-    fn flush_by(&self, mut write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>) {
-        let mut bytes = {
-            let mut state = self.lock();
-            if state.turn != Turn::Listed {
-                return;
-            }
-            state.turn = Turn::Flushing;
-            state.take()
-        };
-        let written = bytes.poll_write(|parts| match write(parts) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
-            written => Poll::Ready(written),
-        });
-        let mut state = self.lock();
-        if let Poll::Ready(Ok(())) = written {
-            state.wrote();
-        } else {
-            // Where it failed, the own task will learn so too.
-            state.batch.rest = Some(Box::new(bytes));
-        }
-        state.turn = match &state.batch {
-            Batch { rest: Some(_), .. } | Batch { closed: Some(_), .. } => Turn::Own,
-            batch if batch.is_empty() => Turn::Nobody,
-            _ => Turn::Listed,
-        };
-        let turn = state.turn;
-        drop(state);
-        match turn {
-            Turn::Own => self.0.changed.notify_one(),
-            Turn::Listed => self.list(),
-            _ => {}
         }
     }
 
@@ -310,13 +251,13 @@ impl Outbox {
         let mut state = self.lock();
         match state.turn {
             Turn::Own if state.batch.is_empty() => {
-                if self.0.way.is_some() {
-                    state.turn = Turn::Nobody;
+                if state.half.is_some() {
+                    state.turn = Turn::Anyone;
                 }
                 false
             }
             Turn::Own => true,
-            Turn::Nobody | Turn::Listed if state.batch.closed.is_some() => {
+            Turn::Anyone if state.batch.closed.is_some() => {
                 state.turn = Turn::Own;
                 true
             }
@@ -324,22 +265,15 @@ impl Outbox {
         }
     }
 
-    /// Ends the queue for the connection's own task, which is about to write the end by itself: waits until nobody else
-    /// writes, and drops what was not begun. What is left of a frame is to be written before the end.
-    pub async fn end(&self) -> Option<Box<Outgoing>> {
-        // Whoever writes hands over to the own task where the end has come.
+    /// Ends the queue for the connection's own task, which is about to write the end by itself, and drops what was not
+    /// begun, and the socket. What is left of a frame is to be written before the end.
+    pub fn end(&self) -> Option<Box<Outgoing>> {
         self.close(CloseCode::Left);
-        loop {
-            let changed = self.0.changed.notified();
-            {
-                let mut state = self.lock();
-                if state.turn != Turn::Flushing {
-                    state.turn = Turn::Own;
-                    return state.batch.rest.take();
-                }
-            }
-            changed.await;
-        }
+        let mut state = self.lock();
+        state.turn = Turn::Own;
+        // Whoever still has the outbox does not keep the socket open.
+        state.half = None;
+        state.batch.rest.take()
     }
 
     /// Waits for the end, while a write is under way.
@@ -361,7 +295,6 @@ impl Outbox {
 impl State {
     /// What is to be written now. The end stays: nothing comes after it.
     fn take(&mut self) -> Outgoing {
-        self.usual = self.batch.frames.gathered().min(USUAL_BYTES);
         // What was not written in the last turn is still being written.
         self.writing.talk += self.waiting.talk;
         self.writing.group += self.waiting.group;
@@ -392,23 +325,51 @@ impl State {
 }
 
 impl Shared {
-    fn add(&self, state: &mut State, frame: &Bytes, budget: Budget) {
+    fn add(&self, state: &mut State, frame: Frame<'_>) {
+        let Frame { payload, instead, budget } = frame;
+        let is_behind = state.waiting.talk + state.writing.talk > self.talk / 2;
+        let payload = instead.filter(|_| is_behind).unwrap_or(payload);
+        if self.count(state, payload.len(), budget) {
+            state.batch.frames.push(Opcode::Binary, payload);
+        } else {
+            state.cut_off();
+        }
+    }
+
+    /// Adds what is left of these frames when so many bytes of them are written.
+    fn add_left<'f>(&self, state: &mut State, frames: impl Iterator<Item = Frame<'f>>, mut written: usize) {
+        for frame in frames {
+            if state.batch.closed.is_some() {
+                return;
+            }
+            if written == 0 {
+                self.add(state, frame);
+                continue;
+            }
+            let mut whole = Outgoing::default();
+            whole.push(Opcode::Binary, frame.payload);
+            written = whole.written(written);
+            if !whole.is_empty() {
+                // What was begun is to be ended, whatever it costs.
+                state.batch.rest = Some(Box::new(whole));
+                if !self.count(state, frame.payload.len(), frame.budget) {
+                    state.cut_off();
+                }
+            }
+        }
+    }
+
+    /// Counts a frame of so many bytes as one that waits, if it may.
+    fn count(&self, state: &mut State, bytes: usize, budget: Budget) -> bool {
         let State { waiting, writing, .. } = state;
         let (waiting, writing, limit) = match budget {
             Budget::Talk => (&mut waiting.talk, writing.talk, self.talk),
             Budget::Group => (&mut waiting.group, writing.group, self.group),
         };
         let fits = *waiting + writing < limit;
-        *waiting += frame.len() + OVERHEAD;
+        *waiting += bytes + OVERHEAD;
         let cost = state.cost();
-        if fits && state.share.grow(cost) {
-            if state.batch.frames.is_empty() {
-                state.batch.frames.reserve(state.usual);
-            }
-            state.batch.frames.push(Opcode::Binary, frame);
-        } else {
-            state.cut_off();
-        }
+        fits && state.share.grow(cost)
     }
 }
 

@@ -19,7 +19,7 @@ use std::{
 
 use bytes::Bytes;
 use subtle::ConstantTimeEq;
-use wire::{ClientFrame, CloseCode, Departure, Epoch, MemberId, RoomId, RoomName, Seq, UserName, limits};
+use wire::{ClientFrame, CloseCode, Departure, Epoch, MemberId, RoomId, RoomName, Seq, ServerFrame, UserName, limits};
 
 use crate::{Address, Budget, SecondHash, TokenHash};
 use commit::{Commit, Last};
@@ -191,7 +191,7 @@ impl Room {
         self.hash.ct_eq(hash).into()
     }
 
-    /// Takes a frame from a member's connection. Hello, ping and leave are the connection's own business.
+    /// Takes a frame from a member's connection. Hello and leave are the connection's own business.
     ///
     /// # Errors
     /// Why the connection is to be closed: [`CloseCode::UnknownToken`] when the member is gone,
@@ -217,7 +217,8 @@ impl Room {
             ClientFrame::Pass { epoch, members } => self.pass(id, *epoch, members, now, effects),
             ClientFrame::Stuck { epoch } => self.stuck(id, *epoch, now, effects),
             ClientFrame::Hello(_) => return Err(CloseCode::Malformed),
-            ClientFrame::Leave | ClientFrame::Ping => {}
+            ClientFrame::Ping => effects.push(Effect::Send(id, ServerFrame::Pong.to_bytes().into())),
+            ClientFrame::Leave => {}
         }
         Ok(())
     }

@@ -7,11 +7,11 @@ use std::{
 };
 
 use tokio::{io::AsyncRead, time::sleep};
-use wire::{ClientFrame, CloseCode, FrameError, Hello, ServerFrame, limits};
+use wire::{ClientFrame, CloseCode, FrameError, Hello, limits};
 
 use super::{Over, watch::Heard};
 use crate::{
-    Address, Budget, Config, Outbox, TokenHash,
+    Address, Config, Outbox, TokenHash,
     log::Seat,
     room::Claim,
     routes::App,
@@ -52,6 +52,11 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
         loop {
             if let ControlFlow::Break(over) = self.next(|bytes, now| take(bytes, seat, outbox, now)).await {
                 return over;
+            }
+            if let Some(caught_up) = seat.behind() {
+                caught_up.await;
+                // Who is not listened to is not silent.
+                self.heard.at(Instant::now());
             }
         }
     }
@@ -157,10 +162,6 @@ async fn greet(hello: Hello, app: &App, address: Address, outbox: &Outbox) -> Re
 /// Takes a member's frame.
 fn take(bytes: &[u8], seat: &dyn Seat, outbox: &Outbox, now: Instant) -> ControlFlow<Over> {
     match ClientFrame::parse(bytes) {
-        Ok(ClientFrame::Ping) => {
-            outbox.push(&ServerFrame::Pong.to_bytes().into(), Budget::Talk);
-            ControlFlow::Continue(())
-        }
         Ok(ClientFrame::Leave) => ControlFlow::Break(CloseCode::Left.into()),
         Ok(frame) => match seat.take(&frame, now) {
             Ok(()) => ControlFlow::Continue(()),

@@ -39,12 +39,13 @@ pub(super) async fn close(
     outbox: &Outbox,
     over: Over,
 ) {
+    let rest = outbox.end();
     let code = match over {
         Over::Ours(code) => Some(code.number()),
         Over::Theirs(code) => code,
         Over::Gone => return,
     };
-    if let Some(mut rest) = outbox.end().await {
+    if let Some(mut rest) = rest {
         writer.outgoing.append(&mut rest);
     }
     writer.outgoing.push_close(code);

@@ -6,6 +6,7 @@
 mod close;
 mod handshake;
 mod head;
+mod many;
 mod mask;
 mod parse;
 mod read;
@@ -14,6 +15,10 @@ mod write;
 pub use close::{Close, Fault};
 pub use handshake::{HandshakeError, accept};
 pub use head::Opcode;
+pub use many::{Framed, Scratch};
 pub use parse::{Event, Parser};
 pub use read::{End, Reader, drain};
 pub use write::{Outgoing, Writer};
+
+/// A payload of more than this is written from where it lies; to copy a smaller one costs less than to part a write.
+const COPIED_BYTES: usize = 4 * 1024;

@@ -12,10 +12,8 @@ use std::{
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use tokio::io::AsyncWrite;
 
-use super::{Opcode, head};
+use super::{COPIED_BYTES, Opcode, head};
 
-/// A payload of more than this is written from where it lies; to copy a smaller one costs less than to part a write.
-const COPIED_BYTES: usize = 4 * 1024;
 /// Pieces in one write.
 const PIECES: usize = 16;
 
@@ -29,11 +27,6 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// Makes place for what is to come, so that it does not have to be found bit by bit.
-    pub fn reserve(&mut self, bytes: usize) {
-        self.copied.reserve(bytes);
-    }
-
     /// Adds a whole message.
     pub fn push(&mut self, opcode: Opcode, payload: &Bytes) {
         let (head, length) = head::of(opcode, payload.len());
@@ -65,12 +58,6 @@ impl Outgoing {
     pub fn push_close(&mut self, code: Option<u16>) {
         let payload = code.map_or_else(Bytes::new, |code| Bytes::copy_from_slice(&code.to_be_bytes()));
         self.push(Opcode::Close, &payload);
-    }
-
-    /// Bytes that were gathered for one piece, up to now.
-    #[must_use]
-    pub fn gathered(&self) -> usize {
-        self.copied.len()
     }
 
     /// Whether nothing is to be written.
@@ -106,16 +93,19 @@ impl Outgoing {
         Poll::Ready(Ok(()))
     }
 
-    fn written(&mut self, mut count: usize) {
+    /// So many bytes are written: of this, and how many are left of something else.
+    pub fn written(&mut self, mut count: usize) -> usize {
         while let Some(piece) = self.pieces.front_mut() {
             if count < piece.len() {
                 piece.advance(count);
-                return;
+                return 0;
             }
             count -= piece.len();
             self.pieces.pop_front();
         }
-        self.copied.advance(count.min(self.copied.len()));
+        let copied = count.min(self.copied.len());
+        self.copied.advance(copied);
+        count - copied
     }
 }
 

@@ -62,6 +62,7 @@ fn frames_that_are_not_the_rooms() {
     };
     assert_eq!(scene.take(1, &ClientFrame::Hello(hello)), Err(CloseCode::Malformed));
     assert_eq!(scene.take(1, &ClientFrame::Ping), Ok(()));
+    assert_eq!(scene.told(1), ["pong"]);
     assert_eq!(scene.take(9, &ClientFrame::Ping), Err(CloseCode::UnknownToken));
     scene.lose(2);
     scene.told(1);

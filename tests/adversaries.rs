@@ -11,10 +11,10 @@ use tokio::{
     time::{interval, sleep, timeout},
 };
 use tokio_tungstenite::{
-    MaybeTlsStream, client_async, connect_async,
+    MaybeTlsStream, WebSocketStream, client_async, connect_async,
     tungstenite::{Message, client::IntoClientRequest},
 };
-use wire::{ClientFrame, CloseCode, Counter, Epoch, Hello, MemberId, RoomId, Seq, ServerFrame};
+use wire::{ClientFrame, CloseCode, Counter, Epoch, Hello, RoomId, Seq, ServerFrame};
 
 /// A room's only member, by plain requests.
 async fn member(server: &Server) -> Value {
@@ -375,6 +375,41 @@ async fn ten_thousand_rooms_that_nobody_enters_are_soon_gone() {
     assert!(resident(&server) < before + 60_000, "from {before} to {} KiB", resident(&server));
 }
 
+/// So many who join the talker's room, are let in as they knock, and then do not read a byte.
+async fn silent(server: &Server, talker: &mut Socket, count: usize) -> (Vec<WebSocketStream<TcpStream>>, Epoch) {
+    let mut silent = Vec::new();
+    for number in 0..count {
+        let verifier = wire::Verifier::from([7; 32]).to_text();
+        let join = json!({ "room": "Club", "user": format!("Bo {number}"), "verifier": verifier });
+        let (status, body) = server.post("/api/join", &join).await;
+        assert_eq!(status, 200);
+        let url = format!("ws://{}/api/socket", server.address);
+        let (mut socket, _) = client_async(url, narrow(server).await).await.unwrap();
+        socket.send(Message::binary(hello(&body))).await.unwrap();
+        socket.send(Message::binary(ClientFrame::Knock { generation: 0, sealed: b"knock" }.to_bytes())).await.unwrap();
+        silent.push(socket);
+    }
+    let (mut latest, mut inside) = (Epoch { generation: 0, number: 0 }, 0);
+    while inside < count {
+        let Some(Ok(Message::Binary(bytes))) = within("a duty", talker.next()).await else { continue };
+        let Ok(ServerFrame::Duty { epoch, knocks, .. }) = ServerFrame::parse(&bytes) else { continue };
+        let admitted = knocks.iter().map(|(id, _)| *id).collect::<Vec<_>>();
+        inside += admitted.len();
+        latest = epoch.next();
+        let (commit, welcome) = (&b"commit"[..], &b"welcome"[..]);
+        let commit = ClientFrame::Commit { epoch, admitted, removed: vec![], commit, welcome };
+        talker.send(Message::binary(commit.to_bytes())).await.unwrap();
+    }
+    (silent, latest)
+}
+
+/// A large message, which is taken.
+async fn say_much(talker: &mut Socket, epoch: Epoch, counter: u64) {
+    let message = ClientFrame::Message { epoch, counter: Counter(counter), sealed: &[1; 60_000] };
+    talker.send(Message::binary(message.to_bytes())).await.unwrap();
+    while !matches!(within("it is taken", talker.next()).await, Some(Ok(Message::Binary(bytes))) if bytes[1] == 0x83) {}
+}
+
 /// Those who do not read hold what they may hold together, and are cut off; who reads is not.
 #[tokio::test]
 async fn many_who_do_not_read_do_not_fill_the_memory() {
@@ -382,40 +417,10 @@ async fn many_who_do_not_read_do_not_fill_the_memory() {
     let server = Server::with(&flags).await;
     let ana = member(&server).await;
     let mut talker = seated(&server, &ana).await;
-    let mut silent = Vec::new();
-    let mut members = Vec::new();
-    for number in 2..=20_u32 {
-        let verifier = wire::Verifier::from([7; 32]).to_text();
-        let join = json!({ "room": "Club", "user": format!("Bo {number}"), "verifier": verifier });
-        let (status, body) = server.post("/api/join", &join).await;
-        assert_eq!(status, 200);
-        let url = format!("ws://{}/api/socket", server.address);
-        let (mut socket, _) = client_async(url, narrow(&server).await).await.unwrap();
-        socket.send(Message::binary(hello(&body))).await.unwrap();
-        socket.send(Message::binary(ClientFrame::Knock { generation: 0, sealed: b"knock" }.to_bytes())).await.unwrap();
-        silent.push(socket);
-        members.push(MemberId(number));
-    }
-    // They are let in as they knock, and then do not read a byte.
-    let (mut number, mut inside) = (0, 0);
-    while inside < members.len() {
-        let Some(Ok(Message::Binary(bytes))) = within("a duty", talker.next()).await else { continue };
-        let Ok(ServerFrame::Duty { epoch, knocks, .. }) = ServerFrame::parse(&bytes) else { continue };
-        let admitted = knocks.iter().map(|(id, _)| *id).collect::<Vec<_>>();
-        inside += admitted.len();
-        number = epoch.number + 1;
-        let (commit, welcome) = (&b"commit"[..], &b"welcome"[..]);
-        let commit = ClientFrame::Commit { epoch, admitted, removed: vec![], commit, welcome };
-        talker.send(Message::binary(commit.to_bytes())).await.unwrap();
-    }
+    let (_silent, epoch) = silent(&server, &mut talker, 19).await;
     let before = resident(&server);
-    let (sealed, epoch) = (vec![1; 60_000], Epoch { generation: 0, number });
     for counter in 1..100 {
-        let message = ClientFrame::Message { epoch, counter: Counter(counter), sealed: &sealed };
-        talker.send(Message::binary(message.to_bytes())).await.unwrap();
-        while !matches!(within("it is taken", talker.next()).await, Some(Ok(Message::Binary(bytes))) if bytes[1] == 0x83)
-        {
-        }
+        say_much(&mut talker, epoch, counter).await;
         if server.log().contains("code=4007") {
             break;
         }
@@ -556,6 +561,21 @@ async fn nobody_holds_up_the_end() {
     drop(silent);
     assert!(server.ended().await);
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn who_does_not_read_does_not_hold_up_the_end() {
+    let mut server = Server::start().await;
+    let ana = member(&server).await;
+    let mut talker = seated(&server, &ana).await;
+    let (_silent, epoch) = silent(&server, &mut talker, 1).await;
+    // More than its socket takes, and less than may wait for it.
+    for counter in 1..=8 {
+        say_much(&mut talker, epoch, counter).await;
+    }
+    server.terminate();
+    assert!(server.ended().await);
+    assert!(!server.log().contains("still open"), "{}", server.log());
 }
 
 #[tokio::test]

@@ -2,10 +2,13 @@
 
 use std::ops::ControlFlow;
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::sleep,
+};
 use wire::CloseCode;
 
-use super::Over;
+use super::{CLOSE_WITHIN, Over};
 use crate::{
     Outbox,
     ws::{End, Event, Reader, Writer},
@@ -22,13 +25,22 @@ pub(super) async fn write<W: AsyncWrite + Unpin>(writer: &mut Writer<W>, outbox:
                 Ok(()) => closed,
                 Err(_) => return Over::Gone,
             },
-            // One who is cut off while a write waits for it is not waited for.
-            CloseCode::TooSlow = outbox.closed() => Some(CloseCode::TooSlow),
+            code = overdue(outbox) => Some(code),
         };
         if let Some(code) = ended {
             return code.into();
         }
     }
+}
+
+/// Waits until the end has come, and the peer had time to take what was to come before it. One who is cut off had that.
+async fn overdue(outbox: &Outbox) -> CloseCode {
+    let code = outbox.closed().await;
+    if code != CloseCode::TooSlow {
+        // Kept apart: it is needed once.
+        Box::pin(sleep(CLOSE_WITHIN)).await;
+    }
+    code
 }
 
 /// Says why it is over, and waits for the answer, or for the peer to go: to drop a connection with something unread

@@ -2,17 +2,30 @@
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use wire::{Counter, Epoch, MemberId, Seq, ServerFrame};
+
+use crate::ws::COPIED_BYTES;
 
 /// What an event costs beyond its bytes.
 const OVERHEAD: usize = 160;
+/// Short frames are laid one after the other in pages of so many bytes. Each in a place of its own, they would be spread
+/// over all the memory that the process has, and every one that is added or dropped would have to be fetched from there.
+const PAGE_BYTES: usize = 64 * 1024;
+/// All that is kept is so many times a page at least, so that what lies idle in the first and in the last one is little
+/// beside it.
+const PAGES: usize = 8;
+/// The place for so many events is not worth giving back.
+const FEW: usize = 16;
 
 /// The last events, without a gap, up to the room's last one.
 pub(super) struct History {
     events: VecDeque<Event>,
     bytes: usize,
     bound: usize,
+    /// The rest of the newest page, and how large that is in all.
+    page: BytesMut,
+    page_bytes: usize,
 }
 
 struct Event {
@@ -51,14 +64,31 @@ impl Event {
 impl History {
     /// Holds so many bytes at most; none at all, if that is 0.
     pub(super) fn new(bound: usize) -> Self {
-        Self { events: VecDeque::new(), bytes: 0, bound }
+        Self { events: VecDeque::new(), bytes: 0, bound, page: BytesMut::new(), page_bytes: 0 }
     }
 
-    pub(super) fn push(&mut self, author: MemberId, own: Option<Own>, frame: Bytes) {
-        let event = Event { author, own, frame };
+    /// Adds an event, and drops the oldest ones that there is no more room for. Its frame, to be said now.
+    pub(super) fn push(&mut self, author: MemberId, own: Option<Own>, frame: Vec<u8>) -> Bytes {
+        let frame = self.lay(frame);
+        let event = Event { author, own, frame: frame.clone() };
         self.bytes += event.cost();
         self.events.push_back(event);
         self.forget(self.bound);
+        frame
+    }
+
+    fn lay(&mut self, frame: Vec<u8>) -> Bytes {
+        let page_bytes = PAGE_BYTES.min(self.bytes / PAGES);
+        // Of a longer one, a queue that it waits in would keep the page, and count the frame only.
+        if frame.len() > COPIED_BYTES.min(page_bytes / PAGES) {
+            return frame.into();
+        }
+        if self.page.capacity() < frame.len() {
+            self.page = BytesMut::with_capacity(page_bytes);
+            self.page_bytes = page_bytes;
+        }
+        self.page.extend_from_slice(&frame);
+        self.page.split().freeze()
     }
 
     /// Drops the oldest events, until no more than so many bytes are left.
@@ -68,11 +98,19 @@ impl History {
         {
             self.bytes -= oldest.cost();
         }
+        // What was made for much is not held for little.
+        if self.bytes < self.page_bytes {
+            self.page = BytesMut::new();
+            self.page_bytes = 0;
+            self.events.iter_mut().for_each(|event| event.frame = Bytes::copy_from_slice(&event.frame));
+        }
+        if self.events.capacity() > 4 * self.events.len().max(FEW) {
+            self.events.shrink_to(2 * self.events.len());
+        }
     }
 
     pub(super) fn clear(&mut self) {
-        self.events = VecDeque::new();
-        self.bytes = 0;
+        *self = Self::new(self.bound);
     }
 
     /// What this member missed after one event, up to the room's last one; nothing if that is not all here.
@@ -88,5 +126,89 @@ impl History {
 
     pub(super) fn bytes(&self) -> usize {
         self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AUTHOR: MemberId = MemberId(1);
+
+    /// Frames of these lengths, alike only where they are tiny.
+    fn frames(lengths: impl IntoIterator<Item = usize>) -> Vec<Vec<u8>> {
+        let frame = |(number, length): (usize, usize)| number.to_le_bytes().into_iter().cycle().take(length).collect();
+        lengths.into_iter().enumerate().map(frame).collect()
+    }
+
+    #[test]
+    fn every_frame_comes_back_as_it_was() {
+        let mut history = History::new(200_000);
+        let frames = frames([0, 1, 300, 20, 9000, 2, 70_000, 300, 4096].into_iter().cycle().take(1000));
+        for (seq, frame) in (1_u64..).zip(&frames) {
+            assert_eq!(history.push(AUTHOR, None, frame.clone()), frame);
+            let kept = history.events.len();
+            let before = Seq(seq - kept as u64);
+            assert_eq!(
+                history.after(MemberId(2), before, Seq(seq)).unwrap(),
+                &frames[seq as usize - kept..seq as usize]
+            );
+        }
+        assert!(history.events.len() < 100);
+    }
+
+    #[test]
+    fn short_frames_lie_side_by_side() {
+        let mut history = History::new(1_000_000);
+        let frames = frames([300; 4000]).into_iter().map(|frame| history.push(AUTHOR, None, frame)).collect::<Vec<_>>();
+        let apart = frames.windows(2).filter(|pair| pair[0].as_ptr_range().end != pair[1].as_ptr()).count();
+        assert!(apart < 200, "{apart} of 4000 do not follow their predecessor");
+    }
+
+    #[test]
+    fn what_queues_keep_is_no_part_of_a_page() {
+        let mut history = History::new(10_000_000);
+        for frame in frames([300, 4096, 4097, 8192].into_iter().cycle().take(2000)) {
+            let long = frame.len() > COPIED_BYTES;
+            history.push(AUTHOR, None, frame);
+            let newest = history.events.back().unwrap();
+            // The page has a part that is not in use yet, or other frames.
+            assert!(!long || newest.frame.is_unique());
+        }
+    }
+
+    #[test]
+    fn one_that_has_to_forget_gives_back_what_was_for_more() {
+        let mut history = History::new(10_000_000);
+        for frame in frames([20; 10_000]) {
+            history.push(AUTHOR, None, frame);
+        }
+        assert!(history.page_bytes == PAGE_BYTES && history.events.capacity() >= 10_000);
+        let frames = frames([21, 5000, 22]);
+        frames.iter().for_each(|frame| drop(history.push(AUTHOR, None, frame.clone())));
+        let page = history.events.back().unwrap().frame.clone();
+        history.forget(6000);
+        assert_eq!((history.page.capacity(), history.page_bytes), (0, 0));
+        assert!(page.is_unique() && history.events.capacity() <= 2 * FEW);
+        let seq = |seq: u64| Seq(10_000 + seq);
+        assert_eq!(history.after(MemberId(2), seq(0), seq(3)).unwrap(), frames);
+    }
+
+    #[test]
+    fn one_that_keeps_nothing_holds_nothing() {
+        let full = || {
+            let mut history = History::new(1_000_000);
+            frames([300; 2000]).into_iter().for_each(|frame| drop(history.push(AUTHOR, None, frame)));
+            let newest = history.events.back().unwrap().frame.clone();
+            assert!(history.page.capacity() > 0 && !newest.is_unique());
+            (history, newest)
+        };
+        let (mut history, newest) = full();
+        history.forget(0);
+        assert!(newest.is_unique(), "its page is held by nobody else");
+        let (mut history, newest) = full();
+        history.clear();
+        assert!(newest.is_unique());
+        assert_eq!(history.bound, 1_000_000);
     }
 }

@@ -1,6 +1,5 @@
 //! The room's one order: every event gets the next number, and everyone in the group receives it.
 
-use bytes::Bytes;
 use wire::{CloseCode, Counter, Epoch, MemberId, Seq, ServerFrame, limits};
 
 use super::{Effect, Room, history::Own};
@@ -18,8 +17,7 @@ impl Room {
     ) {
         let seq = self.seq.next();
         self.seq = seq;
-        let frame = Bytes::from(frame(seq).to_bytes());
-        self.history.push(author, own, frame.clone());
+        let frame = self.history.push(author, own, frame(seq).to_bytes());
         effects.push(Effect::Relay { but: author, frame, instead: None, budget });
         effects.extend(own.map(|own| Effect::Send(author, own.frame(seq))));
     }

@@ -21,4 +21,4 @@ pub use read::{End, Reader, drain};
 pub use write::{Outgoing, Writer};
 
 /// A payload of more than this is written from where it lies; to copy a smaller one costs less than to part a write.
-const COPIED_BYTES: usize = 4 * 1024;
+pub(crate) const COPIED_BYTES: usize = 4 * 1024;

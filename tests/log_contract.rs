@@ -25,8 +25,12 @@ const GRACE: Duration = Duration::from_secs(60);
 type Make = fn(usize, usize) -> SharedLog;
 
 fn memory(members: usize, rooms: usize) -> SharedLog {
+    delivering(in_memory(members, rooms))
+}
+
+fn in_memory(members: usize, rooms: usize) -> MemoryLog {
     let bounds = Bounds { members, grace: GRACE, replay: 100_000 };
-    delivering(MemoryLog::new(bounds, rooms, 1_000_000, Total::new(usize::MAX)))
+    MemoryLog::new(bounds, rooms, 1_000_000, Total::new(usize::MAX))
 }
 
 /// Has what it says delivered for as long as the test runs.
@@ -270,6 +274,29 @@ async fn one_order_for_everyone(make: Make) {
     seen.push("Left".into());
     assert_hears(&to_bo, seen).await;
     assert_eq!(say(&bo, 2), Err(CloseCode::UnknownToken));
+}
+
+/// Nobody works the list off: what is heard was delivered by whoever was last.
+#[tokio::test]
+async fn what_everyone_waits_for_does_not_wait() {
+    let Pair { log: _log, ana, bo, to_ana, to_bo } =
+        Pair::new(|members, rooms| Arc::new(in_memory(members, rooms))).await;
+    assert!(ana.handed_over().is_none());
+    say(&bo, 1).unwrap();
+    assert!(bo.handed_over().is_none());
+    assert!(drained(&to_ana).await.ends_with(&words(&[said(4, BO, 1)])));
+    assert!(drained(&to_bo).await.ends_with(&words(&[accepted(4, 1)])));
+    // What comes at once is delivered at once.
+    for counter in 2..=3 {
+        say(&ana, counter).unwrap();
+    }
+    assert!(ana.handed_over().is_none());
+    for counter in 2..=3 {
+        say(&bo, counter).unwrap();
+    }
+    assert!(bo.handed_over().is_none());
+    assert_eq!(drained(&to_ana).await, words(&[accepted(5, 2), accepted(6, 3), said(7, BO, 2), said(8, BO, 3)]));
+    assert_eq!(drained(&to_bo).await, words(&[said(5, ANA, 2), said(6, ANA, 3), accepted(7, 2), accepted(8, 3)]));
 }
 
 async fn who_comes_back_receives_what_it_missed(make: Make) {

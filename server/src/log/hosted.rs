@@ -1,12 +1,14 @@
 //! A room that is here, and its connections.
 
 use std::{
+    collections::BTreeSet,
     mem,
     sync::{Arc, Mutex, MutexGuard, TryLockError},
     time::Instant,
 };
 
 use tokio::sync::Notify;
+use wire::MemberId;
 
 use super::{
     lines::{Lines, Step},
@@ -23,6 +25,8 @@ const USUAL_EFFECTS: usize = 2;
 /// When so many bytes wait to be said to a room's connections, more would not save any writes: whoever brought them
 /// delivers them, or waits for whoever does so already.
 const WAITING_BYTES: usize = 128 * 1024;
+/// Fewer than so many do not talk all at once.
+const SEVERAL: usize = 2;
 
 /// A room with its connections. The room goes on while they are written to.
 pub(super) struct Hosted {
@@ -38,8 +42,11 @@ pub(super) struct Inner {
     /// Where calls of the room leave what follows.
     pub(super) effects: Vec<Effect>,
     waiting: Waiting,
-    /// Whether the room is on the list of those that have something to deliver.
+    /// Whether the room is on the list of those that have something to deliver, and whether that was delivered since.
     listed: bool,
+    overtaken: bool,
+    /// How many connections there were at the last delivery.
+    connected: usize,
     queues: Arc<Total>,
 }
 
@@ -48,7 +55,9 @@ pub(super) struct Inner {
 struct Waiting {
     steps: Vec<Step>,
     bytes: usize,
-    /// What that takes from what there is for all queues.
+    /// Of whom something waits that others are to hear.
+    said_by: BTreeSet<MemberId>,
+    /// What all of it takes from what there is for all queues.
     share: Option<Share>,
 }
 
@@ -67,7 +76,8 @@ impl Hosted {
     /// This room, to which `effects` happened. What waits takes from what there is for all `queues`.
     pub(super) fn new(room: Room, effects: Vec<Effect>, queues: &Arc<Total>) -> Self {
         let queues = Arc::clone(queues);
-        let inner = Inner { room, effects, waiting: Waiting::default(), listed: false, queues };
+        let waiting = Waiting::default();
+        let inner = Inner { room, effects, waiting, listed: false, overtaken: false, connected: 0, queues };
         Self { inner: Mutex::new(inner), lines: Mutex::default(), taken: Notify::new() }
     }
 
@@ -75,9 +85,12 @@ impl Hosted {
         lock(&self.inner)
     }
 
-    /// The room was taken off the list.
-    pub(super) fn unlist(&self) {
-        self.lock().listed = false;
+    /// The room was taken off the list. What is to be done about what waits: where the room was delivered since it was
+    /// put there, what came after that has its own turn.
+    pub(super) fn unlist(&self) -> Next {
+        let mut inner = self.lock();
+        inner.listed = false;
+        if mem::take(&mut inner.overtaken) { inner.next() } else { Next::Deliver }
     }
 
     /// Delivers what waits, if nobody does so already who will look for more. To how many connections, and what is to
@@ -102,7 +115,17 @@ impl Hosted {
         let count = lines.count();
         // Before the last look: whoever finds them held in the meantime relies on it.
         drop(lines);
-        (count, self.lock().next())
+        let mut inner = self.lock();
+        inner.connected = count;
+        inner.overtaken = inner.listed;
+        (count, inner.next())
+    }
+
+    /// Whether everyone has said something: most likely nothing more comes before that is answered. Those who are to be
+    /// written to were just read from, and what that takes is in the processor's cache still.
+    pub(super) fn is_round(&self) -> bool {
+        let inner = self.lock();
+        inner.waiting.said_by.len() >= inner.connected.max(SEVERAL)
     }
 
     /// Whether more waits than one is to add to.
@@ -142,7 +165,7 @@ impl Inner {
 
     /// What is to be done about what waits. Whoever is told something does it.
     pub(super) fn next(&mut self) -> Next {
-        let Waiting { steps, bytes, share } = &mut self.waiting;
+        let Waiting { steps, bytes, share, .. } = &mut self.waiting;
         if steps.is_empty() {
             return Next::Nothing;
         }
@@ -162,6 +185,9 @@ impl Inner {
 impl Waiting {
     fn add(&mut self, step: Step) {
         self.bytes += mem::size_of::<Step>() + step.frame().map_or(0, |frame| frame.payload.len());
+        if let Step::Effect(Effect::Relay { but, .. }) = &step {
+            self.said_by.insert(*but);
+        }
         self.steps.push(step);
     }
 }
@@ -177,7 +203,7 @@ mod tests {
     use wire::{MemberId, RoomId};
 
     use super::*;
-    use crate::{SecondHash, room::Bounds};
+    use crate::{Budget, Outbox, SecondHash, room::Bounds};
 
     fn hosted() -> Hosted {
         with_queues(&Total::new(usize::MAX))
@@ -204,7 +230,8 @@ mod tests {
         assert_eq!(happens(&hosted, 1), Next::Nothing);
         assert_eq!(hosted.try_deliver(), (0, Next::Nothing));
         assert_eq!(happens(&hosted, 1), Next::Nothing, "it is on the list still");
-        hosted.unlist();
+        assert_eq!(hosted.unlist(), Next::List);
+        assert_eq!(hosted.unlist(), Next::Deliver);
         assert_eq!(hosted.try_deliver(), (0, Next::Nothing));
         assert_eq!(happens(&hosted, 1), Next::List);
     }
@@ -218,6 +245,51 @@ mod tests {
         assert!(!hosted.is_behind());
         let small = (1..).find(|_| happens(&hosted, 1) == Next::Deliver);
         assert!(small.is_some_and(|count| count < WAITING_BYTES / 50), "what is tiny takes something too");
+    }
+
+    /// Someone says something; whether everyone has.
+    fn says(hosted: &Hosted, who: u32) -> bool {
+        let mut inner = hosted.lock();
+        let frame = Bytes::from_static(b"Hi");
+        let relayed = Effect::Relay { but: MemberId(who), frame, instead: None, budget: Budget::Talk };
+        inner.effects.extend([relayed, Effect::Send(MemberId(who), Bytes::new())]);
+        inner.settle(|_| ());
+        drop(inner);
+        hosted.is_round()
+    }
+
+    #[test]
+    fn a_round_is_when_everyone_has_spoken() {
+        let hosted = hosted();
+        let does = |step| {
+            hosted.lock().first(step);
+            hosted.deliver();
+        };
+        let comes = |who| does(Step::Come(MemberId(who), Outbox::new(9999, 9999, &Total::new(usize::MAX))));
+        comes(1);
+        assert_eq!([1, 1, 1].map(|who| says(&hosted, who)), [false; 3], "nobody answers the only one");
+        comes(2);
+        comes(3);
+        assert_eq!([1, 2, 1, 2, 3].map(|who| says(&hosted, who)), [false, false, false, false, true]);
+        hosted.deliver();
+        assert_eq!([3, 3, 2, 1].map(|who| says(&hosted, who)), [false, false, false, true], "the next one");
+        does(Step::Gone(MemberId(3)));
+        assert_eq!([2, 1].map(|who| says(&hosted, who)), [false, true], "of those who are there");
+    }
+
+    #[test]
+    fn who_was_delivered_meanwhile_has_another_turn() {
+        let hosted = hosted();
+        assert_eq!(happens(&hosted, 1), Next::List);
+        assert_eq!(hosted.deliver(), Next::Nothing);
+        assert_eq!(happens(&hosted, 1), Next::Nothing, "it is on the list still");
+        assert_eq!(hosted.unlist(), Next::List);
+        assert_eq!(hosted.unlist(), Next::Deliver);
+        assert_eq!(hosted.deliver(), Next::Nothing);
+        assert_eq!(happens(&hosted, 1), Next::List);
+        assert_eq!(hosted.deliver(), Next::Nothing);
+        assert_eq!(hosted.unlist(), Next::Nothing, "nothing came since");
+        assert_eq!(happens(&hosted, 1), Next::List);
     }
 
     #[test]
@@ -246,7 +318,7 @@ mod tests {
         let waiting = mem::take(&mut hosted.lock().waiting);
         assert_eq!(waiting.steps.len(), 1);
         assert_eq!(happens(&hosted, 1), Next::List);
-        hosted.unlist();
+        assert_eq!(hosted.unlist(), Next::Deliver);
         assert_eq!(hosted.try_deliver(), (0, Next::Nothing));
         drop(lines);
         assert_eq!(hosted.lock().next(), Next::List, "the last look");

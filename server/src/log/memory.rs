@@ -137,10 +137,13 @@ impl Shared {
                     yield_now().await;
                     writes = 0;
                 }
-                hosted.unlist();
-                let (count, next) = hosted.try_deliver();
+                let mut next = hosted.unlist();
+                if next == Next::Deliver {
+                    let count;
+                    (count, next) = hosted.try_deliver();
+                    writes += count;
+                }
                 self.list(&hosted, next);
-                writes += count;
             }
         }
     }
@@ -336,7 +339,10 @@ impl Seat for MemorySeat {
         taken
     }
 
-    fn behind(&self) -> Option<Later<'_, ()>> {
+    fn handed_over(&self) -> Option<Later<'_, ()>> {
+        if self.hosted.is_round() {
+            self.log.see_to(&self.hosted, Next::Deliver);
+        }
         self.hosted.is_behind().then(|| -> Later<'_, ()> { Box::pin(self.hosted.caught_up()) })
     }
 

@@ -95,8 +95,8 @@ pub trait Seat: Send + Sync {
     /// Those of [`Room::take`](crate::room::Room::take); [`CloseCode::Replaced`] when a newer connection took over.
     fn take(&self, frame: &ClientFrame<'_>, now: Instant) -> Result<(), CloseCode>;
 
-    /// Where so much waits to be delivered that no more should be handed over, what to wait for.
-    fn behind(&self) -> Option<Later<'_, ()>>;
+    /// All that came at once was handed over. Where so much waits to be delivered that no more should be, what to wait for.
+    fn handed_over(&self) -> Option<Later<'_, ()>>;
 
     /// Leaves the room at once.
     fn leave(&self, now: Instant);

@@ -53,7 +53,7 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
             if let ControlFlow::Break(over) = self.next(|bytes, now| take(bytes, seat, outbox, now)).await {
                 return over;
             }
-            if let Some(caught_up) = seat.behind() {
+            if let Some(caught_up) = seat.handed_over() {
                 caught_up.await;
                 // Who is not listened to is not silent.
                 self.heard.at(Instant::now());

@@ -270,7 +270,19 @@ async fn stopping_takes_less_than_ten_seconds_with_open_connections() {
 
 #[tokio::test]
 async fn many_people_in_one_order() {
-    let server = Server::start().await;
+    many_people(Server::start().await).await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn many_people_where_there_is_one_core() {
+    let server = Server::on_one_core().await;
+    let threads = std::fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap().count();
+    assert_eq!(threads, 1);
+    many_people(server).await;
+}
+
+async fn many_people(server: Server) {
     let mut first = Person::create(&server.address, "Crowd", "P0", PASSWORD).await.unwrap();
     let mut others = Vec::new();
     for n in 1..6 {

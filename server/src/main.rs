@@ -1,17 +1,22 @@
 //! The server's program: configuration, log, store, sockets, and then it serves.
 
-use std::process::ExitCode;
+use std::{num::NonZero, process::ExitCode, thread::available_parallelism};
 
 use clap::Parser;
 use cloakroom::{Config, Shutdown, StartError, bind, serve};
+use tokio::runtime::Builder;
 use tracing_subscriber::EnvFilter;
 
 /// Sockets that are heard at one time: few enough that what they bring is passed on while it is in the processor's cache.
 const HEARD_AT_A_TIME: usize = 64;
 
 fn main() -> ExitCode {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().max_io_events_per_tick(HEARD_AT_A_TIME).build();
+    // Where there is one core only, a second thread has nothing to add.
+    let mut runtime = match available_parallelism() {
+        Ok(NonZero::<usize>::MIN) => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    let runtime = runtime.enable_all().max_io_events_per_tick(HEARD_AT_A_TIME).build();
     match runtime {
         Ok(runtime) => runtime.block_on(start()),
         Err(error) => {

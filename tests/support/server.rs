@@ -53,6 +53,22 @@ impl Server {
         Self::of(&program(), None, flags).await
     }
 
+    /// On one of this machine's cores.
+    #[cfg(target_os = "linux")]
+    pub async fn on_one_core() -> Self {
+        use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+        // It starts with what the thread that starts it may run on.
+        let all = sched_getaffinity(None).unwrap();
+        let mut one = CpuSet::new();
+        one.set((0..CpuSet::MAX_CPU).find(|core| all.is_set(*core)).unwrap());
+        let program = program();
+        sched_setaffinity(None, &one).unwrap();
+        let server = Self::of(&program, None, &[]).await;
+        sched_setaffinity(None, &all).unwrap();
+        server
+    }
+
     /// This program, in this folder.
     pub async fn of(program: &Path, dir: Option<&Path>, flags: &[&str]) -> Self {
         let mut child = Command::new(program)

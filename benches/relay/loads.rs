@@ -49,7 +49,7 @@ impl Load {
             frame_bytes: 300,
             talkers: 10,
             pace: Pace::Window(1),
-            peers: &[Peer::Limit, Peer::Cloakroom, Peer::Plain],
+            peers: &[Peer::Limit, Peer::AtOnce, Peer::Cloakroom, Peer::Plain],
             goals: &[
                 (Figure::Cpu, Peer::Limit, Goal::AtMost(1.3)),
                 (Figure::Cpu, Peer::Plain, Goal::AtMost(1.0 / 6.0)),

@@ -34,7 +34,7 @@ use crate::{
     guard,
     refuse::Refused,
     routes::App,
-    socket::{self, CLOSE_WITHIN, Caller},
+    socket::{self, CLOSE_WITHIN, Caller, Opened},
     watched::Watched,
     ws::{self, HandshakeError},
 };
@@ -149,19 +149,14 @@ pub(crate) fn serve(
 ) -> impl Future<Output = ()> {
     let answered = Box::pin(answer(stream, Http { app, router, peer, place, opened: OnceLock::new() }, stopping));
     async move {
-        if let Some((stream, before, caller)) = answered.await {
-            socket::serve(stream, before, caller).await;
-        }
+        // Handed on whole: the task would keep place for the parts for as long as the socket is open.
+        let Some(opened) = answered.await else { return };
+        socket::serve(opened).await;
     }
 }
 
-/// Answers requests, until the connection ends or is a socket: then the stream, what came after the request, and whose
-/// it is.
-async fn answer(
-    stream: TcpStream,
-    http: Http,
-    stopping: CancellationToken,
-) -> Option<(Watched<TcpStream>, Vec<u8>, Caller)> {
+/// Answers requests, until the connection ends or is a socket.
+async fn answer(stream: TcpStream, http: Http, stopping: CancellationToken) -> Option<Opened> {
     let mut serving = Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits::HEAD_WITHIN)
@@ -182,7 +177,8 @@ async fn answer(
     match opened.into_inner().filter(|_| served.is_ok()) {
         // A copy: while one of its bytes is held, the whole of HTTP's buffer is.
         Some((address, entered)) => {
-            Some((stream, read_buf.to_vec(), Caller { app, address, _place: (place, entered) }))
+            let before = read_buf.to_vec();
+            Some(Opened { stream, before, caller: Caller { app, address, _place: (place, entered) } })
         }
         None => {
             // The last answer may have been given before the body of its request was there.

@@ -1,5 +1,7 @@
 //! One socket: a hello, then frames both ways until one side is done.
 
+#![expect(clippy::manual_async_fn, reason = "an `async fn` keeps its arguments twice, and there are many sockets")]
+
 mod incoming;
 mod out;
 mod watch;
@@ -76,8 +78,16 @@ pub(crate) struct Caller {
     pub(crate) _place: (Place, Option<Entered>),
 }
 
-/// Goes on with a connection that HTTP is done with, and where these bytes came already.
-pub(crate) fn serve(stream: Watched<TcpStream>, before: Vec<u8>, caller: Caller) -> impl Future<Output = ()> {
+/// A connection that HTTP is done with.
+pub(crate) struct Opened {
+    pub(crate) stream: Watched<TcpStream>,
+    /// What came after the request.
+    pub(crate) before: Vec<u8>,
+    pub(crate) caller: Caller,
+}
+
+/// Goes on with it.
+pub(crate) fn serve(Opened { stream, before, caller }: Opened) -> impl Future<Output = ()> {
     let (reading, writing) = stream.split();
     let Config { max_queue_bytes, max_replay_bytes, max_frame_bytes, .. } = caller.app.config;
     // One who comes back is sent all that it missed at once; one who is let in, a frame as large as a commit's.
@@ -86,8 +96,7 @@ pub(crate) fn serve(stream: Watched<TcpStream>, before: Vec<u8>, caller: Caller)
     carry(Reader::new(reading, before, HELLO_BYTES), Writer::new(writing), outbox, caller)
 }
 
-/// One socket from hello to close. Its parts come into the task as they are: a part that is an argument of an `async fn`
-/// takes place in it twice.
+/// One socket from hello to close.
 fn carry(
     mut reader: Reader<impl AsyncRead + Unpin>,
     mut writer: Writer<impl AsyncWrite + Unpin>,
@@ -106,7 +115,7 @@ fn carry(
             biased;
             // First, so that one who sends without end is written to all the same.
             over = out::write(&mut writer, &outbox) => over,
-            over = incoming.read(&mut seat, app, *address) => over,
+            over = incoming.read(&mut seat, app, address) => over,
             code = watch::watch(&heard, &outbox) => code.into(),
         };
         let code = match over {

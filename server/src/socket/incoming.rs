@@ -41,22 +41,29 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
     }
 
     /// Waits for a hello, takes the member's place, and then takes frames in until the connection ends.
-    pub(super) async fn read(&mut self, seat: &mut Option<Box<dyn Seat>>, app: &App, address: Address) -> Over {
-        // What is needed once only is kept apart, so that the task does not keep place for it.
-        let seat = match Box::pin(self.come_in(app, address)).await {
-            Ok(taken) => &**seat.insert(taken),
-            Err(over) => return over,
-        };
-        self.reader.limit(app.config.max_frame_bytes);
-        let outbox = self.outbox;
-        loop {
-            if let ControlFlow::Break(over) = self.next(|bytes, now| take(bytes, seat, outbox, now)).await {
-                return over;
-            }
-            if let Some(caught_up) = seat.handed_over() {
-                caught_up.await;
-                // Who is not listened to is not silent.
-                self.heard.at(Instant::now());
+    pub(super) fn read(
+        &mut self,
+        taken: &mut Option<Box<dyn Seat>>,
+        app: &App,
+        address: &Address,
+    ) -> impl Future<Output = Over> {
+        async move {
+            // What is needed once only is kept apart, so that the task does not keep place for it.
+            let seat = match Box::pin(self.come_in(app, *address)).await {
+                Ok(seat) => &**taken.insert(seat),
+                Err(over) => return over,
+            };
+            self.reader.limit(app.config.max_frame_bytes);
+            let outbox = self.outbox;
+            loop {
+                if let ControlFlow::Break(over) = self.next(|bytes, now| take(bytes, seat, outbox, now)).await {
+                    return over;
+                }
+                if let Some(caught_up) = seat.handed_over() {
+                    caught_up.await;
+                    // Who is not listened to is not silent.
+                    self.heard.at(Instant::now());
+                }
             }
         }
     }
@@ -85,43 +92,47 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
     }
 
     /// Reads once, when it may, and hands on each message. What the connection itself needs is seen to here.
-    async fn next<T: From<Over>>(&mut self, mut take: impl FnMut(&[u8], Instant) -> ControlFlow<T>) -> ControlFlow<T> {
-        let Self { reader, throttle, wait, kept, outbox, heard } = self;
-        if mem::take(wait)
-            && let Err(code) = Box::pin(pause(throttle, heard)).await
-        {
-            return ControlFlow::Break(Over::from(code).into());
-        }
-        let mut frames = 0;
-        let mut heard_at = None;
-        let read = reader.read(|event| {
-            frames += 1;
-            match event {
-                Event::Binary(bytes) => take(bytes, *heard_at.get_or_insert_with(Instant::now)),
-                Event::Ping(payload) => {
-                    outbox.pong(payload);
+    fn next<T: From<Over>>(
+        &mut self,
+        mut take: impl FnMut(&[u8], Instant) -> ControlFlow<T>,
+    ) -> impl Future<Output = ControlFlow<T>> {
+        async move {
+            if mem::take(&mut self.wait)
+                && let Err(code) = Box::pin(pause(&self.throttle, self.heard)).await
+            {
+                return ControlFlow::Break(Over::from(code).into());
+            }
+            let mut frames = 0;
+            let mut heard_at = None;
+            let read = self.reader.read(|event| {
+                frames += 1;
+                match event {
+                    Event::Binary(bytes) => take(bytes, *heard_at.get_or_insert_with(Instant::now)),
+                    Event::Ping(payload) => {
+                        self.outbox.pong(payload);
+                        ControlFlow::Continue(())
+                    }
+                    Event::Pong(_) => ControlFlow::Continue(()),
+                    Event::Text(_) => ControlFlow::Break(Over::from(CloseCode::Malformed).into()),
+                    Event::Close(close) => ControlFlow::Break(Over::Theirs(close.map(|close| close.code)).into()),
+                }
+            });
+            let read = read.await;
+            let now = heard_at.unwrap_or_else(Instant::now);
+            // Whatever came: the end of a connection is a word of its peer, too.
+            self.heard.at(now);
+            match read {
+                Ok(ControlFlow::Continue(bytes)) => {
+                    self.throttle.take(frames, bytes, now);
+                    self.wait = !self.throttle.wait(now).is_zero();
+                    if mem::replace(&mut self.kept, self.reader.kept()) != self.kept {
+                        self.outbox.receiving(self.kept);
+                    }
                     ControlFlow::Continue(())
                 }
-                Event::Pong(_) => ControlFlow::Continue(()),
-                Event::Text(_) => ControlFlow::Break(Over::from(CloseCode::Malformed).into()),
-                Event::Close(close) => ControlFlow::Break(Over::Theirs(close.map(|close| close.code)).into()),
+                Ok(ControlFlow::Break(enough)) => ControlFlow::Break(enough),
+                Err(end) => ControlFlow::Break(Over::from(end).into()),
             }
-        });
-        let read = read.await;
-        let now = heard_at.unwrap_or_else(Instant::now);
-        // Whatever came: the end of a connection is a word of its peer, too.
-        heard.at(now);
-        match read {
-            Ok(ControlFlow::Continue(bytes)) => {
-                throttle.take(frames, bytes, now);
-                *wait = !throttle.wait(now).is_zero();
-                if mem::replace(kept, reader.kept()) != *kept {
-                    outbox.receiving(*kept);
-                }
-                ControlFlow::Continue(())
-            }
-            Ok(ControlFlow::Break(enough)) => ControlFlow::Break(enough),
-            Err(end) => ControlFlow::Break(Over::from(end).into()),
         }
     }
 }

@@ -15,20 +15,22 @@ use crate::{
 };
 
 /// Writes what the outbox holds, many frames to a write.
-pub(super) async fn write<W: AsyncWrite + Unpin>(writer: &mut Writer<W>, outbox: &Outbox) -> Over {
-    loop {
-        let (bytes, closed) = outbox.next().await;
-        writer.outgoing = bytes;
-        let ended = tokio::select! {
-            biased;
-            written = writer.flush() => match written {
-                Ok(()) => closed,
-                Err(_) => return Over::Gone,
-            },
-            code = overdue(outbox) => Some(code),
-        };
-        if let Some(code) = ended {
-            return code.into();
+pub(super) fn write<W: AsyncWrite + Unpin>(writer: &mut Writer<W>, outbox: &Outbox) -> impl Future<Output = Over> {
+    async move {
+        loop {
+            let (bytes, closed) = outbox.next().await;
+            writer.outgoing = bytes;
+            let ended = tokio::select! {
+                biased;
+                written = writer.flush() => match written {
+                    Ok(()) => closed,
+                    Err(_) => return Over::Gone,
+                },
+                code = overdue(outbox) => Some(code),
+            };
+            if let Some(code) = ended {
+                return code.into();
+            }
         }
     }
 }

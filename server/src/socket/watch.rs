@@ -36,21 +36,21 @@ impl Heard {
 }
 
 /// Asks one who has said nothing for a while whether it is there, and waits until it has not answered for too long.
-pub(super) async fn watch(heard: &Heard, outbox: &Outbox) -> CloseCode {
+pub(super) fn watch(heard: &Heard, outbox: &Outbox) -> impl Future<Output = CloseCode> {
     let mut asked = heard.last();
-    loop {
-        let (last, now) = (heard.last(), Instant::now());
-        let (ping, until) = (last.max(asked) + some_time(limits::PING_EVERY), last + limits::SILENCE);
-        if until <= now {
-            return CloseCode::Silent;
-        }
-        if ping > now {
-            sleep_until(ping.min(until).into()).await;
-        }
-        // Only what was not heard in all that time has to be asked for.
-        if heard.last() == last && ping < until {
-            outbox.ping();
-            asked = Instant::now();
+    async move {
+        loop {
+            let last = heard.last();
+            if last + limits::SILENCE <= Instant::now() {
+                return CloseCode::Silent;
+            }
+            let at = (last.max(asked) + some_time(limits::PING_EVERY)).min(last + limits::SILENCE);
+            sleep_until(at.into()).await;
+            // Only what was not heard in all that time has to be asked for.
+            if heard.last() == last && at < last + limits::SILENCE {
+                outbox.ping();
+                asked = Instant::now();
+            }
         }
     }
 }

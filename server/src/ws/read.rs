@@ -67,32 +67,35 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     ///
     /// # Errors
     /// See [`End`].
-    pub async fn read<T>(
+    #[expect(clippy::manual_async_fn, reason = "an `async fn` keeps its arguments twice, and there are many readers")]
+    pub fn read<T>(
         &mut self,
         mut take: impl FnMut(Event<'_>) -> ControlFlow<T>,
-    ) -> Result<ControlFlow<T, usize>, End> {
-        let Self { stream, parser, before } = self;
-        if !before.is_empty() {
-            let mut bytes = mem::take(before);
-            return hand_on(parser, before, &mut bytes, &mut take);
-        }
-        if let Some(mut place) = parser.place() {
-            let count = stream.read_buf(&mut place).await?;
-            if count == 0 {
-                return Err(End::Gone);
+    ) -> impl Future<Output = Result<ControlFlow<T, usize>, End>> {
+        async move {
+            let Self { stream, parser, before } = self;
+            if !before.is_empty() {
+                let mut bytes = mem::take(before);
+                return hand_on(parser, before, &mut bytes, &mut take);
             }
-            parser.placed(count)?;
-            let handed = hand_on(parser, before, &mut [], &mut take)?;
-            return Ok(handed.map_continue(|_| count));
+            if let Some(mut place) = parser.place() {
+                let count = stream.read_buf(&mut place).await?;
+                if count == 0 {
+                    return Err(End::Gone);
+                }
+                parser.placed(count)?;
+                let handed = hand_on(parser, before, &mut [], &mut take)?;
+                return Ok(handed.map_continue(|_| count));
+            }
+            poll_fn(|context| {
+                let mut space = [const { MaybeUninit::uninit() }; READ_BYTES];
+                let mut buffer = ReadBuf::uninit(&mut space);
+                ready!(Pin::new(&mut *stream).poll_read(context, &mut buffer))?;
+                let bytes = buffer.filled_mut();
+                Poll::Ready(if bytes.is_empty() { Err(End::Gone) } else { hand_on(parser, before, bytes, &mut take) })
+            })
+            .await
         }
-        poll_fn(|context| {
-            let mut space = [const { MaybeUninit::uninit() }; READ_BYTES];
-            let mut buffer = ReadBuf::uninit(&mut space);
-            ready!(Pin::new(&mut *stream).poll_read(context, &mut buffer))?;
-            let bytes = buffer.filled_mut();
-            Poll::Ready(if bytes.is_empty() { Err(End::Gone) } else { hand_on(parser, before, bytes, &mut take) })
-        })
-        .await
     }
 
     /// See [`drain`].

@@ -86,7 +86,7 @@ pub(crate) struct Opened {
     pub(crate) caller: Caller,
 }
 
-/// Goes on with it.
+/// Serves it as a socket until it ends.
 pub(crate) fn serve(Opened { stream, before, caller }: Opened) -> impl Future<Output = ()> {
     let (reading, writing) = stream.split();
     let Config { max_queue_bytes, max_replay_bytes, max_frame_bytes, .. } = caller.app.config;

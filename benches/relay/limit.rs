@@ -31,7 +31,9 @@ pub fn serve(at_once: bool) {
     let mut buffer = vec![0; 256 * 1024];
     let mut events = Events::with_capacity(1024);
     loop {
-        poll.poll(&mut events, None).unwrap();
+        if let Err(error) = poll.poll(&mut events, None) {
+            assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}");
+        }
         for event in &events {
             let Token(slot) = event.token();
             if event.token() == LISTENER {

@@ -12,7 +12,7 @@ use tokio::{
 };
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, client_async, connect_async,
-    tungstenite::{Message, client::IntoClientRequest},
+    tungstenite::{Message, client::IntoClientRequest, protocol::Role},
 };
 use wire::{ClientFrame, CloseCode, Counter, Epoch, Hello, RoomId, Seq, ServerFrame};
 
@@ -149,7 +149,7 @@ async fn what_is_announced_costs_nothing_until_it_comes() {
     let before = resident(&server);
     // A frame of one MiB, of which nothing comes; each newer socket replaces the one before, which stays half open.
     let head = [0x82, 0xff, 0, 0, 0, 0, 0, 0x0f, 0xff, 0xff, 0, 0, 0, 0];
-    for _ in 0..100 {
+    for _ in 1..wire::limits::HELLOS {
         let mut next = seated(&server, &member).await;
         stream(&mut next).write_all(&head).await.unwrap();
         stream(&mut next).write_all(&[0; 100]).await.unwrap();
@@ -189,16 +189,16 @@ async fn many_halves_do_not_fill_the_memory() {
 /// What is answered and what ends the connection may come in one piece: the end is the last that is written.
 #[tokio::test]
 async fn nothing_comes_after_the_close() {
-    let server = Server::start().await;
-    let member = member(&server).await;
     let ping = masked(0x2, &ClientFrame::Ping.to_bytes());
     let ends = [
         (masked(0x1, b"no text"), Some(CloseCode::Malformed.number())),
         (masked(0x8, &1000_u16.to_be_bytes()), Some(1000)),
-        (masked(0x2, &hello(&member)[..20]), Some(CloseCode::Malformed.number())),
+        (masked(0x2, &[1, 1, 0]), Some(CloseCode::Malformed.number())),
     ];
     for (end, code) in ends {
-        for _ in 0..20 {
+        let server = Server::start().await;
+        let member = member(&server).await;
+        for _ in 0..wire::limits::HELLOS {
             let mut seated = seated(&server, &member).await;
             let stream = stream(&mut seated);
             stream.write_all(&[&*masked(0x9, b"ping"), &ping, &ping, &end].concat()).await.unwrap();
@@ -263,6 +263,78 @@ async fn who_sends_too_fast_is_read_slowly() {
     let took = started.elapsed();
     assert!(took > Duration::from_millis(2500) && took < Duration::from_secs(20), "{took:?}");
     is_answered(&mut seated).await;
+}
+
+/// A connection whose request, hello and messages came at once.
+async fn all_at_once(server: &Server, member: &Value, messages: usize) -> WebSocketStream<TcpStream> {
+    let mut stream = TcpStream::connect(&server.address).await.unwrap();
+    let message = ClientFrame::Message { epoch: Epoch::default(), counter: Counter(0), sealed: &[1] }.to_bytes();
+    let request = format!(
+        "GET /api/socket HTTP/1.1\r\nhost: {}\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
+         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        server.address
+    );
+    let all = [request.into_bytes(), masked(2, &hello(member)), masked(2, &message).repeat(messages)].concat();
+    stream.write_all(&all).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\n") {
+        answer.push(within("an answer", stream.read_u8()).await.unwrap());
+    }
+    WebSocketStream::from_raw_socket(stream, Role::Client, None).await
+}
+
+#[tokio::test]
+async fn to_connect_again_does_not_help_one_who_sends_too_fast() {
+    let server = Server::start().await;
+    let member = member(&server).await;
+    let started = std::time::Instant::now();
+    let (mut hellos, mut last) = (0, Seq(0));
+    let refused = loop {
+        let mut socket = all_at_once(&server, &member, 200).await;
+        match within("a welcome", socket.next()).await.unwrap().unwrap() {
+            Message::Binary(bytes) => match ServerFrame::parse(&bytes) {
+                Ok(ServerFrame::Welcome(welcome)) => (hellos, last) = (hellos + 1, welcome.seq),
+                other => panic!("no welcome: {other:?}"),
+            },
+            Message::Close(frame) => break frame.map(|frame| u16::from(frame.code)),
+            other => panic!("no welcome: {other:?}"),
+        }
+    };
+    let seconds = started.elapsed().as_secs();
+    assert_eq!(refused, Some(CloseCode::TooOften.number()));
+    let may = u64::from(wire::limits::HELLOS);
+    assert!((may..=may + seconds + 1).contains(&hellos), "{hellos} hellos in {seconds} s");
+    // With each hello come a presence or a beginning, and those messages that it has time for.
+    assert!(last.0 < 3 * hellos + 100 * (seconds + 1), "{last:?} after {seconds} s");
+    // It is not put out for it.
+    within("a place again", async {
+        loop {
+            let mut socket = all_at_once(&server, &member, 0).await;
+            if let Some(Ok(Message::Binary(_))) = socket.next().await {
+                break;
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_head_of_a_request_has_a_bound() {
+    let server = Server::start().await;
+    let before = resident(&server);
+    let mut endless = Vec::new();
+    for _ in 0..200 {
+        let mut stream = TcpStream::connect(&server.address).await.unwrap();
+        let head = [b"GET / HTTP/1.1\r\nhost: localhost\r\nx: ".as_slice(), &[b'x'; 300_000]].concat();
+        // The server ends it in the middle.
+        let _ = stream.write_all(&head).await;
+        endless.push(stream);
+    }
+    let mut answer = [0; 12];
+    within("an answer", endless[0].read_exact(&mut answer)).await.unwrap();
+    assert_eq!(answer, *b"HTTP/1.1 431");
+    let grown = resident(&server).saturating_sub(before) / 200;
+    assert!(grown < 64 * 1024, "{grown} bytes for each");
 }
 
 /// What it has sent lies there for hours, and it may be gone all the while.
@@ -527,7 +599,7 @@ async fn an_old_socket_cannot_take_leave_for_the_new_one() {
     let server = Server::start().await;
     let member = member(&server).await;
     let mut old = seated(&server, &member).await;
-    for _ in 0..50 {
+    for _ in 1..wire::limits::HELLOS {
         let mut new = socket(&server).await;
         // The farewell of the old one and the hello of the new one cross.
         new.send(Message::binary(hello(&member))).await.unwrap();

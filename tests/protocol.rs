@@ -379,6 +379,12 @@ async fn bring_about(case: &str) -> Vec<String> {
             s.server.terminate();
             return vec![closed(socket).await, closed(ana).await];
         }
+        "hello said too often" => {
+            for _ in 0..limits::HELLOS {
+                s.connected(&s.bo).await;
+            }
+            vec![after(s, false, vec![Message::binary(ClientFrame::Hello(s.hello(&s.bo)).to_bytes())]).await]
+        }
         "malformed frame; text message" => vec![
             after(s, true, vec![Message::binary(vec![])]).await,
             after(s, true, vec![Message::binary(vec![1, 0x7f])]).await,

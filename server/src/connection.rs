@@ -160,6 +160,7 @@ async fn answer(stream: TcpStream, http: Http, stopping: CancellationToken) -> O
     let mut serving = Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits::HEAD_WITHIN)
+        .max_buf_size(limits::HEAD_BYTES)
         .serve_connection(TokioIo::new(Watched::new(stream)), http);
     let served = tokio::select! {
         served = poll_fn(|context| serving.poll_without_shutdown(context)) => served,

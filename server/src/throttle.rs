@@ -9,35 +9,36 @@ use wire::limits;
 
 /// How much of its rate a bucket holds: after a pause, so much may come at once.
 const BURST: Duration = Duration::from_secs(2);
-/// Who has saved this much since has been quiet, with all that it sent read: it is not behind any more.
-const QUIET: Duration = Duration::from_secs(1);
 
 /// Frames and bytes, each with its own bound.
 pub(crate) struct Throttle {
-    frames: Bucket,
-    bytes: Bucket,
-    /// Since when more frames have come than may.
+    frames: (NonZeroU32, Bucket),
+    bytes: (NonZeroU32, Bucket),
+    /// Since when more frames have come than may, without all of them being read.
     behind: Option<Instant>,
 }
 
 impl Throttle {
     /// So many a second, and nothing saved up: or whoever connects again and again could send without end.
     pub(crate) fn new(frames: NonZeroU32, bytes: NonZeroU32, now: Instant) -> Self {
-        Self { frames: Bucket::new(frames, now), bytes: Bucket::new(bytes, now), behind: None }
+        let bucket = Bucket::empty(BURST, now);
+        Self { frames: (frames, bucket), bytes: (bytes, bucket), behind: None }
     }
 
     /// These have come.
     pub(crate) fn take(&mut self, frames: usize, bytes: usize, now: Instant) {
-        if self.frames.saved(now) >= QUIET {
-            self.behind = None;
+        for ((rate, bucket), count) in [(&mut self.frames, frames), (&mut self.bytes, bytes)] {
+            let nanos = (count as u64).saturating_mul(1_000_000_000) / u64::from(rate.get());
+            bucket.take(Duration::from_nanos(nanos), now);
         }
-        self.frames.take(frames, now);
-        self.bytes.take(bytes, now);
-        if self.frames.wait(now).is_zero() {
-            self.behind = None;
-        } else {
+        if !self.frames.1.wait(now).is_zero() {
             self.behind.get_or_insert(now);
         }
+    }
+
+    /// All that was sent is read.
+    pub(crate) fn caught_up(&mut self) {
+        self.behind = None;
     }
 
     /// Whether more frames than may have come for so long that what is read now may have been sent by one who is gone.
@@ -47,33 +48,41 @@ impl Throttle {
 
     /// How long to wait before more is read.
     pub(crate) fn wait(&self, now: Instant) -> Duration {
-        self.frames.wait(now).max(self.bytes.wait(now))
+        self.frames.1.wait(now).max(self.bytes.1.wait(now))
     }
 }
 
-/// A token bucket, kept as the time at which it will be full again. It may be overdrawn: what has come has come.
-struct Bucket {
-    rate: NonZeroU32,
+/// A token bucket whose tokens are time: it fills as time passes, and is kept as when it will be full. It may be
+/// overdrawn: what has come has come.
+#[derive(Clone, Copy)]
+pub(crate) struct Bucket {
+    size: Duration,
     full: Instant,
 }
 
 impl Bucket {
-    fn new(rate: NonZeroU32, now: Instant) -> Self {
-        Self { rate, full: now + BURST }
+    /// One that nothing is in.
+    pub(crate) fn empty(size: Duration, now: Instant) -> Self {
+        Self { size, full: now + size }
     }
 
-    fn take(&mut self, count: usize, now: Instant) {
-        let nanos = (count as u64).saturating_mul(1_000_000_000) / u64::from(self.rate.get());
-        self.full = self.full.max(now) + Duration::from_nanos(nanos);
+    /// One that is full.
+    pub(crate) fn full(size: Duration, now: Instant) -> Self {
+        Self { size, full: now }
     }
 
-    fn wait(&self, now: Instant) -> Duration {
-        self.full.saturating_duration_since(now).saturating_sub(BURST)
+    pub(crate) fn take(&mut self, time: Duration, now: Instant) {
+        self.full = self.full.max(now) + time;
     }
 
-    /// How much of the burst is there.
-    fn saved(&self, now: Instant) -> Duration {
-        BURST.saturating_sub(self.full.saturating_duration_since(now))
+    /// How long it stays overdrawn.
+    pub(crate) fn wait(&self, now: Instant) -> Duration {
+        self.full.saturating_duration_since(now).saturating_sub(self.size)
+    }
+
+    /// How much is in it.
+    pub(crate) fn saved(&self, now: Instant) -> Duration {
+        self.size.saturating_sub(self.full.saturating_duration_since(now))
     }
 }
 
@@ -116,40 +125,26 @@ mod tests {
         throttle.take(100_000, 0, at(60));
         assert!(!throttle.is_behind(at(87)), "before that it said nothing");
         assert!(throttle.is_behind(at(88)));
+        throttle.caught_up();
+        assert!(!throttle.is_behind(at(88)));
+        throttle.take(1, 0, at(88));
+        assert!(!throttle.is_behind(at(115)));
+        assert!(throttle.is_behind(at(116)));
         // A hundred a second is no more than may be, nor are bytes that take long.
         let mut throttle = Throttle::new(rate(100), rate(1000), start);
         for second in 1..100 {
             throttle.take(100, 100_000, at(second));
             assert!(!throttle.is_behind(at(second + 1)));
         }
-        for second in 100..127 {
-            throttle.take(110, 0, at(second));
-            assert!(!throttle.is_behind(at(second)));
-        }
-        assert!(!throttle.is_behind(at(127)));
-        assert!(throttle.is_behind(at(128)));
-        throttle.take(1, 0, at(140));
-        assert!(!throttle.is_behind(at(141)), "a pause makes up for it");
-    }
-
-    #[test]
-    fn only_one_without_a_pause_falls_behind() {
-        let start = Instant::now();
-        let mut throttle = Throttle::new(rate(100), rate(1000), start);
-        for second in (7..200).step_by(7) {
-            throttle.take(230, 0, start + Duration::from_secs(second));
-            assert!(!throttle.is_behind(start + Duration::from_secs(second + 1)), "after {second} s");
-        }
-        // One is read again as soon as it may be, or a little later.
+        // Read one by one, as soon as each may be or a little later, they are too many all the same.
         let mut throttle = Throttle::new(rate(100), rate(1000), start);
         let mut now = start;
-        while now < start + Duration::from_secs(27) {
-            throttle.take(300, 0, now);
+        while now < at(28) {
             assert!(!throttle.is_behind(now));
-            now += throttle.wait(now) + Duration::from_millis(100);
+            throttle.take(1, 0, now);
+            now += throttle.wait(now) + Duration::from_millis(15);
         }
-        throttle.take(300, 0, now);
-        assert!(throttle.is_behind(start + Duration::from_secs(28)));
+        assert!(throttle.is_behind(now));
     }
 
     #[test]

@@ -63,7 +63,7 @@ async fn echo(stream: impl AsyncRead + AsyncWrite, limit: usize) {
         if writer.flush().await.is_err() {
             return;
         }
-        if !matches!(read, Ok(ControlFlow::Continue(_))) {
+        if !matches!(read, Ok((_, ControlFlow::Continue(())))) {
             writer.shut().await;
             return reader.drain().await;
         }

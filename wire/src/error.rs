@@ -130,6 +130,8 @@ close_codes! {
     TooBig = 1009 true "A message was too large to be sent.";
     /// The server stops; it may come back without its rooms.
     Stopping = 1012 true "The server is restarting.";
+    /// The member has said hello too often.
+    TooOften = 1013 true "The connection comes and goes too often. It is tried again in a moment.";
     /// Not a frame of this protocol.
     Malformed = 4000 false "The server did not understand this page. Reload it and join again.";
     /// A frame of a version that the server does not speak.

@@ -50,6 +50,8 @@ pub const DUTY_TRIES: u32 = 4;
 /// How often a member may be party to a commit that does not open, as its author or as who cannot open it, before the
 /// others go on without it.
 pub const STRIKES: u32 = 4;
+/// Bytes in the head of a request.
+pub const HEAD_BYTES: usize = 16 * 1024;
 /// Bytes in the body of a request to the door.
 pub const DOOR_BYTES: usize = 8 * 1024;
 /// Bytes that wait for a member who reads too slowly, before that member is cut off.
@@ -62,6 +64,8 @@ pub const TOTAL_REPLAY_BYTES: usize = 256 * 1024 * 1024;
 pub const FRAMES_PER_SECOND: u32 = 100;
 /// Bytes that one member may send in a second, and twice that after a pause.
 pub const BYTES_PER_SECOND: u32 = 2 * 1024 * 1024;
+/// Hellos that one member may say one after the other; so many seconds later, as many again.
+pub const HELLOS: u32 = 20;
 /// Members in one room.
 pub const MEMBERS: usize = 256;
 /// Rooms on one server.

@@ -24,7 +24,7 @@ impl Room {
         let id = MemberId(self.last_member.0.checked_add(1).ok_or(Refusal::RoomFull)?);
         self.last_member = id;
         let until = now + self.bounds.grace;
-        self.members.insert(id, Member::new(newcomer, skeleton, until));
+        self.members.insert(id, Member::new(newcomer, skeleton, until, now));
         self.wake_at(until, effects);
         Ok(id)
     }
@@ -69,7 +69,7 @@ impl Room {
     ///
     /// # Errors
     /// Those of [`Room::check`]; [`CloseCode::Replaced`] where a later one of the member's attempts came before this
-    /// one, which was on its way on a connection that is given up.
+    /// one, which was on its way on a connection that is given up; [`CloseCode::TooOften`] where there were too many.
     pub fn connect(
         &mut self,
         claim: &Claim,
@@ -84,6 +84,10 @@ impl Room {
             return Err(CloseCode::Replaced);
         }
         self.check(claim)?;
+        // Each is told to the others, and may bring all that is kept.
+        if !self.known(claim)?.greets(now) {
+            return Err(CloseCode::TooOften);
+        }
         let id = claim.member_id;
         self.relieve(id);
         let Some(member) = self.members.get_mut(&id) else { return Err(CloseCode::UnknownToken) };

@@ -2,14 +2,17 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use wire::{Counter, Epoch, MemberId, Seq, Skeleton};
+use wire::{Counter, Epoch, MemberId, Seq, Skeleton, limits};
 
 use super::{ConnectionId, Newcomer};
-use crate::{Address, TokenHash};
+use crate::{Address, TokenHash, throttle::Bucket};
+
+/// What a hello takes.
+const HELLO: Duration = Duration::from_secs(1);
 
 pub(super) struct Member {
     pub skeleton: Skeleton,
@@ -19,6 +22,8 @@ pub(super) struct Member {
     pub counter: Counter,
     /// Which of its attempts the last hello was.
     pub attempt: u32,
+    /// How many more hellos it may say, a second each.
+    pub hellos: Bucket,
     pub presence: Presence,
     pub standing: Standing,
     /// Whether the group has a leaf of it: it may, though the member itself is outside again.
@@ -88,13 +93,14 @@ pub(super) struct Asked {
 }
 
 impl Member {
-    pub(super) fn new(newcomer: Newcomer, skeleton: Skeleton, until: Instant) -> Self {
+    pub(super) fn new(newcomer: Newcomer, skeleton: Skeleton, until: Instant, now: Instant) -> Self {
         Self {
             skeleton,
             token: newcomer.token,
             address: newcomer.address,
             counter: Counter(0),
             attempt: 0,
+            hellos: Bucket::full(Duration::from_secs(limits::HELLOS.into()), now),
             presence: Presence::Away(until),
             standing: Standing::Outside(Waiting::default()),
             leaf: false,
@@ -128,6 +134,15 @@ impl Member {
             Standing::Outside(waiting) => waiting.knock.as_ref(),
             _ => None,
         }
+    }
+
+    /// It says hello; whether it still may.
+    pub(super) fn greets(&mut self, now: Instant) -> bool {
+        let may = self.hellos.saved(now) >= HELLO;
+        if may {
+            self.hellos.take(HELLO, now);
+        }
+        may
     }
 
     /// It did something that only one who follows the group can.

@@ -102,19 +102,26 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
             {
                 return ControlFlow::Break(Over::from(code).into());
             }
-            let mut frames = 0;
+            let Self { reader, throttle, outbox, .. } = self;
             let mut heard_at = None;
-            let read = self.reader.read(|event| {
-                frames += 1;
-                match event {
-                    Event::Binary(bytes) => take(bytes, *heard_at.get_or_insert_with(Instant::now)),
+            let read = reader.read(|event| {
+                let now = *heard_at.get_or_insert_with(Instant::now);
+                throttle.take(1, 0, now);
+                let taken = match event {
+                    Event::Binary(bytes) => take(bytes, now),
                     Event::Ping(payload) => {
-                        self.outbox.pong(payload);
+                        outbox.pong(payload);
                         ControlFlow::Continue(())
                     }
                     Event::Pong(_) => ControlFlow::Continue(()),
                     Event::Text(_) => ControlFlow::Break(Over::from(CloseCode::Malformed).into()),
                     Event::Close(close) => ControlFlow::Break(Over::Theirs(close.map(|close| close.code)).into()),
+                };
+                match taken {
+                    ControlFlow::Break(enough) => ControlFlow::Break(Some(enough)),
+                    // What came along with too much waits as if it had not been read.
+                    ControlFlow::Continue(()) if !throttle.wait(now).is_zero() => ControlFlow::Break(None),
+                    ControlFlow::Continue(()) => ControlFlow::Continue(()),
                 }
             });
             let read = read.await;
@@ -122,15 +129,18 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
             // Whatever came: the end of a connection is a word of its peer, too.
             self.heard.at(now);
             match read {
-                Ok(ControlFlow::Continue(bytes)) => {
-                    self.throttle.take(frames, bytes, now);
+                Ok((_, ControlFlow::Break(Some(enough)))) => ControlFlow::Break(enough),
+                Ok((bytes, ControlFlow::Break(None) | ControlFlow::Continue(()))) => {
+                    if self.reader.waited() {
+                        self.throttle.caught_up();
+                    }
+                    self.throttle.take(0, bytes, now);
                     self.wait = !self.throttle.wait(now).is_zero();
                     if mem::replace(&mut self.kept, self.reader.kept()) != self.kept {
                         self.outbox.receiving(self.kept);
                     }
                     ControlFlow::Continue(())
                 }
-                Ok(ControlFlow::Break(enough)) => ControlFlow::Break(enough),
                 Err(end) => ControlFlow::Break(Over::from(end).into()),
             }
         }

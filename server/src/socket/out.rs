@@ -83,8 +83,8 @@ async fn answered<R: AsyncRead + Unpin>(reader: &mut Reader<R>) -> bool {
             _ => ControlFlow::Continue(()),
         });
         match read.await {
-            Ok(ControlFlow::Continue(_)) => {}
-            Ok(ControlFlow::Break(())) | Err(End::Gone) => return true,
+            Ok((_, ControlFlow::Continue(()))) => {}
+            Ok((_, ControlFlow::Break(()))) | Err(End::Gone) => return true,
             Err(End::Fault(_)) => return false,
         }
     }

@@ -98,21 +98,26 @@ impl Parser {
         self.data.capacity()
     }
 
+    /// Gives back the memory that the last event was in.
+    pub fn release(&mut self) {
+        match self.over {
+            Over::Message => (self.data, self.checked) = (Vec::new(), 0),
+            Over::Control => self.control = Vec::new(),
+            Over::Nothing | Over::Everything => return,
+        }
+        self.over = Over::Nothing;
+    }
+
     /// Takes bytes off the front, up to the end of the next event; all of them, if there is none.
     ///
     /// # Errors
     /// What the peer did wrong. There is no going on after that.
     pub fn next<'e, 'a: 'e>(&'e mut self, bytes: &mut &'a mut [u8]) -> Result<Option<Event<'e>>, Fault> {
-        match self.over {
-            Over::Message => (self.data, self.checked) = (Vec::new(), 0),
-            Over::Control => self.control = Vec::new(),
-            Over::Nothing => {}
-            Over::Everything => {
-                *bytes = &mut [];
-                return Ok(None);
-            }
+        self.release();
+        if self.over == Over::Everything {
+            *bytes = &mut [];
+            return Ok(None);
         }
-        self.over = Over::Nothing;
         let (opcode, payload) = match self.find(bytes)? {
             Found::Nowhere => return Ok(None),
             Found::Here(opcode, payload) => (opcode, payload),

@@ -43,12 +43,13 @@ pub struct Reader<R> {
     parser: Parser,
     /// What came in before, and was not looked at yet.
     before: Vec<u8>,
+    waited: bool,
 }
 
 impl<R: AsyncRead + Unpin> Reader<R> {
     /// Reads from this stream, of which these bytes were read already, messages of `limit` bytes at most.
     pub fn new(stream: R, before: Vec<u8>, limit: usize) -> Self {
-        Self { stream, parser: Parser::new(limit), before }
+        Self { stream, parser: Parser::new(limit), before, waited: false }
     }
 
     /// From the next frame on, messages may have so many bytes.
@@ -62,8 +63,14 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         self.parser.kept()
     }
 
-    /// Waits for bytes, and hands on what they bring, until `take` has enough. What comes after that stays for the
-    /// next call. If `take` never has enough, the number of bytes.
+    /// Whether there was nothing to read, for a while at least, since this was last asked: then all that had been sent
+    /// by that time was read.
+    pub fn waited(&mut self) -> bool {
+        mem::take(&mut self.waited)
+    }
+
+    /// Waits for bytes, and hands on what they bring, until `take` has enough: how many bytes that were, and what it
+    /// had then. What comes after that stays for the next call.
     ///
     /// # Errors
     /// See [`End`].
@@ -71,9 +78,9 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     pub fn read<T>(
         &mut self,
         mut take: impl FnMut(Event<'_>) -> ControlFlow<T>,
-    ) -> impl Future<Output = Result<ControlFlow<T, usize>, End>> {
+    ) -> impl Future<Output = Result<(usize, ControlFlow<T>), End>> {
         async move {
-            let Self { stream, parser, before } = self;
+            let Self { stream, parser, before, waited } = self;
             if !before.is_empty() {
                 let mut bytes = mem::take(before);
                 return hand_on(parser, before, &mut bytes, &mut take);
@@ -84,13 +91,15 @@ impl<R: AsyncRead + Unpin> Reader<R> {
                     return Err(End::Gone);
                 }
                 parser.placed(count)?;
-                let handed = hand_on(parser, before, &mut [], &mut take)?;
-                return Ok(handed.map_continue(|_| count));
+                let (_, enough) = hand_on(parser, before, &mut [], &mut take)?;
+                return Ok((count, enough));
             }
             poll_fn(|context| {
                 let mut space = [const { MaybeUninit::uninit() }; READ_BYTES];
                 let mut buffer = ReadBuf::uninit(&mut space);
-                ready!(Pin::new(&mut *stream).poll_read(context, &mut buffer))?;
+                let read = Pin::new(&mut *stream).poll_read(context, &mut buffer);
+                *waited |= read.is_pending();
+                ready!(read)?;
                 let bytes = buffer.filled_mut();
                 Poll::Ready(if bytes.is_empty() { Err(End::Gone) } else { hand_on(parser, before, bytes, &mut take) })
             })
@@ -126,13 +135,15 @@ fn hand_on<T>(
     rest: &mut Vec<u8>,
     mut bytes: &mut [u8],
     take: &mut impl FnMut(Event<'_>) -> ControlFlow<T>,
-) -> Result<ControlFlow<T, usize>, End> {
+) -> Result<(usize, ControlFlow<T>), End> {
     let count = bytes.len();
     while let Some(event) = parser.next(&mut bytes)? {
-        if let ControlFlow::Break(enough) = take(event) {
+        let enough = take(event);
+        if enough.is_break() {
+            parser.release();
             rest.extend_from_slice(bytes);
-            return Ok(ControlFlow::Break(enough));
+            return Ok((count - bytes.len(), enough));
         }
     }
-    Ok(ControlFlow::Continue(count))
+    Ok((count, ControlFlow::Continue(())))
 }

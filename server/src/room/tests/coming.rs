@@ -226,3 +226,26 @@ fn who_never_came_is_not_missed() {
     assert!(scene.room.is_empty());
     assert_eq!(scene.room.seq, Seq(0));
 }
+
+#[test]
+fn who_says_hello_too_often_waits() {
+    let mut scene = Scene::together(2);
+    for hello in 2..limits::HELLOS {
+        assert_eq!(scene.connect(1, 0), Ok(()), "hello {hello} after the first two");
+    }
+    scene.told(2);
+    let said = scene.room.seq;
+    for _ in 0..3 {
+        assert_eq!(scene.connect(1, 0), Err(CloseCode::TooOften));
+    }
+    assert_eq!(scene.connect(2, said.0), Ok(()), "each for itself");
+    assert_eq!(scene.room.seq, said, "nobody hears of it");
+    scene.wait(SECOND);
+    assert_eq!(scene.connect(1, 0), Ok(()));
+    assert_eq!(scene.connect(1, 0), Err(CloseCode::TooOften));
+    scene.wait(limits::HELLOS * SECOND);
+    for _ in 0..limits::HELLOS {
+        assert_eq!(scene.connect(1, 0), Ok(()));
+    }
+    assert_eq!(scene.connect(1, 0), Err(CloseCode::TooOften), "no more are saved up");
+}

@@ -61,6 +61,7 @@ contract! { memory:
     who_is_let_in_follows_from_there
     one_order_for_everyone
     who_comes_back_receives_what_it_missed
+    rooms_that_fell_silent_leave_something_to_others
     the_newest_connection_wins
     the_welcome_comes_first
     who_is_put_out_hears_why
@@ -318,6 +319,31 @@ async fn who_comes_back_receives_what_it_missed(make: Make) {
     let _bo = log.follow(ROOM, claim(BO, 2), 0, Seq(0), again.clone(), now()).await.unwrap();
     say(&ana, 4).unwrap();
     assert_hears(&again, words(&[welcome(11, 1, Standing::Outside, 2)])).await;
+}
+
+/// All rooms together keep what ten do that talk much.
+async fn rooms_that_fell_silent_leave_something_to_others(make: Make) {
+    let log = make(9, 99);
+    let mut seats = Vec::new();
+    for room in 1..=30 {
+        let id = RoomId([room; 16]);
+        let ana = log.create(id, name(&format!("Club {room}")), hash(1), newcomer("Ana", 1), now()).await.unwrap();
+        let ana = log.follow(id, claim(ana, 1), 0, Seq(0), outbox(), now()).await.unwrap();
+        for counter in 1..=100 {
+            let message =
+                ClientFrame::Message { epoch: Epoch::default(), counter: Counter(counter), sealed: &[0; 1000] };
+            take(&ana, message).unwrap();
+        }
+        seats.push((id, ana));
+    }
+    for (id, ana) in &seats {
+        ana.disconnect(Ending::Lost(now()), now());
+        let again = outbox();
+        // The beginning, a hundred messages, and that she went.
+        let _back = log.follow(*id, claim(ANA, 1), 0, Seq(92), again.clone(), now()).await.unwrap();
+        let heard = drained(&again).await;
+        assert_eq!(heard[0], words(&[welcome(103, 0, Standing::Inside, 100)])[0], "in room {id:?}");
+    }
 }
 
 async fn the_newest_connection_wins(make: Make) {

@@ -76,8 +76,8 @@ pub struct Config {
     #[arg(long, env = "CLOAKROOM_MAX_REPLAY_BYTES", value_name = "BYTES", default_value_t = limits::REPLAY_BYTES)]
     pub max_replay_bytes: usize,
 
-    /// The same for all rooms together: past it, a room forgets the oldest of its own
-    #[arg(long, env = "CLOAKROOM_MAX_TOTAL_REPLAY_BYTES", value_name = "BYTES", default_value_t = limits::TOTAL_REPLAY_BYTES)]
+    /// The same for all rooms together (1048576 or more): past it, each forgets what goes beyond an even part of half of it
+    #[arg(long, env = "CLOAKROOM_MAX_TOTAL_REPLAY_BYTES", value_name = "BYTES", default_value_t = limits::TOTAL_REPLAY_BYTES, value_parser = at_least(1_048_576))]
     pub max_total_replay_bytes: usize,
 
     /// Bytes in one request to the door, at most (4096 or more, so that every honest one fits)

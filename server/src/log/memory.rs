@@ -46,6 +46,8 @@ struct Shared {
     /// Bytes of events that all rooms keep together, and at most.
     kept: AtomicUsize,
     max_kept: usize,
+    /// Held while rooms forget.
+    forgetting: Mutex<()>,
     /// Which have something to say to their connections.
     dirty: Dirty<Arc<Hosted>>,
     /// Bytes that wait, for all connections together.
@@ -57,8 +59,9 @@ struct Shared {
 }
 
 impl MemoryLog {
-    /// No rooms yet. Together they will keep so many bytes of events for those who come back, at most. What waits to be
-    /// delivered takes from what there is for all queues, and does not wait where that is not enough.
+    /// No rooms yet. Together they will keep so many bytes of events for those who come back, at most: where it is more,
+    /// each forgets what goes beyond an even part of half of that. What waits to be delivered takes from what there is
+    /// for all queues, and does not wait where that is not enough.
     #[must_use]
     pub fn new(bounds: Bounds, max_rooms: usize, max_kept: usize, queues: Arc<Total>) -> Self {
         Self(Arc::new(Shared {
@@ -68,6 +71,7 @@ impl MemoryLog {
             names: Mutex::default(),
             kept: AtomicUsize::new(0),
             max_kept,
+            forgetting: Mutex::default(),
             dirty: Dirty::default(),
             queues,
             due: Mutex::default(),
@@ -87,7 +91,7 @@ impl Shared {
         let mut inner = hosted.lock();
         let kept = inner.room.kept();
         let outcome = change(&mut inner);
-        self.count(kept, &mut inner.room);
+        let too_much = self.count(kept, inner.room.kept());
         let id = inner.room.id();
         inner.settle(|at| {
             lock(&self.due).insert((at, id));
@@ -101,6 +105,9 @@ impl Shared {
         drop(inner);
         if let Some(name) = empty {
             self.drop_room(id, &name, hosted);
+        }
+        if too_much {
+            self.forget();
         }
         self.see_to(hosted, next);
         outcome
@@ -148,17 +155,32 @@ impl Shared {
         }
     }
 
-    /// Counts what a room keeps, which was so much before. Where all rooms keep too much, this one forgets.
-    fn count(&self, before: usize, room: &mut Room) {
-        let now = room.kept();
+    /// Counts what a room keeps, which was so much before. Whether all of them keep too much.
+    fn count(&self, before: usize, now: usize) -> bool {
         if now == before {
-            return;
+            return false;
         }
-        let others = self.kept.fetch_add(now.wrapping_sub(before), Ordering::Relaxed).wrapping_sub(before);
-        if now > before {
-            room.forget(self.max_kept.saturating_sub(others));
-            self.kept.fetch_sub(now - room.kept(), Ordering::Relaxed);
+        let change = now.wrapping_sub(before);
+        self.kept.fetch_add(change, Ordering::Relaxed).wrapping_add(change) > self.max_kept
+    }
+
+    /// Has every room forget what goes beyond an even part of half of what there is for all. Not only the one that
+    /// says something: or rooms that filled it, and fell silent, would leave nothing to those that talk. The other half
+    /// has to be filled before it is done again.
+    fn forget(&self) {
+        let Ok(_alone) = self.forgetting.try_lock() else { return };
+        let rooms = self.all();
+        let even = self.max_kept / 2 / rooms.len().max(1);
+        for hosted in rooms {
+            let mut inner = hosted.lock();
+            let kept = inner.room.kept();
+            inner.room.forget(even);
+            self.count(kept, inner.room.kept());
         }
+    }
+
+    fn all(&self) -> Vec<Arc<Hosted>> {
+        self.rooms.iter().map(|hosted| Arc::clone(&hosted)).collect()
     }
 
     /// Drops this very room: its name and id may be in use again by the time that its last connection ends.
@@ -303,8 +325,7 @@ impl RoomLog for MemoryLog {
 
     fn stop(&self) -> Later<'_, ()> {
         self.0.stopping.store(true, Ordering::SeqCst);
-        let rooms = self.0.rooms.iter().map(|hosted| Arc::clone(&hosted)).collect::<Vec<_>>();
-        for hosted in rooms {
+        for hosted in self.0.all() {
             self.0.with(&hosted, |inner| inner.first(Step::Stop));
         }
         Box::pin(ready(()))

@@ -337,6 +337,24 @@ async fn the_head_of_a_request_has_a_bound() {
     assert!(grown < 64 * 1024, "{grown} bytes for each");
 }
 
+#[tokio::test]
+async fn what_was_sent_before_a_line_broke_is_taken() {
+    let server = Server::with(&["--log", "cloakroom=debug"]).await;
+    let member = member(&server).await;
+    let mut seated = seated(&server, &member).await;
+    for counter in 1..=150 {
+        let message = ClientFrame::Message { epoch: Epoch::default(), counter: Counter(counter), sealed: &[1] };
+        seated.feed(Message::binary(message.to_bytes())).await.unwrap();
+    }
+    seated.send(Message::binary(ClientFrame::Leave.to_bytes())).await.unwrap();
+    within("an answer", seated.next()).await.unwrap().unwrap();
+    // It answers with a reset, whatever is said to it.
+    stream(&mut seated).set_zero_linger().unwrap();
+    drop(seated);
+    // The last one has left: no grace is waited for.
+    server.logged("a room is gone").await;
+}
+
 /// What it has sent lies there for hours, and it may be gone all the while.
 #[tokio::test]
 async fn a_flood_is_no_sign_of_life() {

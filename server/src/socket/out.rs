@@ -1,6 +1,6 @@
 //! What the connection's own task writes: what does not go out at once, and the close.
 
-use std::ops::ControlFlow;
+use std::{io::ErrorKind, ops::ControlFlow};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -24,7 +24,13 @@ pub(super) fn write<W: AsyncWrite + Unpin>(writer: &mut Writer<W>, outbox: &Outb
                 biased;
                 written = writer.flush() => match written {
                     Ok(()) => closed,
-                    Err(_) => return Over::Gone,
+                    Err(error) => {
+                        // What a peer sent before it went is still to be taken: a leave may be among it.
+                        if error.kind() != ErrorKind::TimedOut {
+                            Box::pin(sleep(CLOSE_WITHIN)).await;
+                        }
+                        return Over::Gone;
+                    }
                 },
                 code = overdue(outbox) => Some(code),
             };

@@ -39,6 +39,7 @@ export class People {
     this.#toggle.dataset.count = people.length;
     this.#count.textContent = people.length;
 
+    const focused = this.#list.contains(document.activeElement) ? document.activeElement : null;
     const here = new Set(people.map(({ id }) => id));
     for (const [id, row] of this.#rows) {
       if (here.has(id)) continue;
@@ -48,6 +49,10 @@ export class People {
     // In the order of arrival; who is away for the moment stands below.
     [...people.filter(({ connected }) => connected), ...people.filter(({ connected }) => !connected)]
       .forEach((person, place) => this.#put(person, place));
+    // What is moved loses the focus, and what is gone takes it along.
+    if (focused && focused !== document.activeElement) {
+      (focused.isConnected ? focused : this.#panel).focus({ preventScroll: true });
+    }
   }
 
   #put(person, place) {

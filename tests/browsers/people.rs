@@ -120,12 +120,17 @@ async fn away_and_back(engine: Engine) {
                 { "id": 3, "name": "Cy", "connected": true, "you": false },
             ] })
         };
-        ana.is_told(&[people(true), people(false)]).await;
+        ana.is_told(&[people(true)]).await;
+        let mute = ana.by_role("button", "Mute Bo").await;
+        ana.runs("arguments[0].focus()", &[mute.to_value()]).await;
+        ana.is_told(&[people(false)]).await;
+        assert!(ana.is_on(&mute).await, "who is at a button stays there");
         assert_eq!(ana.people().await, ["Ana", "Cy", "Bo"], "who is away stands below");
         assert!(tags(&ana).await[2].starts_with("Bo reconnecting…"));
         ana.reads("Bo lost the connection for now").await;
         ana.is_told(&[people(true), json!({ "type": "connection", "state": "waiting" })]).await;
         assert_eq!(ana.people().await, ["Ana", "Bo", "Cy"]);
+        assert!(ana.is_on(&mute).await);
         ana.reads("Bo is back").await;
         ana.is_told(&[
             json!({ "type": "connection", "state": "connecting" }),
@@ -137,6 +142,11 @@ async fn away_and_back(engine: Engine) {
         let joined = "You are in. You see what is said from now on.";
         let expected = json!([joined, "Bo lost the connection for now", "Bo is back", "You are connected again"]);
         assert_eq!(ana.runs(notes, &[]).await, expected, "each is said once");
+        let alone = json!([{ "id": 1, "name": "Ana", "connected": true, "you": true }]);
+        ana.is_told(&[json!({ "type": "people", "people": alone })]).await;
+        assert_eq!(ana.people().await, ["Ana"]);
+        let panel = "return document.activeElement.id";
+        assert_eq!(ana.runs(panel, &[]).await, "people", "the list is where one was");
     })
     .await;
 }

@@ -218,7 +218,7 @@ function broken(state, sender) {
 /** Nothing more comes or goes. */
 const halted = (pictures) => new Map([...pictures].map(([key, picture]) => {
   const { mine, state, bytes, length } = picture;
-  if (mine && state !== 'here') return [key, { ...picture, state: 'unsent' }];
+  if (mine && state === 'moving') return [key, { ...picture, state: 'unsent' }];
   return [key, state === 'moving' && bytes < length ? { ...picture, state: 'broken' } : picture];
 }));
 

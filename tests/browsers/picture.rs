@@ -407,6 +407,29 @@ async fn cancelling(engine: Engine) {
     .await;
 }
 
+/// When the room ends, nothing is left to send of a picture that was cancelled before.
+#[tokio::test(flavor = "multi_thread")]
+async fn cancelled_before_the_end() {
+    let server = Server::start().await;
+    play("a picture is cancelled before the end", async |scene| {
+        let ana = scene.person("Ana", Engine::Chromium).await;
+        ana.rehearses(&server.origin()).await;
+        let picture = |number: u32| {
+            json!({ "type": "picture", "id": 1, "name": "Ana", "mine": true, "picture": number, "width": 90,
+                "height": 50, "length": 100, "alt": "" })
+        };
+        let cancelled = json!({ "type": "picture_ended", "id": 1, "picture": 1, "why": "cancelled" });
+        ana.is_told(&[picture(1), picture(2), cancelled]).await;
+        ana.is_told(&[json!({ "type": "ended", "code": "unknown_token", "words": "It is over.", "remake": true })])
+            .await;
+        ana.reads("You cancelled this picture.").await;
+        ana.reads("not sent").await;
+        let text = ana.text().await;
+        assert_eq!(text.matches("not sent").count(), 1, "{text}");
+    })
+    .await;
+}
+
 /// What the page makes of first bytes, without any browser's decoder.
 async fn headers(engine: Engine) {
     let server = Server::start().await;

@@ -1,5 +1,10 @@
 import { startWorker } from './trusted.js';
 
+/** By then the server has noticed by itself. */
+const FAREWELL_WITHIN_MS = 90_000;
+const ANSWER_WITHIN_MS = 5000;
+const AGAIN_AFTER_MS = 2000;
+
 /**
  * The page's end of the two workers. The password goes to the one that stretches it; everything else, keys
  * included, lives in the other. What proves this visit to the server stays in here, for the one use of leaving.
@@ -85,6 +90,22 @@ export class Client {
     this.#safety?.terminate();
     this.#derive = null;
     this.#session = null;
+  }
+
+  /** Takes leave of the server, again and again until it answers: on a line that is dead, nobody would hear of it. */
+  async takeLeave() {
+    this.stop();
+    const until = performance.now() + FAREWELL_WITHIN_MS;
+    while (this.#farewell && performance.now() < until) {
+      try {
+        const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
+        await fetch('/api/leave', { method: 'POST', body: this.#farewell, keepalive: true, signal });
+        break;
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER_MS));
+      }
+    }
+    this.#farewell = null;
   }
 
   /**

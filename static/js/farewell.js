@@ -1,6 +1,6 @@
 import { doorPath } from './address.js';
 import { isAlone } from './model.js';
-import { lastOut, notLastOut } from './words.js';
+import { lastOut, notLastOut, unheardOut } from './words.js';
 
 /** What stands where the room was, once one has left it: that one has, and the way back. */
 export class Farewell {
@@ -12,10 +12,12 @@ export class Farewell {
 
   show(state) {
     const { room, user } = state;
-    const last = isAlone(state);
+    const heard = state.connection.state === 'connected';
+    // Someone may have come in the meantime.
+    const last = heard && isAlone(state);
     this.#page.hidden = false;
     this.#room.textContent = room;
-    this.#words.textContent = last ? lastOut : notLastOut;
+    this.#words.textContent = last ? lastOut : heard ? notLastOut : unheardOut;
     this.#rejoin.hidden = last;
     this.#rejoin.href = doorPath('/login', { room, user });
     this.#remake.hidden = !last;

@@ -1,14 +1,22 @@
+/** A text may be on its way for so long without anybody being troubled with it. */
+const ARRIVES_WITHIN_MS = 1000;
+
 /** The ways out. They ask first only if something written would be lost. */
 export class Leaving {
   #dialog = document.getElementById('leaving');
   #composer;
+  #leave;
   #unsent = false;
+  #underWay = false;
+  #waits = null; // for what is under way, so as to leave then
   #go = null; // where one goes who does not mind
 
   constructor({ leave, composer }) {
     this.#composer = composer;
+    this.#leave = leave;
     document.getElementById('leave').addEventListener('click', () => {
       if (this.#loses) this.#ask(leave);
+      else if (this.#underWay) this.#waits ??= setTimeout(() => this.#goOn(true), ARRIVES_WITHIN_MS);
       else leave();
     });
     for (const id of ['remake', 'rejoin']) {
@@ -25,6 +33,16 @@ export class Leaving {
   draw({ phase, sending, pictures, connection }) {
     const isStuck = phase === 'over' || connection.state !== 'connected';
     this.#unsent = (isStuck && sending.length > 0) || sending.some((key) => pictures.has(key));
+    this.#underWay = sending.length > 0;
+    if (this.#waits !== null && (isStuck || !this.#underWay)) this.#goOn(this.#underWay);
+  }
+
+  /** The wait is over: all of it arrived, or somebody has to say that they do not mind. */
+  #goOn(loses) {
+    clearTimeout(this.#waits);
+    this.#waits = null;
+    if (loses) this.#ask(this.#leave);
+    else this.#leave();
   }
 
   get #loses() {

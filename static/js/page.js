@@ -87,7 +87,7 @@ export class Page {
     if (type === 'ended' && code === 'left') {
       history.replaceState(null, '', '/');
       // The worker may still have to tell the server.
-      setTimeout(() => this.#client.close(), LEAVE_WITHIN_MS);
+      setTimeout(() => this.#client.takeLeave(), LEAVE_WITHIN_MS);
     }
   }
 

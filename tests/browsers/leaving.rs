@@ -2,10 +2,14 @@
 
 use support::{
     browser::{Engine, Person, eventually, key, play},
+    proxy::Proxy,
     server::Server,
 };
 
-with_each_engine! { closing_and_navigating reloading_and_going_back leaving_and_coming_back leaving_with_a_draft }
+with_each_engine! {
+    closing_and_navigating reloading_and_going_back leaving_and_coming_back leaving_with_a_draft leaving_behind_a_text
+    leaving_without_a_line
+}
 
 /// How soon the others see that someone has left.
 const AT_ONCE: u64 = 1000;
@@ -158,6 +162,66 @@ async fn leaving_with_a_draft(engine: Engine) {
         ana.press("Leave").await;
         ana.by_role("heading", "You left Book club").await;
         assert_eq!(ana.violations().await, [""; 0]);
+    })
+    .await;
+}
+
+/// What was said is on its way, as far as the page can tell; but nothing arrives any more.
+async fn leaving_behind_a_text(engine: Engine) {
+    let server = Server::start().await;
+    let proxy = Proxy::start(&server.address).await;
+    let shaky = proxy.address.replace("127.0.0.1", "http://localhost");
+    play(&format!("leaving behind a text, {engine:?}"), async |scene| {
+        let ana = scene.person("Ana", engine).await;
+        let bo = scene.person("Bo", engine.other()).await;
+        ana.creates(&server.origin(), "Book club", PASSWORD).await;
+        bo.joins(&shaky, "Book club", PASSWORD).await;
+        ana.is_with(&["Ana", "Bo"]).await;
+        proxy.stall(true);
+        bo.says("wait for me").await;
+        bo.reads("sending…").await;
+        bo.press("Leave room").await;
+        bo.by_role("dialog", "Leave without sending?").await;
+        bo.press("Cancel").await;
+        // Where it arrives after all, there is nothing to ask.
+        bo.press("Leave room").await;
+        proxy.stall(false);
+        bo.by_role("heading", "You left Book club").await;
+        ana.hears("wait for me").await;
+        ana.is_with(&["Ana"]).await;
+    })
+    .await;
+}
+
+/// The server hears of it as soon as there is a line again, so that the name is free.
+async fn leaving_without_a_line(engine: Engine) {
+    let server = Server::start().await;
+    let proxy = Proxy::start(&server.address).await;
+    let shaky = proxy.address.replace("127.0.0.1", "http://localhost");
+    play(&format!("leaving without a line, {engine:?}"), async |scene| {
+        let ana = scene.person("Ana", engine).await;
+        let bo = scene.person("Bo", engine.other()).await;
+        ana.creates(&server.origin(), "Book club", PASSWORD).await;
+        bo.joins(&shaky, "Book club", PASSWORD).await;
+        ana.is_with(&["Ana", "Bo"]).await;
+        proxy.refuse(true);
+        proxy.cut();
+        bo.connection_says("Offline").await;
+        bo.press("Leave room").await;
+        eventually("that is said", async || bo.text().await.contains("You were not connected").then_some(())).await;
+        eventually("it was told in vain", async || {
+            let tried = "return performance.getEntriesByType('resource').some(({ name }) => name.endsWith('/leave'))";
+            (bo.runs(tried, &[]).await == true).then_some(())
+        })
+        .await;
+        eventually("Bo is away", async || ana.text().await.contains("reconnecting…").then_some(())).await;
+        proxy.refuse(false);
+        ana.reads("Bo left").await;
+        ana.is_with(&["Ana"]).await;
+        bo.follow("Join again").await;
+        bo.fills("Password", PASSWORD).await;
+        bo.press("Join room").await;
+        ana.is_with(&["Ana", "Bo"]).await;
     })
     .await;
 }

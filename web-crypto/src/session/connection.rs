@@ -6,7 +6,7 @@ use wire::limits;
 
 use super::Env;
 
-/// How long an attempt to connect, or the wait for a welcome, may take.
+/// How long it may take until a socket is open, and then until the welcome.
 const ATTEMPT: Duration = Duration::from_secs(10);
 /// How long the other side may take to answer when the network is in doubt.
 const PROBE: Duration = Duration::from_secs(3);
@@ -86,8 +86,14 @@ impl Timing {
         wait
     }
 
+    /// A socket is being opened, or is open now and waits for the welcome.
     pub(super) fn try_now(&mut self, env: &impl Env) {
         self.state = State::Trying { until: env.now().saturating_add(ms(ATTEMPT)) };
+    }
+
+    /// Whether it has tried for so long that another attempt may well be quicker.
+    pub(super) fn is_in_vain(&self, now: u64) -> bool {
+        matches!(self.state, State::Trying { until } if until <= now.saturating_add(ms(ATTEMPT - PROBE)))
     }
 
     pub(super) fn up(&mut self, env: &mut impl Env) {

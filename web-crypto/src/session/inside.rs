@@ -81,6 +81,8 @@ impl Inside {
     fn take(&mut self, input: Input<'_>, env: &mut impl Env, out: &mut VecDeque<Output>) -> bool {
         match input {
             Input::Opened => {
+                // It goes on, however slowly: the welcome has a time of its own.
+                self.timing.try_now(env);
                 self.attempt = self.attempt.saturating_add(1);
                 let hello = Hello {
                     room_id: self.room_id,
@@ -119,6 +121,10 @@ impl Inside {
             },
             Input::Network(_) if self.timing.is_up() => self.ping(true, env, out),
             Input::Network(true) if self.timing.due(u64::MAX) == Due::Connect => self.connect(env, out),
+            Input::Network(true) if self.timing.is_in_vain(env.now()) => {
+                out.push_back(Output::Disconnect);
+                self.connect(env, out);
+            }
             Input::Say(text) if self.circle.say(text, out).is_err() => return self.end(CloseCode::PutOut, out),
             Input::Picture(picture) if self.circle.picture(picture, out).is_err() => {
                 return self.end(CloseCode::PutOut, out);

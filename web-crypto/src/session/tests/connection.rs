@@ -24,6 +24,10 @@ fn waits_grow_with_jitter_and_the_network_shortens_them() {
     assert_eq!(scene.connects, connects + 1, "at once");
     scene.input(Input::Network(true));
     assert_eq!(scene.connects, connects + 1, "one attempt at a time");
+    let disconnects = scene.disconnects;
+    scene.env.now += 3000;
+    scene.input(Input::Network(true));
+    assert_eq!((scene.connects, scene.disconnects), (connects + 2, disconnects + 1), "that one took too long");
     // Once welcomed, the next wait is short again.
     scene.input(Input::Opened);
     scene.welcome(Standing::Inside, 1);
@@ -76,6 +80,20 @@ fn an_attempt_that_comes_to_nothing_is_given_up() {
     scene.wake = Some(10_000);
     scene.wake();
     assert_eq!((scene.disconnects, scene.connection().0.as_str()), (1, "waiting"));
+}
+
+#[test]
+fn an_attempt_that_gets_on_has_more_time() {
+    let mut scene = Scene::inside();
+    scene.input(Input::Closed(1006));
+    scene.wake();
+    scene.env.now += 9000;
+    scene.input(Input::Opened);
+    scene.env.now += 9000;
+    scene.input(Input::Woken);
+    assert_eq!(scene.disconnects, 0);
+    scene.welcome(Standing::Inside, 1);
+    assert_eq!(scene.connection().0, "connected");
 }
 
 #[test]

@@ -123,6 +123,35 @@ async fn where_nothing_is_kept_what_was_missed_is_said() {
     lose_and_come_back(&Server::with(&["--max-replay-bytes", "0"]).await, Some(2)).await;
 }
 
+/// A picture that is larger than what is kept does not push out what is said before and after it.
+#[tokio::test]
+async fn a_picture_does_not_cost_one_the_words() {
+    let server = Server::with(&["--max-replay-bytes", "100000"]).await;
+    let proxy = Proxy::start(&server.address).await;
+    let mut ana = Person::create(&server.address, "Book club", "Ana", PASSWORD).await.unwrap();
+    let mut bo = Person::join(&proxy.address, "Book club", "Bo", PASSWORD).await.unwrap();
+    ana.sees_people(&["Ana", "Bo"]).await;
+    proxy.refuse(true);
+    proxy.cut();
+    ana.wait("Bo away", |view| view["people"][1]["connected"] == false).await;
+    ana.say("look").await;
+    let bytes = vec![7; 200_000];
+    let shot = Shot { number: 1, media: Media::Jpeg, width: 640, height: 480, alt: "a cat".into(), bytes };
+    ana.shows(&shot).await;
+    ana.wait("all is taken", |view| view["type"] == "picture_moved" && view["bytes"] == 200_000).await;
+    ana.say("was it not good?").await;
+    // *Here*, two texts, and a picture in thirteen pieces behind what says that it comes.
+    ana.wait("taken", |view| view["type"] == "accepted" && view["counter"] == 17).await;
+    proxy.refuse(false);
+    bo.network(true).await;
+    assert_eq!(bo.hears().await.1, "look");
+    bo.sees("picture").await;
+    // Of thirteen pieces the last few are there still.
+    let missed = bo.sees("missed").await;
+    assert!(missed["count"].as_u64().is_some_and(|count| (5..13).contains(&count)), "{missed}");
+    assert_eq!(bo.hears().await.1, "was it not good?");
+}
+
 #[tokio::test]
 async fn nothing_is_doubled_across_cuts() {
     let server = Server::start().await;

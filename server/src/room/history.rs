@@ -15,13 +15,19 @@ const PAGE_BYTES: usize = 64 * 1024;
 /// All that is kept is so many times a page at least, so that what lies idle in the first and in the last one is little
 /// beside it.
 const PAGES: usize = 8;
+/// Messages beyond this are pieces of pictures; hardly any text is that long.
+const LONG: usize = 8 * 1024;
 /// The place for so many events is not worth giving back.
 const FEW: usize = 16;
 
-/// The last events, without a gap, up to the room's last one.
+/// The last events, without a gap, up to the room's last one. Of long messages, where they take more than half of what
+/// there is for all, it may be left only that there was one: or a picture or two would push out all that was said.
 pub(super) struct History {
     events: VecDeque<Event>,
     bytes: usize,
+    /// Bytes of those events that are long messages, and of how many of the oldest events none is.
+    long_bytes: usize,
+    short: usize,
     bound: usize,
     /// The rest of the newest page, and how large that is in all.
     page: BytesMut,
@@ -33,6 +39,7 @@ struct Event {
     author: MemberId,
     own: Option<Own>,
     frame: Bytes,
+    is_long: bool,
 }
 
 /// What who brought an event about receives.
@@ -59,19 +66,30 @@ impl Event {
     fn cost(&self) -> usize {
         OVERHEAD + self.frame.len()
     }
+
+    /// Puts in the place of a message what is as true, and short.
+    fn shorten(&mut self) {
+        if let Ok(ServerFrame::Message { seq, sender, .. }) = ServerFrame::parse(&self.frame) {
+            let presence = ServerFrame::Presence { seq, member_id: sender, connected: true };
+            self.frame = presence.to_bytes().into();
+        }
+        self.is_long = false;
+    }
 }
 
 impl History {
     /// Holds so many bytes at most; none at all, if that is 0.
     pub(super) fn new(bound: usize) -> Self {
-        Self { events: VecDeque::new(), bytes: 0, bound, page: BytesMut::new(), page_bytes: 0 }
+        Self { events: VecDeque::new(), bytes: 0, long_bytes: 0, short: 0, bound, page: BytesMut::new(), page_bytes: 0 }
     }
 
     /// Adds an event, and drops the oldest ones that there is no more room for. Its frame, to be said now.
     pub(super) fn push(&mut self, author: MemberId, own: Option<Own>, frame: Vec<u8>) -> Bytes {
         let frame = self.lay(frame);
-        let event = Event { author, own, frame: frame.clone() };
+        let is_long = matches!(own, Some(Own::Accepted(_))) && frame.len() > LONG;
+        let event = Event { author, own, frame: frame.clone(), is_long };
         self.bytes += event.cost();
+        self.long_bytes += if is_long { event.cost() } else { 0 };
         self.events.push_back(event);
         self.forget(self.bound);
         frame
@@ -91,13 +109,9 @@ impl History {
         self.page.split().freeze()
     }
 
-    /// Drops the oldest events, until no more than so many bytes are left.
+    /// Shortens the oldest long messages and drops the oldest events, until no more than so many bytes are left.
     pub(super) fn forget(&mut self, beyond: usize) {
-        while self.bytes > beyond
-            && let Some(oldest) = self.events.pop_front()
-        {
-            self.bytes -= oldest.cost();
-        }
+        while self.bytes > beyond && (self.shorten(beyond / 2) || self.drop_oldest()) {}
         // What was made for much is not held for little.
         if self.bytes < self.page_bytes {
             self.page = BytesMut::new();
@@ -107,6 +121,31 @@ impl History {
         if self.events.capacity() > 4 * self.events.len().max(FEW) {
             self.events.shrink_to(2 * self.events.len());
         }
+    }
+
+    /// Shortens the oldest long message, if all of them have more than so many bytes.
+    fn shorten(&mut self, beyond: usize) -> bool {
+        while self.long_bytes > beyond
+            && let Some(event) = self.events.get_mut(self.short)
+        {
+            self.short += 1;
+            if event.is_long {
+                let before = event.cost();
+                event.shorten();
+                self.long_bytes -= before;
+                self.bytes = self.bytes - before + event.cost();
+                return true;
+            }
+        }
+        false
+    }
+
+    fn drop_oldest(&mut self) -> bool {
+        let Some(oldest) = self.events.pop_front() else { return false };
+        self.bytes -= oldest.cost();
+        self.long_bytes -= if oldest.is_long { oldest.cost() } else { 0 };
+        self.short = self.short.saturating_sub(1);
+        true
     }
 
     pub(super) fn clear(&mut self) {
@@ -175,6 +214,44 @@ mod tests {
             // The page has a part that is not in use yet, or other frames.
             assert!(!long || newest.frame.is_unique());
         }
+    }
+
+    #[test]
+    fn a_picture_pushes_out_no_words() {
+        let mut history = History::new(200_000);
+        let sender = MemberId(7);
+        let mut said = Vec::new();
+        for seq in 1..=1000 {
+            // Four pieces for every text, and at last texts alone.
+            let sealed = vec![1; if seq % 5 == 0 || seq > 900 { 300 } else { 16_000 }];
+            let counter = Counter(seq);
+            let frame = ServerFrame::Message { seq: Seq(seq), sender, counter, sealed: &sealed }.to_bytes();
+            said.push(frame.clone());
+            assert_eq!(history.push(sender, Some(Own::Accepted(counter)), frame.clone()), frame);
+            assert!(history.bytes <= 200_000);
+            let costs = |long: bool| {
+                history.events.iter().filter(|event| event.is_long || !long).map(Event::cost).sum::<usize>()
+            };
+            assert_eq!((history.bytes, history.long_bytes), (costs(false), costs(true)));
+            let from = Seq(seq.saturating_sub(100));
+            let others = history.after(MemberId(8), from, Seq(seq)).expect("more than the last hundred are there");
+            for (seq, (kept, said)) in (from.0 + 1..).zip(others.iter().zip(&said[from.0 as usize..])) {
+                let instead = ServerFrame::Presence { seq: Seq(seq), member_id: sender, connected: true };
+                assert!(*kept == *said || (said.len() > LONG && *kept == instead.to_bytes()), "{seq}");
+            }
+            // The last pieces are whole.
+            let whole =
+                others.iter().zip(&said[from.0 as usize..]).rev().take_while(|(kept, said)| kept == said).count();
+            assert!(whole >= 6.min(others.len()), "{whole} of {}", others.len());
+            let own = history.after(sender, from, Seq(seq)).unwrap();
+            assert!(own.iter().all(|frame| matches!(ServerFrame::parse(frame), Ok(ServerFrame::Accepted { .. }))));
+        }
+        // No commit is shortened: without it, all after it would be lost.
+        let mut history = History::new(200_000);
+        for frame in frames([100_000; 3]) {
+            history.push(sender, Some(Own::Committed(Epoch::default())), frame);
+        }
+        assert_eq!((history.events.len(), history.long_bytes), (1, 0));
     }
 
     #[test]

@@ -16,7 +16,7 @@ export class Leaving {
     this.#leave = leave;
     document.getElementById('leave').addEventListener('click', () => {
       if (this.#loses) this.#ask(leave);
-      else if (this.#underWay) this.#waits ??= setTimeout(() => this.#goOn(true), ARRIVES_WITHIN_MS);
+      else if (this.#underWay) this.#waits ??= setTimeout(() => this.#goOn(), ARRIVES_WITHIN_MS);
       else leave();
     });
     for (const id of ['remake', 'rejoin']) {
@@ -34,14 +34,14 @@ export class Leaving {
     const isStuck = phase === 'over' || connection.state !== 'connected';
     this.#unsent = (isStuck && sending.length > 0) || sending.some((key) => pictures.has(key));
     this.#underWay = sending.length > 0;
-    if (this.#waits !== null && (isStuck || !this.#underWay)) this.#goOn(this.#underWay);
+    if (this.#waits !== null && (isStuck || !this.#underWay)) this.#goOn();
   }
 
   /** The wait is over: all of it arrived, or somebody has to say that they do not mind. */
-  #goOn(loses) {
+  #goOn() {
     clearTimeout(this.#waits);
     this.#waits = null;
-    if (loses) this.#ask(this.#leave);
+    if (this.#loses || this.#underWay) this.#ask(this.#leave);
     else this.#leave();
   }
 

@@ -12,8 +12,11 @@ const BURST: Duration = Duration::from_secs(2);
 
 /// Frames and bytes, each with its own bound.
 pub(crate) struct Throttle {
-    frames: (NonZeroU32, Bucket),
-    bytes: (NonZeroU32, Bucket),
+    /// What each takes.
+    frame: Duration,
+    byte_rate: NonZeroU32,
+    frames: Bucket,
+    bytes: Bucket,
     /// Since when more frames have come than may, without all of them being read.
     behind: Option<Instant>,
 }
@@ -22,18 +25,29 @@ impl Throttle {
     /// So many a second, and nothing saved up: or whoever connects again and again could send without end.
     pub(crate) fn new(frames: NonZeroU32, bytes: NonZeroU32, now: Instant) -> Self {
         let bucket = Bucket::empty(BURST, now);
-        Self { frames: (frames, bucket), bytes: (bytes, bucket), behind: None }
+        Self {
+            frame: Duration::from_secs(1) / frames.get(),
+            byte_rate: bytes,
+            frames: bucket,
+            bytes: bucket,
+            behind: None,
+        }
     }
 
-    /// These have come.
-    pub(crate) fn take(&mut self, frames: usize, bytes: usize, now: Instant) {
-        for ((rate, bucket), count) in [(&mut self.frames, frames), (&mut self.bytes, bytes)] {
-            let nanos = (count as u64).saturating_mul(1_000_000_000) / u64::from(rate.get());
-            bucket.take(Duration::from_nanos(nanos), now);
-        }
-        if !self.frames.1.wait(now).is_zero() {
+    /// A frame has come; whether more have than may.
+    pub(crate) fn frame(&mut self, now: Instant) -> bool {
+        self.frames.take(self.frame, now);
+        let too_many = !self.frames.wait(now).is_zero();
+        if too_many {
             self.behind.get_or_insert(now);
         }
+        too_many
+    }
+
+    /// So many bytes have come.
+    pub(crate) fn bytes(&mut self, count: usize, now: Instant) {
+        let nanos = (count as u64).saturating_mul(1_000_000_000) / u64::from(self.byte_rate.get());
+        self.bytes.take(Duration::from_nanos(nanos), now);
     }
 
     /// All that was sent is read.
@@ -48,7 +62,7 @@ impl Throttle {
 
     /// How long to wait before more is read.
     pub(crate) fn wait(&self, now: Instant) -> Duration {
-        self.frames.1.wait(now).max(self.bytes.1.wait(now))
+        self.frames.wait(now).max(self.bytes.wait(now))
     }
 }
 
@@ -92,6 +106,15 @@ mod tests {
 
     fn rate(number: u32) -> NonZeroU32 {
         NonZeroU32::new(number).unwrap()
+    }
+
+    impl Throttle {
+        fn take(&mut self, frames: usize, bytes: usize, now: Instant) {
+            for _ in 0..frames {
+                self.frame(now);
+            }
+            self.bytes(bytes, now);
+        }
     }
 
     #[test]

@@ -106,7 +106,7 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
             let mut heard_at = None;
             let read = reader.read(|event| {
                 let now = *heard_at.get_or_insert_with(Instant::now);
-                throttle.take(1, 0, now);
+                let too_many = throttle.frame(now);
                 let taken = match event {
                     Event::Binary(bytes) => take(bytes, now),
                     Event::Ping(payload) => {
@@ -120,7 +120,7 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
                 match taken {
                     ControlFlow::Break(enough) => ControlFlow::Break(Some(enough)),
                     // What came along with too much waits as if it had not been read.
-                    ControlFlow::Continue(()) if !throttle.wait(now).is_zero() => ControlFlow::Break(None),
+                    ControlFlow::Continue(()) if too_many => ControlFlow::Break(None),
                     ControlFlow::Continue(()) => ControlFlow::Continue(()),
                 }
             });
@@ -134,7 +134,7 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
                     if self.reader.waited() {
                         self.throttle.caught_up();
                     }
-                    self.throttle.take(0, bytes, now);
+                    self.throttle.bytes(bytes, now);
                     self.wait = !self.throttle.wait(now).is_zero();
                     if mem::replace(&mut self.kept, self.reader.kept()) != self.kept {
                         self.outbox.receiving(self.kept);

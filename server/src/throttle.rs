@@ -9,6 +9,8 @@ use wire::limits;
 
 /// How much of its rate a bucket holds: after a pause, so much may come at once.
 const BURST: Duration = Duration::from_secs(2);
+/// How much more than that may come before its sender has to wait, so that not each frame is waited for alone.
+const OVERDRAFT: Duration = Duration::from_millis(100);
 
 /// Frames and bytes, each with its own bound.
 pub(crate) struct Throttle {
@@ -34,10 +36,10 @@ impl Throttle {
         }
     }
 
-    /// A frame has come; whether more have than may.
+    /// A frame has come; whether so many have that no more may for now.
     pub(crate) fn frame(&mut self, now: Instant) -> bool {
         self.frames.take(self.frame, now);
-        let too_many = !self.frames.wait(now).is_zero();
+        let too_many = self.frames.wait(now) > OVERDRAFT;
         if too_many {
             self.behind.get_or_insert(now);
         }
@@ -60,7 +62,12 @@ impl Throttle {
         self.behind.is_some_and(|since| now.saturating_duration_since(since) >= limits::SILENCE)
     }
 
-    /// How long to wait before more is read.
+    /// Whether so much has come that no more may for now.
+    pub(crate) fn is_overdrawn(&self, now: Instant) -> bool {
+        self.wait(now) > OVERDRAFT
+    }
+
+    /// How long to wait, then, before more is read.
     pub(crate) fn wait(&self, now: Instant) -> Duration {
         self.frames.wait(now).max(self.bytes.wait(now))
     }
@@ -136,7 +143,9 @@ mod tests {
         let start = Instant::now();
         let mut throttle = Throttle::new(rate(100), rate(1000), start);
         assert_eq!(throttle.wait(start), Duration::ZERO);
-        throttle.take(50, 10, start);
+        assert!((1..=10).all(|_| !throttle.frame(start)), "but a few may come together");
+        assert!(throttle.frame(start) && throttle.is_overdrawn(start));
+        throttle.take(39, 10, start);
         assert_eq!(throttle.wait(start), Duration::from_millis(500));
     }
 
@@ -159,12 +168,12 @@ mod tests {
             throttle.take(100, 100_000, at(second));
             assert!(!throttle.is_behind(at(second + 1)));
         }
-        // Read one by one, as soon as each may be or a little later, they are too many all the same.
+        // Read a few at a time, as soon as they may be or a little later, they are too many all the same.
         let mut throttle = Throttle::new(rate(100), rate(1000), start);
         let mut now = start;
         while now < at(28) {
             assert!(!throttle.is_behind(now));
-            throttle.take(1, 0, now);
+            while !throttle.frame(now) {}
             now += throttle.wait(now) + Duration::from_millis(15);
         }
         assert!(throttle.is_behind(now));

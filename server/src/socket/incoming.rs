@@ -135,7 +135,7 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
                         self.throttle.caught_up();
                     }
                     self.throttle.bytes(bytes, now);
-                    self.wait = !self.throttle.wait(now).is_zero();
+                    self.wait = self.throttle.is_overdrawn(now);
                     if mem::replace(&mut self.kept, self.reader.kept()) != self.kept {
                         self.outbox.receiving(self.kept);
                     }

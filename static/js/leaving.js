@@ -39,10 +39,14 @@ export class Leaving {
 
   /** The wait is over: all of it arrived, or somebody has to say that they do not mind. */
   #goOn() {
-    clearTimeout(this.#waits);
-    this.#waits = null;
+    this.#waitNoMore();
     if (this.#loses || this.#underWay) this.#ask(this.#leave);
     else this.#leave();
+  }
+
+  #waitNoMore() {
+    clearTimeout(this.#waits);
+    this.#waits = null;
   }
 
   get #loses() {
@@ -50,6 +54,7 @@ export class Leaving {
   }
 
   #ask(go) {
+    this.#waitNoMore();
     this.#go = go;
     this.#dialog.showModal();
   }

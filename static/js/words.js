@@ -120,9 +120,10 @@ export const holdsOut = (seconds) =>
   `Holds out ${span(seconds)} against someone with this server’s data and a hundred graphics cards.`;
 
 
-export const unheardOut =
-  'You were not connected: whoever is still there sees that you have gone once the line is back, or after a minute or two. Nothing of what was said is left on this page.';
-export const notLastOut = 'The others see that you have gone. Nothing of what was said is left on this page.';
+const nothingStays = 'Nothing of what was said is left on this page.';
+export const notLastOut = `The others see that you have gone. ${nothingStays}`;
+export const unheardOut = 'You were not connected: whoever is still there sees that you have gone once the line is '
+  + `back, or after a minute or two. ${nothingStays}`;
 export const lastOut = 'You were the last one there, so the room is gone, with all that was said in it.';
 
 export const title = (room, unread) => `${unread > 0 ? `(${unread}) ` : ''}${room} · Cloakroom`;

@@ -118,8 +118,10 @@ impl Checks {
     /// A client has taken something in.
     pub fn after(world: &mut World, index: usize) {
         let World { clients, checks, .. } = world;
-        let ids = clients.iter().filter(|other| other.is_honest() && other.password == clients[index].password);
-        let honest_ids = ids.filter_map(Client::id).collect::<BTreeSet<_>>();
+        // Those of a room of that name that is gone had the same numbers.
+        let (room, password) = (clients[index].room(), clients[index].password);
+        let honest = |other: &&Client| other.is_honest() && other.room() == room && other.password == password;
+        let honest_ids = clients.iter().filter(honest).filter_map(Client::id).collect::<BTreeSet<_>>();
         let client = &mut clients[index];
         let honest = client.is_honest();
         let Some(mut observed) = client.session.observe() else {

@@ -74,10 +74,7 @@ fn heard(world: &World) {
                 missed <= not_shown,
                 "{index} was told of {missed} missing of {id}, but {not_shown} were not shown"
             );
-            // One who was there before one came, and came into a later group after one, counts from 0 all the same.
-            let was_before =
-                client.id().is_some_and(|own| id < own) && client.epoch.is_some_and(|at| at.generation > 0);
-            assert!(missed == 0 || client.was_out || was_before, "{index} missed {missed} of {id}, and was never out");
+            assert!(missed == 0 || client.was_out, "{index} missed {missed} of {id}, and was never out");
         }
     }
 }

@@ -3,9 +3,13 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use wire::{Epoch, MemberId, Person, ServerFrame, limits};
+use wire::{Counter, Epoch, MemberId, Person, ServerFrame, limits};
 
-use super::{Effect, Room, history::Own, member::Standing};
+use super::{
+    Effect, Room,
+    history::Own,
+    member::{Member, Standing},
+};
 use crate::Budget;
 
 /// A commit as its author sent it.
@@ -99,7 +103,9 @@ impl Room {
             member.since = self.seq;
             member.lapses = 0;
         }
-        let people = self.members.iter().filter(|(_, member)| member.leaf).map(|(id, member)| Person {
+        // After a beginning anew some are still outside who said something before: that is not missing to a newcomer.
+        let counts = |member: &Member| member.leaf || member.counter > Counter(0);
+        let people = self.members.iter().filter(|(_, member)| counts(member)).map(|(id, member)| Person {
             member_id: *id,
             counter: member.counter,
             connected: member.is_connected(),

@@ -75,7 +75,11 @@ impl Peer {
 /// Everyone in the group, as of its last epoch that one was in, but for those who are gone; and those who were in the group
 /// before, and may come into this one yet: their counters go on.
 #[derive(Default)]
-pub(super) struct Peers(BTreeMap<MemberId, Peer>);
+pub(super) struct Peers {
+    peers: BTreeMap<MemberId, Peer>,
+    /// How far the messages of those had come who were there before oneself, and may come into the group yet.
+    before: BTreeMap<MemberId, Counter>,
+}
 
 /// What one finds on coming in, of someone who was there.
 pub(super) struct Found {
@@ -87,42 +91,48 @@ pub(super) struct Found {
 
 impl Peers {
     pub(super) fn get_mut(&mut self, id: MemberId) -> Option<&mut Peer> {
-        self.0.get_mut(&id)
+        self.peers.get_mut(&id)
     }
 
     pub(super) fn remove(&mut self, id: MemberId) -> Option<Peer> {
-        self.0.remove(&id)
+        self.peers.remove(&id)
     }
 
     pub(super) fn ids(&self) -> Vec<MemberId> {
-        self.0.keys().copied().collect()
+        self.peers.keys().copied().collect()
     }
 
     /// Takes someone in who has just been let in, or let in again; whether it has been heard of, and is shown.
     pub(super) fn admit(&mut self, mate: &Mate) -> bool {
         if !self.knows(mate) {
-            self.0.insert(mate.member_id, Peer::new(mate, true, false, Counter(0)));
+            let before = self.before.remove(&mate.member_id).unwrap_or_default();
+            self.peers.insert(mate.member_id, Peer::new(mate, true, false, before));
         }
-        self.0.get(&mate.member_id).is_some_and(|peer| peer.here)
+        self.peers.get(&mate.member_id).is_some_and(|peer| peer.here)
     }
 
     /// Takes someone in who was there when one came in oneself. What it said before one came is not missing.
     pub(super) fn find(&mut self, mate: &Mate, connected: bool, counter: Counter) -> Found {
         if !self.knows(mate) {
             let here = counter > Counter(0);
-            self.0.insert(mate.member_id, Peer::new(mate, connected, here, counter));
+            self.peers.insert(mate.member_id, Peer::new(mate, connected, here, counter));
             return Found { missing: 0, is_new: here };
         }
-        let missing = self.0.get_mut(&mate.member_id).map_or(0, |peer| {
+        let missing = self.peers.get_mut(&mate.member_id).map_or(0, |peer| {
             peer.connected = connected;
             peer.heard_of(counter)
         });
         Found { missing, is_new: false }
     }
 
+    /// Notes how far the messages of those had come who were not in the group when one came in, and may come yet.
+    pub(super) fn expect(&mut self, before: BTreeMap<MemberId, Counter>) {
+        self.before = before;
+    }
+
     /// Takes oneself in.
     pub(super) fn be(&mut self, mate: &Mate) {
-        self.0.insert(mate.member_id, Peer::new(mate, true, true, Counter(0)));
+        self.peers.insert(mate.member_id, Peer::new(mate, true, true, Counter(0)));
     }
 
     /// Those in the group who have been heard of.
@@ -134,11 +144,11 @@ impl Peers {
             you: *id == me,
             fingerprint: peer.fingerprint.clone(),
         };
-        self.0.iter().filter(|(id, peer)| peer.here && roster.get(**id).is_some()).map(view).collect()
+        self.peers.iter().filter(|(id, peer)| peer.here && roster.get(**id).is_some()).map(view).collect()
     }
 
     fn knows(&self, mate: &Mate) -> bool {
-        self.0.get(&mate.member_id).is_some_and(|peer| peer.key == mate.key && peer.name == mate.name)
+        self.peers.get(&mate.member_id).is_some_and(|peer| peer.key == mate.key && peer.name == mate.name)
     }
 }
 

@@ -147,7 +147,7 @@ pub enum ServerFrame<'a> {
         seq: Seq,
         /// The epoch that the member comes into.
         epoch: Epoch,
-        /// Everyone in the group, oneself included.
+        /// Everyone in the group, oneself included; and who is outside and has said something already.
         people: Vec<Person>,
         /// The Welcome.
         welcome: &'a [u8],

@@ -177,3 +177,18 @@ fn an_author_that_is_stuck_itself_does_not_found_the_next_group() {
     assert_eq!(scene.closed[&1], CloseCode::PutOut);
     assert!(scene.told(2).last().unwrap().ends_with("anew 1 as founder"));
 }
+
+#[test]
+fn a_newcomer_is_told_how_far_those_outside_have_come() {
+    let mut scene = Scene::together(3);
+    scene.commit(1, 1, &[], &[]);
+    scene.stuck(3, 1);
+    scene.stuck(2, 1);
+    scene.told(2);
+    (4..=5).for_each(|id| scene.enter(id));
+    scene.knock(&[4]);
+    scene.commit(2, 0, &[4], &[]);
+    // Of the fifth there is nothing to tell: it has said nothing yet.
+    let let_in = scene.told(4).pop().unwrap();
+    assert!(let_in.ends_with("let into 1.1 with 2+1,3+1,4+0"), "{let_in}");
+}

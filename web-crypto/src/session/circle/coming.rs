@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use wire::{ClientFrame, Counter, Epoch, Person, Seq};
+use wire::{ClientFrame, Counter, Epoch, MemberId, Person, Seq};
 
 use super::{Circle, Trouble, show, show_missed};
 use crate::{
@@ -77,6 +77,7 @@ impl Circle {
             return self.stuck(epoch, env, out);
         };
         let first = self.latest.is_none();
+        self.drop_absent(&group, people, out);
         self.take_up(group, seq, env, out);
         let Some(group) = &self.group else { return Err(Trouble::Fault) };
         for mate in group.roster().iter().filter(|mate| mate.member_id != me) {
@@ -90,6 +91,8 @@ impl Circle {
                 out.push_back(Output::Show(View::Entered { id: mate.member_id, name: name.to_owned() }));
             }
         }
+        let outside = people.iter().filter(|person| group.roster().get(person.member_id).is_none());
+        self.peers.expect(outside.map(|person| (person.member_id, person.counter)).collect());
         self.caught_up(out)
     }
 
@@ -97,9 +100,6 @@ impl Circle {
     pub(super) fn take_up(&mut self, group: Group, seq: Seq, env: &mut impl Env, out: &mut VecDeque<Output>) {
         let epoch = group.epoch();
         let anew = self.latest.is_some_and(|latest| latest.generation < epoch.generation);
-        if !anew {
-            self.drop_absent(&group, out);
-        }
         if let Some(mate) = group.roster().get(self.me.member_id()) {
             self.peers.be(mate);
         }
@@ -152,9 +152,10 @@ impl Circle {
         self.talk.epoch_changed();
     }
 
-    /// Those who went while one was outside. Of a group that begins anew nobody is told to have left: they come in again.
-    pub(super) fn drop_absent(&mut self, group: &Group, out: &mut VecDeque<Output>) {
-        for id in self.peers.ids().into_iter().filter(|id| group.roster().get(*id).is_none()) {
+    /// Those who went while one was outside. Who is only not in the group yet, as after it began anew, is told by the server.
+    fn drop_absent(&mut self, group: &Group, people: &[Person], out: &mut VecDeque<Output>) {
+        let is_there = |id: MemberId| group.roster().get(id).is_some() || people.iter().any(|one| one.member_id == id);
+        for id in self.peers.ids().into_iter().filter(|id| !is_there(*id)) {
             if let Some(peer) = self.peers.remove(id).filter(|peer| peer.here) {
                 out.push_back(Output::Show(View::Left { id, name: peer.name.as_str().to_owned(), lost: false }));
             }

@@ -26,13 +26,44 @@ fn one_who_comes_into_a_new_group_before_another_misses_nothing() {
     let (mut scene, mut cy) = Scene::with_cy();
     scene.ana.found(1);
     scene.event(|seq| ServerFrame::Anew { seq, generation: 1, founder: false });
-    scene.ana_lets_in();
+    scene.ana_lets_in_before(&[(CY, 1)]);
+    cy_follows(&mut scene, &mut cy, 2);
+    assert!(scene.take("missed").is_empty() && scene.take("left").is_empty() && scene.take("entered").is_empty());
+}
+
+/// And for one who is new, to whom what was said before is nothing.
+#[test]
+fn one_who_is_new_to_a_new_group_misses_nothing_of_who_comes_in_later() {
+    let mut scene = Scene::outside();
+    let mut cy = Other::new(CY, "Cy");
+    scene.ana.found(1);
+    scene.event(|seq| ServerFrame::Anew { seq, generation: 1, founder: false });
+    scene.ana_lets_in_before(&[(CY, 5)]);
+    cy_follows(&mut scene, &mut cy, 6);
+    assert!(scene.take("missed").is_empty());
+    // What it says from there on is counted.
+    let later = cy.seal(&text(9, "Ninth"));
+    scene.message(CY, 9, &later);
+    assert_eq!(scene.each("missed", "count"), [2]);
+}
+
+/// Cy is let in and says that it is there.
+fn cy_follows(scene: &mut Scene, cy: &mut Other, counter: u64) {
     let knock = cy.knock(1);
     let welcome = scene.ana_commits(&[(CY, &knock)], &[]);
     cy.join(scene.ana.epoch(), &welcome);
-    let here = cy.seal(&Content::Here.to_padded(Counter(2)));
-    scene.message(CY, 2, &here);
-    assert!(scene.take("missed").is_empty());
+    let here = cy.seal(&Content::Here.to_padded(Counter(counter)));
+    scene.message(CY, counter, &here);
+}
+
+/// Who is neither in the new group nor outside went while one was outside oneself.
+#[test]
+fn one_who_left_when_the_group_began_anew_is_said_to_have() {
+    let (mut scene, _) = Scene::with_cy();
+    scene.ana.found(1);
+    scene.event(|seq| ServerFrame::Anew { seq, generation: 1, founder: false });
+    scene.ana_lets_in();
+    assert_eq!(scene.each("left", "name"), ["Cy"]);
 }
 
 /// Nobody went: it is the group that is another one.

@@ -178,10 +178,17 @@ impl Scene {
 
     /// Ana answers the last knock; the server says that Bo is in.
     pub(super) fn ana_lets_in(&mut self) {
+        self.ana_lets_in_before(&[]);
+    }
+
+    /// The same, while these are there and outside.
+    pub(super) fn ana_lets_in_before(&mut self, outside: &[(u32, u64)]) {
         let (_, knock) = self.knocks().pop().expect("a knock");
         let commit = self.ana.commit(&[(ME, &knock)], &[]);
         self.ana.confirm();
-        let (epoch, people) = (self.ana.epoch(), vec![person(ANA, self.ana.counter), person(ME, 0)]);
+        let outside = outside.iter().map(|(id, counter)| person(*id, *counter));
+        let people = [person(ANA, self.ana.counter), person(ME, 0)].into_iter().chain(outside).collect();
+        let epoch = self.ana.epoch();
         self.event(|seq| ServerFrame::LetIn { seq, epoch, people, welcome: &commit.welcome });
     }
 

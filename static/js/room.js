@@ -24,7 +24,7 @@ export class Room {
   #forPictures;
 
   constructor({ send, picture, cancel, retry, leave, safety, tell }) {
-    this.#forPictures = { send: picture, cancel, tell };
+    this.#forPictures = { send: picture, cancel, retry, tell };
     this.#composer = new Composer({ send });
     this.#parts = [
       new Connection(),

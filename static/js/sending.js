@@ -1,9 +1,8 @@
-import { element } from './parts.js';
-import { states } from './words.js';
+import { Delivery } from './delivery.js';
 
-/** What has become of one's own messages: sending, sent, or not sent. */
+/** One's own texts that are not sent yet, or never will be. */
 export class Sending {
-  #waiting = new Map(); // counter → { element, state }: where the message's state is said, and what is said
+  #waiting = new Map(); // counter → Delivery
   #retry;
 
   constructor({ retry }) {
@@ -11,45 +10,19 @@ export class Sending {
   }
 
   add({ counter }, message) {
-    const said = { element: message.appendChild(element('span', '')), state: null };
-    this.#say(said, 'sending');
-    this.#waiting.set(counter, said);
+    this.#waiting.set(counter, new Delivery(message, { retry: this.#retry }));
   }
 
   draw({ sending, phase, lost }) {
-    for (const [counter, said] of this.#waiting) {
+    for (const [counter, delivery] of this.#waiting) {
       if (!sending.includes(counter)) {
-        this.#say(said, 'sent');
+        delivery.say('sent');
         this.#waiting.delete(counter);
       } else if (phase === 'over') {
-        this.#say(said, 'unsent');
+        delivery.say('unsent');
       } else {
-        this.#say(said, lost ? 'waiting' : 'sending');
+        delivery.say(lost ? 'waiting' : 'sending');
       }
     }
-  }
-
-  /** It is sent by itself once the connection is back; who does not want to wait for the next attempt need not. */
-  #say(said, state) {
-    if (said.state === state) return;
-    said.state = state;
-    const { element: place } = said;
-    const hadFocus = place.contains(document.activeElement);
-    const isUnsent = state === 'unsent' || state === 'waiting';
-    place.className = `message__state message__state--${isUnsent ? 'unsent' : state}`;
-    place.textContent = states[state];
-    if (state === 'waiting') place.append(this.#button());
-    if (hadFocus) document.getElementById('messages').focus();
-  }
-
-  #button() {
-    const button = element('button', states.retry);
-    button.className = 'message__retry';
-    button.type = 'button';
-    button.addEventListener('click', (event) => {
-      event.stopPropagation(); // the message itself is not meant
-      this.#retry();
-    });
-    return button;
   }
 }

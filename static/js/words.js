@@ -63,7 +63,14 @@ export const emoji = {
   notLoaded: 'The emoji could not be loaded. Check your connection and try again.',
 };
 
-export const states = { sending: 'sending…', sent: '', waiting: 'not sent', unsent: 'not sent', retry: 'Retry' };
+export const states = {
+  sending: 'sending…',
+  sent: '',
+  waiting: 'not sent',
+  unsent: 'not sent',
+  cancelled: '', // a picture says so in its own place
+  retry: 'Retry',
+};
 
 const messages = (count) => `${count} ${count === 1 ? 'message' : 'messages'}`;
 export const hidden = ({ name, count }) => [`${messages(count)} from `, { name }, ', muted'];

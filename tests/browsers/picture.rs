@@ -384,9 +384,11 @@ async fn cancelling(engine: Engine) {
         }
         ana.drops_file("whole.png", "image/png", &whole).await;
         is_told(&ana, "Four pictures are on their way already.").await;
+        unsent(&ana, 4).await;
         let cancel = "document.querySelectorAll('.picture__cancel')[2].click()";
         ana.runs(cancel, &[]).await;
         ana.reads("You cancelled this picture.").await;
+        unsent(&ana, 3).await;
         assert_eq!(ana.alert().await, "", "there is room again for one");
         ana.press("Leave room").await;
         ana.by_role("dialog", "Leave without sending?").await;
@@ -399,10 +401,20 @@ async fn cancelling(engine: Engine) {
             assert_eq!(bo.sees("picture").await["alt"], format!("number {number}"));
             bo.sees_picture().await;
         }
+        unsent(&ana, 0).await;
         ana.press("Send again").await;
         assert_eq!(bo.sees("picture").await["alt"], "number 2");
         bo.sees_picture().await;
         ana.by_role("button", "number 2").await;
+    })
+    .await;
+}
+
+/// So many are said to be not sent, with the way to try it at once.
+async fn unsent(person: &Person, count: usize) {
+    eventually(&format!("{count} are not sent"), async || {
+        let text = person.text().await.split_whitespace().collect::<Vec<_>>().join(" ");
+        (text.matches("not sent Retry").count() == count && !text.contains("sending…")).then_some(())
     })
     .await;
 }

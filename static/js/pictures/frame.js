@@ -1,5 +1,5 @@
-import { element, named } from '../parts.js';
-import { states } from '../words.js';
+import { Delivery } from '../delivery.js';
+import { named } from '../parts.js';
 import { cancelled, coming, ended, going, pictureFrom, unsent } from './words.js';
 
 /** One picture in the log: a place of its size from the start, and in it what has become of it. */
@@ -11,11 +11,12 @@ export class Frame {
   #progress;
   #cancel;
   #again;
-  #state = null;
+  #delivery = null; // of one's own
   #url = null;
 
-  constructor(root, { width, height }, { open, cancel, again, failed }) {
+  constructor(root, { width, height, mine }, { open, cancel, again, failed, retry }) {
     this.#root = root;
+    if (mine) this.#delivery = new Delivery(root, { retry });
     const { style } = root.querySelector('.picture');
     style.setProperty('--width', width);
     style.setProperty('--height', height);
@@ -31,7 +32,7 @@ export class Frame {
     this.#image.addEventListener('error', failed);
   }
 
-  draw(picture, url) {
+  draw(picture, { url, lost }) {
     const { name, mine, width, height, length, bytes, onItsWay, state } = picture;
     const isMoving = state === 'moving';
     const isSeen = url !== undefined && (isMoving || state === 'here' || state === 'unsent');
@@ -49,7 +50,8 @@ export class Frame {
     if (hadFocus && this.#cancel.hidden) (this.#again.hidden ? this.#button : this.#again).focus();
     this.#root.querySelector('.picture').classList.toggle('picture--ended', !isSeen && !isMoving);
     this.#say(picture, isSeen);
-    if (mine) this.#mark(state);
+    const sent = { moving: lost ? 'waiting' : 'sending', here: 'sent', unsent: 'unsent', cancelled: 'cancelled' };
+    this.#delivery?.say(sent[state]);
   }
 
   #say({ name, mine, state }, isSeen) {
@@ -57,15 +59,6 @@ export class Frame {
     const parts = (mine ? own[state] : ended[state]?.(name)) ?? [];
     this.#words.replaceChildren(...named(parts));
     this.#words.hidden = parts.length === 0;
-  }
-
-  /** As beside one's own texts. */
-  #mark(state) {
-    this.#state ??= this.#root.appendChild(element('span', ''));
-    const kind = { here: 'message__state--sent', unsent: 'message__state--unsent' }[state] ?? '';
-    this.#state.className = `message__state ${kind}`;
-    this.#state.textContent = { moving: states.sending, unsent: states.unsent }[state] ?? '';
-    this.#state.hidden = state === 'cancelled';
   }
 }
 

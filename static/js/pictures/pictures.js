@@ -19,26 +19,31 @@ export class Pictures {
   #own = new Map(); // number → the same, of one's own
   #last = 0; // number of one's own last picture
   #over = false;
+  #lost = false;
   #turn = 0; // counts what was taken: only the last one is waited for
   #cancel;
+  #retry;
   #give;
   #tell;
 
-  constructor({ send, cancel, tell }) {
+  constructor({ send, cancel, retry, tell }) {
     this.#give = send;
     this.#cancel = cancel;
+    this.#retry = retry;
     this.#tell = tell;
     document.getElementById('composer').addEventListener('submit', () => this.#complain(''));
   }
 
-  draw({ pictures, phase }) {
+  draw({ pictures, phase, lost }) {
     this.#over = phase === 'over';
     this.#ways.allow(!this.#over);
     if (this.#over) this.#preview.close();
     for (const [key, picture] of pictures) {
-      if (this.#drawn.get(key) !== picture) this.#frame(key, picture).draw(picture, this.#of(key, picture)?.url);
+      const isSame = this.#drawn.get(key) === picture && lost === this.#lost;
+      if (!isSame) this.#frame(key, picture).draw(picture, { url: this.#of(key, picture)?.url, lost });
     }
     this.#drawn = pictures;
+    this.#lost = lost;
     if (this.#problem.textContent === refusals.many && !this.#isFull()) this.#complain('');
   }
 
@@ -73,6 +78,7 @@ export class Pictures {
       open: () => this.#open(key),
       cancel: () => this.#cancel(number),
       again: () => this.#again(key),
+      retry: () => this.#retry(),
       failed: () => { if (!mine) this.#tell({ type: 'picture_looked', key, fine: false }); },
     });
     this.#frames.set(key, frame);

@@ -1,0 +1,37 @@
+import { element } from './parts.js';
+import { states } from './words.js';
+
+/** What has become of one message of one's own, said beside it: sending, sent, or not sent. */
+export class Delivery {
+  #place;
+  #retry;
+  #state = null;
+
+  constructor(message, { retry }) {
+    this.#place = message.appendChild(element('span', ''));
+    this.#retry = retry;
+  }
+
+  /** It is sent by itself once the connection is back; who does not want to wait for the next attempt need not. */
+  say(state) {
+    if (state === this.#state) return;
+    this.#state = state;
+    const hadFocus = this.#place.contains(document.activeElement);
+    const isUnsent = state === 'unsent' || state === 'waiting';
+    this.#place.className = `message__state message__state--${isUnsent ? 'unsent' : state}`;
+    this.#place.textContent = states[state];
+    if (state === 'waiting') this.#place.append(this.#button());
+    if (hadFocus) document.getElementById('messages').focus();
+  }
+
+  #button() {
+    const button = element('button', states.retry);
+    button.className = 'message__retry';
+    button.type = 'button';
+    button.addEventListener('click', (event) => {
+      event.stopPropagation(); // the message itself is not meant
+      this.#retry();
+    });
+    return button;
+  }
+}

@@ -6,6 +6,8 @@ import { Log } from './log.js';
 import { notes, notLoaded, stopped } from './words.js';
 
 const GROUP_WITHIN_MS = 5 * 60 * 1000;
+// On a line that comes and goes the list of people tells the rest: the log is for what is said.
+const DROPOUT_NOTED_EVERY_MS = 5 * 60 * 1000;
 
 export const start = Object.freeze({
   phase: 'door', // → 'entering' → 'room' → 'over'; a refusal leads back to 'door'
@@ -18,6 +20,7 @@ export const start = Object.freeze({
   connection: { state: 'connecting', retryInMs: 0, words: '' },
   lost: false, // whether the connection was there and is not
   people: [], // { id, name, connected, you, fingerprint, another }
+  dropouts: new Map(), // id → { at, noted }: when someone's dropout was last noted, and whether this one was
   known: new Map(), // name, folded → the first member who had it in this visit
   muted: new Set(), // ids of those whose messages one does not want to see
   compared: new Map(), // id → { name, fingerprint } of those whose key was compared
@@ -108,7 +111,7 @@ const steps = {
     if (before.size === 0) return isAlone(came) ? came : noted(came, { type: 'joined', at });
     return marked
       .filter(({ id, you, connected }) => !you && before.has(id) && before.get(id).connected !== connected)
-      .reduce((noting, { name, connected }) => noted(noting, { type: connected ? 'back' : 'away', name, at }), came);
+      .reduce((noting, person) => (person.connected ? back : away)(noting, person, at), came);
   },
 
   entered: (state, event) => {
@@ -225,6 +228,17 @@ const halted = (pictures) => new Map([...pictures].map(([key, picture]) => {
 function noted(state, event) {
   const note = { kind: 'note', parts: notes[event.type](event), at: event.at };
   return { ...state, log: state.log.with(note) };
+}
+
+function away(state, { id, name }, at) {
+  const last = state.dropouts.get(id);
+  const isNoted = last === undefined || at - last.at >= DROPOUT_NOTED_EVERY_MS;
+  const dropouts = new Map(state.dropouts).set(id, isNoted ? { at, noted: true } : { ...last, noted: false });
+  return isNoted ? noted({ ...state, dropouts }, { type: 'away', name, at }) : { ...state, dropouts };
+}
+
+function back(state, { id, name }, at) {
+  return state.dropouts.get(id)?.noted === false ? state : noted(state, { type: 'back', name, at });
 }
 
 function follows(before, { id, at }) {

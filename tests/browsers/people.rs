@@ -113,13 +113,14 @@ async fn away_and_back(engine: Engine) {
     play(&format!("away and back, {engine:?}"), async |scene| {
         let ana = scene.person("Ana", engine).await;
         ana.rehearses(&server.origin()).await;
-        let people = |bo: bool| {
-            json!({ "type": "people", "people": [
+        let people_at = |bo: bool, at: u64| {
+            json!({ "type": "people", "at": at, "people": [
                 { "id": 1, "name": "Ana", "connected": true, "you": true },
                 { "id": 2, "name": "Bo", "connected": bo, "you": false },
                 { "id": 3, "name": "Cy", "connected": true, "you": false },
             ] })
         };
+        let people = |bo: bool| people_at(bo, 0);
         ana.is_told(&[people(true)]).await;
         let mute = ana.by_role("button", "Mute Bo").await;
         ana.runs("arguments[0].focus()", &[mute.to_value()]).await;
@@ -142,6 +143,16 @@ async fn away_and_back(engine: Engine) {
         let joined = "You are in. You see what is said from now on.";
         let expected = json!([joined, "Bo lost the connection for now", "Bo is back", "You are connected again"]);
         assert_eq!(ana.runs(notes, &[]).await, expected, "each is said once");
+        // On a line that comes and goes the log is not filled with it; later on it is news again.
+        let minute = 60_000;
+        for at in [minute, 2 * minute, 4 * minute] {
+            ana.is_told(&[people_at(false, at), people_at(true, at + 900)]).await;
+            assert_eq!(ana.runs(notes, &[]).await, expected);
+        }
+        ana.is_told(&[people_at(false, 4 * minute + 5000)]).await;
+        assert!(tags(&ana).await[2].starts_with("Bo reconnecting…"), "the list tells it each time");
+        ana.is_told(&[people_at(true, 6 * minute), people_at(false, 6 * minute + 1)]).await;
+        assert_eq!(ana.runs(&format!("{notes}.length"), &[]).await, 5);
         let alone = json!([{ "id": 1, "name": "Ana", "connected": true, "you": true }]);
         ana.is_told(&[json!({ "type": "people", "people": alone })]).await;
         assert_eq!(ana.people().await, ["Ana"]);

@@ -1,12 +1,15 @@
 //! Coming and going: places at the door, connections, and their end.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use subtle::ConstantTimeEq;
 use wire::{CloseCode, Departure, MemberId, Refusal, Seq, ServerFrame, Standing as Answer, Welcome, limits};
 
 use super::{Claim, ConnectionId, Effect, Ending, Member, Newcomer, Presence, Room, Standing, Waiting};
 use crate::Budget;
+
+/// Who was given a place and has not come by then will have missed the answer: from the same address the name is free.
+const MISSED_AFTER: Duration = Duration::from_secs(5);
 
 impl Room {
     /// Gives a place to a newcomer who has shown the verifier. The others hear of it when it is let into the group.
@@ -15,8 +18,15 @@ impl Room {
     /// [`Refusal::UserNameTaken`], [`Refusal::RoomFull`].
     pub fn admit(&mut self, newcomer: Newcomer, now: Instant, effects: &mut Vec<Effect>) -> Result<MemberId, Refusal> {
         let skeleton = newcomer.user.skeleton();
-        if self.members.values().any(|member| member.skeleton.same(&skeleton)) {
-            return Err(Refusal::UserNameTaken);
+        let namesake = self.members.iter().find(|(_, member)| member.skeleton.same(&skeleton));
+        if let Some((id, member)) = namesake {
+            let is_the_same = member.address == newcomer.address;
+            if !is_the_same || member.expected.is_none_or(|since| now < since + MISSED_AFTER) {
+                return Err(Refusal::UserNameTaken);
+            }
+            // Nobody has heard of it but the one who asks again.
+            let id = *id;
+            self.members.remove(&id);
         }
         if self.members.len() >= self.bounds.members {
             return Err(Refusal::RoomFull);
@@ -92,6 +102,7 @@ impl Room {
         self.relieve(id);
         let Some(member) = self.members.get_mut(&id) else { return Err(CloseCode::UnknownToken) };
         member.attempt = attempt;
+        member.expected = None;
         let was_away = matches!(member.presence, Presence::Away(_));
         member.presence = Presence::Connected(connection);
         member.commits = 0;

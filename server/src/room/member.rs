@@ -25,6 +25,8 @@ pub(super) struct Member {
     /// How many more hellos it may say, a second each.
     pub hellos: Bucket,
     pub presence: Presence,
+    /// Since when its first hello is expected.
+    pub expected: Option<Instant>,
     pub standing: Standing,
     /// Whether the group has a leaf of it: it may, though the member itself is outside again.
     pub leaf: bool,
@@ -102,6 +104,7 @@ impl Member {
             attempt: 0,
             hellos: Bucket::full(Duration::from_secs(limits::HELLOS.into()), now),
             presence: Presence::Away(until),
+            expected: Some(now),
             standing: Standing::Outside(Waiting::default()),
             leaf: false,
             since: Seq(0),

@@ -13,6 +13,22 @@ fn names_and_places() {
 }
 
 #[test]
+fn one_whose_answer_was_lost_asks_again() {
+    let mut scene = Scene::with(2, 0);
+    scene.admit("Ana", 1).unwrap();
+    scene.admit("Bo", 2).unwrap();
+    assert_eq!(scene.admit("Ana", 1), Err(Refusal::UserNameTaken), "the answer may be under way");
+    scene.wait(5 * SECOND);
+    assert_eq!(scene.admit("Ana", 3), Err(Refusal::UserNameTaken), "another one asks");
+    assert_eq!(scene.admit("Ana", 1), Ok(MemberId(3)), "the room is as full as before");
+    assert_eq!(scene.connect(1, 0), Err(CloseCode::UnknownToken));
+    scene.connect(2, 0).unwrap();
+    scene.lose(2);
+    assert_eq!(scene.admit("Bo", 2), Err(Refusal::UserNameTaken), "who has come keeps its place");
+    assert!(scene.told(2).is_empty());
+}
+
+#[test]
 fn who_is_who() {
     let mut scene = Scene::new();
     scene.admit("Ana", 1).unwrap();

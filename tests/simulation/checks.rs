@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use web_crypto::session::{Connection, Unreadable, View};
-use wire::{ClientFrame, Counter, Epoch, MemberId, RoomId, ServerFrame, UserName, door::Admission};
+use wire::{ClientFrame, Counter, Epoch, MemberId, RoomId, ServerFrame, Standing, UserName, Welcome, door::Admission};
 
 use super::{client::Client, plan::Kind, scan::Scan, world::World};
 
@@ -104,12 +104,19 @@ impl Checks {
             Ok(ServerFrame::Left { member_id, .. }) => {
                 client.gone.insert(member_id);
             }
-            Ok(ServerFrame::LetIn { people, .. }) => {
+            // One who is in passes it over, and the connection with it.
+            Ok(ServerFrame::LetIn { people, .. }) if client.epoch.is_none() => {
                 client.gone.clear();
                 for person in people.iter().filter(|person| !client.met.contains(&person.member_id)) {
                     client.heard.entry(person.member_id).or_default().before = person.counter;
                 }
             }
+            Ok(
+                ServerFrame::Anew { founder: true, generation: 1.., .. }
+                | ServerFrame::Welcome(Welcome {
+                    standing: Standing::Founder, epoch: Epoch { generation: 1.., .. }, ..
+                }),
+            ) if client.latest.is_none() => client.founded_late = true,
             Ok(ServerFrame::Commit { commit, .. }) => world.checks.commit = Some(commit.to_vec()),
             _ => {}
         }

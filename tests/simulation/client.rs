@@ -63,6 +63,8 @@ pub struct Client {
     pub heard: BTreeMap<MemberId, Heard>,
     /// Whom it met in its group, at any time.
     pub met: BTreeSet<MemberId>,
+    /// Whether it founded a later group as the first that it was in: nobody told it how far others had come.
+    pub founded_late: bool,
     /// Whether it was outside after it had been in.
     pub was_out: bool,
     /// One's own texts, by counter; and which of them the server took.
@@ -94,6 +96,7 @@ impl Client {
             gone: BTreeSet::new(),
             heard: BTreeMap::new(),
             met: BTreeSet::new(),
+            founded_late: false,
             was_out: false,
             said: BTreeMap::new(),
             accepted: BTreeSet::new(),

@@ -16,9 +16,12 @@ pub(super) struct Peer {
     pub(super) connected: bool,
     /// Whether it has been heard of in the group.
     pub(super) here: bool,
+    /// Up to here its messages were before one's time, for all that the server says. That counts until one of them has
+    /// opened, and no longer: what is left out after that cannot be hidden by it.
+    before: Counter,
     /// The highest counter of a message that opened.
     opened: Counter,
-    /// Up to here the person has been told what is missing or unreadable, or it was before one's time.
+    /// Up to here the person has been told what is missing or unreadable.
     told: Counter,
 }
 
@@ -40,9 +43,16 @@ impl Peer {
             fingerprint: mate.fingerprint(),
             connected,
             here,
+            before,
             opened: Counter(0),
-            told: before,
+            told: Counter(0),
         }
+    }
+
+    /// Up to here nothing is left to be told.
+    fn known(&self) -> Counter {
+        let known = self.opened.max(self.told);
+        if self.opened == Counter(0) { known.max(self.before) } else { known }
     }
 
     /// Takes the counter of a message that opened.
@@ -50,14 +60,14 @@ impl Peer {
         if counter <= self.opened {
             return Standing::Replayed;
         }
-        let missing = counter.0.saturating_sub(self.opened.max(self.told).0.saturating_add(1));
+        let missing = counter.0.saturating_sub(self.known().0.saturating_add(1));
         self.opened = counter;
         Standing::New { missing }
     }
 
     /// Notes that the person was told of a message with this counter that could not be shown.
     pub(super) fn unreadable(&mut self, counter: Counter) {
-        let expected = self.opened.max(self.told).next();
+        let expected = self.known().next();
         // A forged far counter must not excuse a gap.
         if counter == expected {
             self.told = counter;
@@ -66,7 +76,7 @@ impl Peer {
 
     /// Takes the server's word for how far this member's messages have come: how many are missing.
     pub(super) fn heard_of(&mut self, counter: Counter) -> u64 {
-        let missing = counter.0.saturating_sub(self.opened.max(self.told).0);
+        let missing = counter.0.saturating_sub(self.known().0);
         self.told = self.told.max(counter);
         missing
     }
@@ -79,6 +89,8 @@ pub(super) struct Peers {
     peers: BTreeMap<MemberId, Peer>,
     /// How far the messages of those had come who were there before oneself, and may come into the group yet.
     before: BTreeMap<MemberId, Counter>,
+    /// The same of all others.
+    others: Counter,
 }
 
 /// What one finds on coming in, of someone who was there.
@@ -105,10 +117,14 @@ impl Peers {
     /// Takes someone in who has just been let in, or let in again; whether it has been heard of, and is shown.
     pub(super) fn admit(&mut self, mate: &Mate) -> bool {
         if !self.knows(mate) {
-            let before = self.before.remove(&mate.member_id).unwrap_or_default();
+            let before = self.before.remove(&mate.member_id).unwrap_or(self.others);
             self.peers.insert(mate.member_id, Peer::new(mate, true, false, before));
         }
-        self.peers.get(&mate.member_id).is_some_and(|peer| peer.here)
+        self.peers.get_mut(&mate.member_id).is_some_and(|peer| {
+            // Nobody else knocks; and of one who was outside it was not told.
+            peer.connected = true;
+            peer.here
+        })
     }
 
     /// Takes someone in who was there when one came in oneself. What it said before one came is not missing.
@@ -128,6 +144,13 @@ impl Peers {
     /// Notes how far the messages of those had come who were not in the group when one came in, and may come yet.
     pub(super) fn expect(&mut self, before: BTreeMap<MemberId, Counter>) {
         self.before = before;
+        self.others = Counter(0);
+    }
+
+    /// Nobody tells how far anyone's messages had come: one begins a group anew that one was never in.
+    pub(super) fn expect_anything(&mut self) {
+        self.before.clear();
+        self.others = Counter(u64::MAX);
     }
 
     /// Takes oneself in.
@@ -163,8 +186,9 @@ mod tests {
             fingerprint: String::new(),
             connected: true,
             here: true,
+            before: Counter(before),
             opened: Counter(0),
-            told: Counter(before),
+            told: Counter(0),
         }
     }
 
@@ -184,6 +208,21 @@ mod tests {
         assert_eq!(ana.opened(Counter(8)), Standing::New { missing: 0 });
         let mut bo = peer(7);
         assert_eq!(bo.opened(Counter(10)), Standing::New { missing: 2 });
+        // Nor is it what is told of twice.
+        let mut cy = peer(7);
+        cy.unreadable(Counter(8));
+        assert_eq!(cy.heard_of(Counter(9)), 1);
+        assert_eq!(cy.opened(Counter(10)), Standing::New { missing: 0 });
+    }
+
+    #[test]
+    fn the_servers_word_of_what_was_before_hides_nothing_later() {
+        let mut ana = peer(u64::MAX);
+        ana.unreadable(Counter(1));
+        assert_eq!(ana.heard_of(Counter(3)), 0);
+        assert_eq!(ana.opened(Counter(5)), Standing::New { missing: 0 });
+        assert_eq!(ana.opened(Counter(900)), Standing::New { missing: 894 });
+        assert_eq!(ana.heard_of(Counter(901)), 1);
     }
 
     #[test]

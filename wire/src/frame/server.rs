@@ -43,7 +43,7 @@ pub struct Welcome {
     pub counter: Counter,
 }
 
-/// What the server knows of someone in the group.
+/// What the server knows of someone in the group, or outside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Person {
     /// Its number.

@@ -1,6 +1,6 @@
 //! Into the group, and out of it: founding it, knocking, being let in, beginning anew.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use wire::{ClientFrame, Counter, Epoch, MemberId, Person, Seq};
 
@@ -27,6 +27,9 @@ impl Circle {
             return Err(Trouble::Disturbed);
         }
         self.leave_group();
+        if self.latest.is_none() && generation > 0 {
+            self.peers.expect_anything();
+        }
         let group = Group::found(&self.me, self.room_id, generation).map_err(|Stuck| Trouble::Fault)?;
         self.take_up(group, seq, env, out);
         if !self.is_complete() {
@@ -91,8 +94,16 @@ impl Circle {
                 out.push_back(Output::Show(View::Entered { id: mate.member_id, name: name.to_owned() }));
             }
         }
-        let outside = people.iter().filter(|person| group.roster().get(person.member_id).is_none());
-        self.peers.expect(outside.map(|person| (person.member_id, person.counter)).collect());
+        let mut before = BTreeMap::new();
+        for person in people.iter().filter(|person| group.roster().get(person.member_id).is_none()) {
+            if let Some(peer) = self.peers.get_mut(person.member_id) {
+                let missing = peer.heard_of(person.counter);
+                show_missed(person.member_id, peer.name.as_str(), missing, out);
+            } else {
+                before.insert(person.member_id, person.counter);
+            }
+        }
+        self.peers.expect(before);
         self.caught_up(out)
     }
 
@@ -152,10 +163,12 @@ impl Circle {
         self.talk.epoch_changed();
     }
 
-    /// Those who went while one was outside. Who is only not in the group yet, as after it began anew, is told by the server.
+    /// Those who went while one was outside. A group that was begun anew some may yet come into, whom the server names.
     fn drop_absent(&mut self, group: &Group, people: &[Person], out: &mut VecDeque<Output>) {
-        let is_there = |id: MemberId| group.roster().get(id).is_some() || people.iter().any(|one| one.member_id == id);
-        for id in self.peers.ids().into_iter().filter(|id| !is_there(*id)) {
+        let anew = self.latest.is_some_and(|latest| latest.generation < group.epoch().generation);
+        let may_come = |id: MemberId| anew && people.iter().any(|person| person.member_id == id);
+        for id in self.peers.ids().into_iter().filter(|id| group.roster().get(*id).is_none() && !may_come(*id)) {
+            self.talk.left(id, out);
             if let Some(peer) = self.peers.remove(id).filter(|peer| peer.here) {
                 out.push_back(Output::Show(View::Left { id, name: peer.name.as_str().to_owned(), lost: false }));
             }

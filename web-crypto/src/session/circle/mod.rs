@@ -167,7 +167,8 @@ impl Circle {
             }
             ServerFrame::Presence { seq, member_id, connected } => {
                 self.advance(seq)?;
-                self.peers.get_mut(member_id).ok_or(Trouble::Disturbed)?.connected = connected;
+                let is_in = self.has(member_id);
+                self.peers.get_mut(member_id).filter(|_| is_in).ok_or(Trouble::Disturbed)?.connected = connected;
                 self.show_people(out);
                 self.caught_up(out)
             }
@@ -234,6 +235,11 @@ impl Circle {
             Some(group) if may_speak => self.talk.flush(&self.me, group, out).map_err(|Stuck| Trouble::Fault),
             _ => Ok(()),
         }
+    }
+
+    /// Whether this member is in the group.
+    fn has(&self, id: MemberId) -> bool {
+        self.group.as_ref().is_some_and(|group| group.roster().get(id).is_some())
     }
 
     fn show_people(&self, out: &mut VecDeque<Output>) {

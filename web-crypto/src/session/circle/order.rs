@@ -27,10 +27,10 @@ impl Circle {
         sealed: &[u8],
         out: &mut VecDeque<Output>,
     ) -> Result<(), Trouble> {
-        let Some(group) = &mut self.group else { return Err(Trouble::Disturbed) };
-        if sender == self.me.member_id() || self.gone.contains(&sender) {
+        if !self.has(sender) || sender == self.me.member_id() || self.gone.contains(&sender) {
             return Err(Trouble::Disturbed);
         }
+        let Some(group) = &mut self.group else { return Err(Trouble::Disturbed) };
         let peer = self.peers.get_mut(sender).ok_or(Trouble::Disturbed)?;
         let opened = group.open(&self.me, sealed);
         if opened.as_ref().is_ok_and(|(from, _)| *from != sender) {
@@ -49,8 +49,7 @@ impl Circle {
         counter: Counter,
         out: &mut VecDeque<Output>,
     ) -> Result<(), Trouble> {
-        let is_in = self.group.as_ref().is_some_and(|group| group.roster().get(id).is_some());
-        if !is_in || id == self.me.member_id() || !self.gone.insert(id) {
+        if !self.has(id) || id == self.me.member_id() || !self.gone.insert(id) {
             return Err(Trouble::Disturbed);
         }
         self.talk.left(id, out);

@@ -1,5 +1,6 @@
 //! Those who come in again, and what of them is counted on.
 
+use serde_json::json;
 use wire::{Counter, MemberId, ServerFrame, Standing};
 
 use super::scene::*;
@@ -24,11 +25,15 @@ fn the_founder_of_a_new_group_misses_nothing() {
 #[test]
 fn one_who_comes_into_a_new_group_before_another_misses_nothing() {
     let (mut scene, mut cy) = Scene::with_cy();
+    // That it came back was told to nobody: the group was over.
+    scene.event(|seq| ServerFrame::Presence { seq, member_id: MemberId(CY), connected: false });
     scene.ana.found(1);
     scene.event(|seq| ServerFrame::Anew { seq, generation: 1, founder: false });
     scene.ana_lets_in_before(&[(CY, 1)]);
     cy_follows(&mut scene, &mut cy, 2);
     assert!(scene.take("missed").is_empty() && scene.take("left").is_empty() && scene.take("entered").is_empty());
+    let people = scene.take("people").pop().unwrap();
+    assert_eq!((&people["people"][2]["name"], &people["people"][2]["connected"]), (&json!("Cy"), &json!(true)));
 }
 
 /// And for one who is new, to whom what was said before is nothing.
@@ -45,6 +50,63 @@ fn one_who_is_new_to_a_new_group_misses_nothing_of_who_comes_in_later() {
     let later = cy.seal(&text(9, "Ninth"));
     scene.message(CY, 9, &later);
     assert_eq!(scene.each("missed", "count"), [2]);
+}
+
+/// Nobody tells a newcomer who founds the group how far those have come who were in the former one.
+#[test]
+fn one_who_is_new_and_founds_misses_nothing_of_who_comes_in_later() {
+    let mut scene = Scene::outside();
+    scene.event(|seq| ServerFrame::Anew { seq, generation: 1, founder: true });
+    let knock = scene.ana.knock(1);
+    scene.frame(ServerFrame::Duty { epoch: epoch(1, 0), commits: 0, knocks: vec![(MemberId(ANA), &knock)] });
+    let commit = scene.commits_sent().remove(0);
+    scene.event(|seq| ServerFrame::Committed { seq, epoch: epoch(1, 0) });
+    scene.ana.join(epoch(1, 1), &commit.welcome);
+    scene.ana_sends(10, &Content::Here.to_padded(Counter(10)));
+    assert!(scene.take("missed").is_empty());
+    scene.ana_sends(13, &text(13, "Thirteenth"));
+    assert_eq!(scene.each("missed", "count"), [2]);
+}
+
+/// The server's word of what was before one's time hides nothing that is left out later.
+#[test]
+fn a_count_before_ones_time_that_is_too_high_hides_nothing_later() {
+    let mut scene = Scene::outside();
+    let mut cy = Other::new(CY, "Cy");
+    scene.ana_lets_in_before(&[(CY, u64::MAX)]);
+    let knock = cy.knock(0);
+    let welcome = scene.ana_commits(&[(CY, &knock)], &[]);
+    cy.join(scene.ana.epoch(), &welcome);
+    for counter in [1, 900] {
+        let said = cy.seal(&text(counter, "Here"));
+        scene.message(CY, counter, &said);
+    }
+    assert_eq!(scene.each("missed", "count"), [898]);
+}
+
+/// Of one who was in the former group, too, what is missing is told at once, and not again.
+#[test]
+fn what_was_said_before_the_group_began_anew_is_missing() {
+    let (mut scene, mut cy) = Scene::with_cy();
+    scene.ana.found(1);
+    scene.event(|seq| ServerFrame::Anew { seq, generation: 1, founder: false });
+    scene.ana_lets_in_before(&[(CY, 5)]);
+    assert_eq!(scene.each("missed", "count"), [4]);
+    cy_follows(&mut scene, &mut cy, 6);
+    assert!(scene.take("missed").is_empty());
+}
+
+/// Whom the server names as outside is not in the group: nothing of theirs is taken.
+#[test]
+fn one_who_is_only_named_is_not_in_the_group() {
+    let (mut scene, mut cy) = Scene::with_cy();
+    scene.ana.found(1);
+    scene.event(|seq| ServerFrame::Anew { seq, generation: 1, founder: false });
+    scene.ana_lets_in_before(&[(CY, 1)]);
+    let said = cy.seal(&text(2, "Of the former group"));
+    scene.message(CY, 2, &said);
+    assert_eq!(scene.disconnects, 1);
+    assert!(scene.take("unreadable").is_empty());
 }
 
 /// Cy is let in and says that it is there.

@@ -9,7 +9,8 @@ use super::{Claim, ConnectionId, Effect, Ending, Member, Newcomer, Presence, Roo
 use crate::Budget;
 
 /// Who was given a place and has not come by then will have missed the answer: from the same address the name is free.
-const MISSED_AFTER: Duration = Duration::from_secs(5);
+/// An attempt to connect has 10 s, and one that is on its way is not to be overtaken.
+const MISSED_AFTER: Duration = Duration::from_secs(15);
 
 impl Room {
     /// Gives a place to a newcomer who has shown the verifier. The others hear of it when it is let into the group.
@@ -18,20 +19,20 @@ impl Room {
     /// [`Refusal::UserNameTaken`], [`Refusal::RoomFull`].
     pub fn admit(&mut self, newcomer: Newcomer, now: Instant, effects: &mut Vec<Effect>) -> Result<MemberId, Refusal> {
         let skeleton = newcomer.user.skeleton();
-        let namesake = self.members.iter().find(|(_, member)| member.skeleton.same(&skeleton));
-        if let Some((id, member)) = namesake {
-            let is_the_same = member.address == newcomer.address;
-            if !is_the_same || member.expected.is_none_or(|since| now < since + MISSED_AFTER) {
-                return Err(Refusal::UserNameTaken);
-            }
-            // Nobody has heard of it but the one who asks again.
-            let id = *id;
-            self.members.remove(&id);
-        }
-        if self.members.len() >= self.bounds.members {
+        // A name may look like several that do not look like each other.
+        let namesakes = self.members.iter().filter(|(_, member)| member.skeleton.same(&skeleton));
+        let missed = |member: &Member| {
+            let is_late = member.expected.is_some_and(|since| since + MISSED_AFTER <= now);
+            is_late && member.address == newcomer.address
+        };
+        let missed = namesakes.map(|(id, member)| missed(member).then_some(*id)).collect::<Option<Vec<_>>>();
+        let missed = missed.ok_or(Refusal::UserNameTaken)?;
+        if self.members.len() - missed.len() >= self.bounds.members {
             return Err(Refusal::RoomFull);
         }
         let id = MemberId(self.last_member.0.checked_add(1).ok_or(Refusal::RoomFull)?);
+        // Nobody else has heard of them.
+        self.members.retain(|id, _| !missed.contains(id));
         self.last_member = id;
         let until = now + self.bounds.grace;
         self.members.insert(id, Member::new(newcomer, skeleton, until, now));

@@ -18,7 +18,7 @@ fn one_whose_answer_was_lost_asks_again() {
     scene.admit("Ana", 1).unwrap();
     scene.admit("Bo", 2).unwrap();
     assert_eq!(scene.admit("Ana", 1), Err(Refusal::UserNameTaken), "the answer may be under way");
-    scene.wait(5 * SECOND);
+    scene.wait(15 * SECOND);
     assert_eq!(scene.admit("Ana", 3), Err(Refusal::UserNameTaken), "another one asks");
     assert_eq!(scene.admit("Ana", 1), Ok(MemberId(3)), "the room is as full as before");
     assert_eq!(scene.connect(1, 0), Err(CloseCode::UnknownToken));
@@ -26,6 +26,19 @@ fn one_whose_answer_was_lost_asks_again() {
     scene.lose(2);
     assert_eq!(scene.admit("Bo", 2), Err(Refusal::UserNameTaken), "who has come keeps its place");
     assert!(scene.told(2).is_empty());
+}
+
+#[test]
+fn a_name_that_looks_like_two_gives_way_to_neither() {
+    let mut scene = Scene::new();
+    scene.admit("ian", 1).unwrap();
+    scene.admit("lan", 2).unwrap();
+    scene.connect(2, 0).unwrap();
+    scene.wait(15 * SECOND);
+    assert_eq!(scene.admit("Ian", 1), Err(Refusal::UserNameTaken), "one of them is there");
+    scene.leave(2);
+    assert_eq!(scene.admit("Ian", 1), Ok(MemberId(3)));
+    assert_eq!(scene.room.members.len(), 1);
 }
 
 #[test]

@@ -11,6 +11,9 @@ import { Picker } from './picker.js';
 import { Security } from './security.js';
 import { title } from './words.js';
 
+const LOAD_AGAIN_MS = 1000;
+const MOST_WAIT_MS = 15_000;
+
 /** The room as a whole; each of its parts draws itself from the same state. */
 export class Room {
   #root = document.getElementById('room');
@@ -20,11 +23,13 @@ export class Room {
   #parts;
   #ending = new Ending();
   #state = null;
-  #pictures = null; // comes when one is in: nobody at the door waits for it
   #forPictures;
+  #loaded; // what makes pictures: on its way from the door on, where nobody waits for it
+  #pictures = null;
 
   constructor({ send, picture, cancel, retry, leave, safety, tell }) {
     this.#forPictures = { send: picture, cancel, retry, tell };
+    this.#loaded = this.#load();
     this.#composer = new Composer({ send });
     this.#parts = [
       new Connection(),
@@ -52,7 +57,7 @@ export class Room {
     this.#name.textContent = state.room;
     document.title = title(state.room, state.unread);
     this.#state = state;
-    this.#pictures ??= this.#load();
+    this.#pictures ??= this.#open();
     for (const part of this.#parts) part.draw(state);
     // Last: it takes the focus, which others give up.
     this.#ending.draw(state);
@@ -67,17 +72,25 @@ export class Room {
     this.#composer.focus();
   }
 
+  /** On a bad line it may take several attempts; the button stays as it is meanwhile, disabled. */
   async #load() {
-    try {
-      const { Pictures } = await import('./pictures/pictures.js');
-      if (!this.#root.isConnected) return null;
-      const pictures = new Pictures(this.#forPictures);
-      this.#parts.push(pictures);
-      pictures.draw(this.#state);
-      return pictures;
-    } catch {
-      return null; // the button stays as it is, disabled
+    for (let wait = LOAD_AGAIN_MS; this.#root.isConnected; wait = Math.min(2 * wait, MOST_WAIT_MS)) {
+      try {
+        return await import('./pictures/pictures.js');
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, wait));
+      }
     }
+    return null;
+  }
+
+  async #open() {
+    const loaded = await this.#loaded;
+    if (!this.#root.isConnected) return null;
+    const pictures = new loaded.Pictures(this.#forPictures);
+    this.#parts.push(pictures);
+    pictures.draw(this.#state);
+    return pictures;
   }
 
   /** Nothing of a room that one has left stays in the page. */

@@ -395,8 +395,13 @@ async fn cancelling(engine: Engine) {
         ana.press("Cancel").await;
         assert!(!ana.sees("button", "number 2").await);
         proxy.refuse(false);
-        ana.network(true).await;
+        // By keyboard, and not by the system's word that the network is back.
+        let retry = "document.querySelector('.message__retry').focus()";
+        ana.runs(retry, &[]).await;
+        ana.strikes(&[key::ENTER]).await;
         ana.connection_says("Connected").await;
+        let log = "return document.activeElement.id";
+        eventually("the focus is not lost", async || (ana.runs(log, &[]).await == "messages").then_some(())).await;
         for number in [0, 1, 3] {
             assert_eq!(bo.sees("picture").await["alt"], format!("number {number}"));
             bo.sees_picture().await;
@@ -415,6 +420,43 @@ async fn unsent(person: &Person, count: usize) {
     eventually(&format!("{count} are not sent"), async || {
         let text = person.text().await.split_whitespace().collect::<Vec<_>>().join(" ");
         (text.matches("not sent Retry").count() == count && !text.contains("sending…")).then_some(())
+    })
+    .await;
+}
+
+/// What pictures need is on its way from the door on: the line may be gone when one is in.
+#[tokio::test(flavor = "multi_thread")]
+async fn loaded_at_the_door() {
+    let server = Server::start().await;
+    let proxy = Proxy::start(&server.address).await;
+    let shaky = proxy.address.replace("127.0.0.1", "http://localhost");
+    let disabled = "return document.getElementById('attach').disabled";
+    let admitted = [
+        json!({ "type": "admitted", "room": "Book club", "user": "Ana" }),
+        json!({ "type": "connection", "state": "connected" }),
+    ];
+    play("pictures after a cut at the door", async |scene| {
+        let ana = scene.person("Ana", Engine::Chromium).await;
+        ana.waits_for_the_rehearsal(&shaky).await;
+        let is_here = "return performance.getEntriesByType('resource')
+            .some(({ name, responseStatus }) => name.endsWith('/pictures/words.js') && responseStatus === 200)";
+        eventually("it has come", async || (ana.runs(is_here, &[]).await == true).then_some(())).await;
+        proxy.refuse(true);
+        proxy.cut();
+        ana.is_told(&admitted).await;
+        eventually("pictures can be sent", async || (ana.runs(disabled, &[]).await == false).then_some(())).await;
+    })
+    .await;
+    // And if not even there was a line for it, once there is one.
+    proxy.refuse(false);
+    play("pictures without a line", async |scene| {
+        let ana = scene.person("Ana", Engine::Chromium).await;
+        ana.blocks(&["*/pictures/*"]).await;
+        ana.waits_for_the_rehearsal(&shaky).await;
+        ana.is_told(&admitted).await;
+        assert_eq!(ana.runs(disabled, &[]).await, true);
+        ana.blocks(&[]).await;
+        eventually("pictures can be sent", async || (ana.runs(disabled, &[]).await == false).then_some(())).await;
     })
     .await;
 }

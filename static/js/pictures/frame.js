@@ -32,7 +32,7 @@ export class Frame {
     this.#image.addEventListener('error', failed);
   }
 
-  draw(picture, { url, lost }) {
+  draw(picture, url) {
     const { name, mine, width, height, length, bytes, onItsWay, state } = picture;
     const isMoving = state === 'moving';
     const isSeen = url !== undefined && (isMoving || state === 'here' || state === 'unsent');
@@ -50,8 +50,12 @@ export class Frame {
     if (hadFocus && this.#cancel.hidden) (this.#again.hidden ? this.#button : this.#again).focus();
     this.#root.querySelector('.picture').classList.toggle('picture--ended', !isSeen && !isMoving);
     this.#say(picture, isSeen);
-    const sent = { moving: lost ? 'waiting' : 'sending', here: 'sent', unsent: 'unsent', cancelled: 'cancelled' };
-    this.#delivery?.say(sent[state]);
+  }
+
+  /** As beside one's own texts. */
+  mark({ state }, lost) {
+    const marks = { moving: lost ? 'waiting' : 'sending', here: 'sent', unsent: 'unsent', cancelled: 'cancelled' };
+    this.#delivery?.say(marks[state]);
   }
 
   #say({ name, mine, state }, isSeen) {

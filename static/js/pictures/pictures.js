@@ -19,7 +19,6 @@ export class Pictures {
   #own = new Map(); // number → the same, of one's own
   #last = 0; // number of one's own last picture
   #over = false;
-  #lost = false;
   #turn = 0; // counts what was taken: only the last one is waited for
   #cancel;
   #retry;
@@ -39,11 +38,11 @@ export class Pictures {
     this.#ways.allow(!this.#over);
     if (this.#over) this.#preview.close();
     for (const [key, picture] of pictures) {
-      const isSame = this.#drawn.get(key) === picture && lost === this.#lost;
-      if (!isSame) this.#frame(key, picture).draw(picture, { url: this.#of(key, picture)?.url, lost });
+      const frame = this.#frame(key, picture);
+      if (this.#drawn.get(key) !== picture) frame.draw(picture, this.#of(key, picture)?.url);
+      frame.mark(picture, lost);
     }
     this.#drawn = pictures;
-    this.#lost = lost;
     if (this.#problem.textContent === refusals.many && !this.#isFull()) this.#complain('');
   }
 

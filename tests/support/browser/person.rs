@@ -325,6 +325,12 @@ impl Person {
         self.done(command, self.session().chromium(command, params).await)
     }
 
+    /// Keeps Chromium from loading what has such an address, from here on.
+    pub async fn blocks(&self, patterns: &[&str]) {
+        self.chromium("Network.enable", json!({})).await;
+        self.chromium("Network.setBlockedURLs", json!({ "urls": patterns })).await;
+    }
+
     // The door
 
     /// Fills in the form that is there and sends it off.

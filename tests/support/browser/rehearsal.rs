@@ -7,6 +7,20 @@ use super::person::Person;
 impl Person {
     /// Opens the page's own room with no session behind it; [`Person::is_told`] says what happens in it.
     pub async fn rehearses(&self, origin: &str) {
+        self.waits_for_the_rehearsal(origin).await;
+        self.is_told(&[
+            json!({ "type": "admitted", "room": "Book club", "user": "Ana" }),
+            json!({ "type": "connection", "state": "connected" }),
+            json!({ "type": "people", "people": [
+                { "id": 1, "name": "Ana", "connected": true, "you": true },
+                { "id": 2, "name": "Bo", "connected": true, "you": false },
+            ] }),
+        ])
+        .await;
+    }
+
+    /// The same before anything has happened: nobody is in.
+    pub async fn waits_for_the_rehearsal(&self, origin: &str) {
         self.open(&format!("{origin}/login")).await;
         let script = "return (async () => {
             const near = document.querySelector('script[type=module]').src;
@@ -21,15 +35,6 @@ impl Person {
             document.getElementById('door').remove();
         })()";
         self.runs(script, &[]).await;
-        self.is_told(&[
-            json!({ "type": "admitted", "room": "Book club", "user": "Ana" }),
-            json!({ "type": "connection", "state": "connected" }),
-            json!({ "type": "people", "people": [
-                { "id": 1, "name": "Ana", "connected": true, "you": true },
-                { "id": 2, "name": "Bo", "connected": true, "you": false },
-            ] }),
-        ])
-        .await;
     }
 
     /// Has these events happen, as the session's worker would tell them.

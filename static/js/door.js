@@ -15,7 +15,9 @@ export class Door {
     password: this.#password.field,
   };
   #join = document.getElementById('roomname-join');
-  #brought = null; // the room that the address named, to one whose own name it knew: they were in it before
+  // The room that may be there by one's own doing: the address named it, to one whose own name it knew, or nobody
+  // answered when one made it.
+  #own = null;
   #problem = document.getElementById('door-problem');
   #progress = document.getElementById('door-progress');
   #refusal = null;
@@ -42,7 +44,7 @@ export class Door {
   fill({ room, user }) {
     if (room) this.#fields.room.value = room;
     if (user) this.#fields.user.value = user;
-    if (room && user) this.#brought = this.#fields.room.value;
+    if (room && user) this.#own = this.#fields.room.value;
     Object.values(this.#fields).find((field) => field.value === '')?.focus();
   }
 
@@ -90,8 +92,8 @@ export class Door {
     return null;
   }
 
-  #refuse({ words, field, reload, taken }) {
-    if (taken && field === 'room' && this.#fields.room.value === this.#brought) {
+  #refuse({ words, field, reload, taken, inDoubt }) {
+    if (taken && field === 'room' && this.#fields.room.value === this.#own) {
       this.#offerToJoin();
       return;
     }
@@ -100,6 +102,7 @@ export class Door {
       if (taken) this.#makeOffer(field);
       return;
     }
+    if (inDoubt) this.#own = this.#fields.room.value;
     const [say, button] = this.#problem.children;
     this.#problem.hidden = false;
     say.textContent = words;

@@ -12,13 +12,13 @@ const DROPOUT_NOTED_EVERY_MS = 5 * 60 * 1000;
 export const start = Object.freeze({
   phase: 'door', // → 'entering' → 'room' → 'over'; a refusal leads back to 'door'
   stage: null,
-  refusal: null, // { words, field, reload, taken }
+  refusal: null, // { words, field, reload, taken, inDoubt }: of the last, whether it may have been done all the same
   able: true,
   made: false, // whether one made the room, or found it
   room: '',
   user: '',
   connection: { state: 'connecting', retryInMs: 0, words: '' },
-  lost: false, // whether the connection was there and is not
+  lost: false, // whether the connection was there and is not, or has failed to come about
   people: [], // { id, name, connected, you, fingerprint, another }
   dropouts: new Map(), // id → { at, noted }: when someone's dropout was last noted, and whether this one was
   known: new Map(), // name, folded → the first member who had it in this visit
@@ -63,7 +63,14 @@ const steps = {
     ...state,
     phase: 'door',
     stage: null,
-    refusal: { words, field: field ?? null, reload: code === 'stale', taken: code.endsWith('_name_taken') },
+    refusal: {
+      words,
+      field: field ?? null,
+      reload: code === 'stale',
+      taken: code.endsWith('_name_taken'),
+      // A browser that is left without an answer may ask a second time by itself.
+      inDoubt: code === 'unreachable' || code === 'room_id_taken',
+    },
   }),
 
   unable: (state, { words }) => ({ ...state, able: false, refusal: { words, field: null, reload: false } }),
@@ -81,8 +88,9 @@ const steps = {
     const connection = { state: now, retryInMs: retryInMs ?? 0, words: words ?? '' };
     const is = now === 'connected';
     const was = state.connection.state === 'connected';
-    const changed = { ...state, connection, lost: !is && (was || state.lost) };
-    return is && state.lost ? noted(changed, { type: 'reconnected', at }) : changed;
+    const changed = { ...state, connection, lost: !is && (was || now === 'waiting' || state.lost) };
+    const isBack = is && state.lost && state.people.length > 0;
+    return isBack ? noted(changed, { type: 'reconnected', at }) : changed;
   },
 
   keys: (state, { at, anew }) => {
@@ -232,7 +240,7 @@ function noted(state, event) {
 
 function away(state, { id, name }, at) {
   const last = state.dropouts.get(id);
-  const isNoted = last === undefined || at - last.at >= DROPOUT_NOTED_EVERY_MS;
+  const isNoted = last === undefined || Math.abs(at - last.at) >= DROPOUT_NOTED_EVERY_MS;
   const dropouts = new Map(state.dropouts).set(id, isNoted ? { at, noted: true } : { ...last, noted: false });
   return isNoted ? noted({ ...state, dropouts }, { type: 'away', name, at }) : { ...state, dropouts };
 }

@@ -2,10 +2,12 @@
 
 use support::{
     browser::{Engine, eventually, play},
+    client,
+    proxy::Proxy,
     server::Server,
 };
 
-with_each_engine! { wrong_password same_name same_room room_made_again too_often names_in_the_address }
+with_each_engine! { wrong_password same_name same_room room_made_again room_made_unheard too_often names_in_the_address }
 in_webkit_too! { same_room names_in_the_address }
 
 const PASSWORD: &str = "correct horse battery";
@@ -122,6 +124,38 @@ async fn room_made_again(engine: Engine) {
         bo.follow("Join the room").await;
         bo.arrives_at(&format!("{origin}/login")).await;
         assert_eq!([bo.value("Room name").await, bo.value("Your name").await], ["Book club", "Bo"]);
+        bo.types("Password", PASSWORD).await;
+        bo.press("Join room").await;
+        bo.is_with(&["Ana", "Bo"]).await;
+    })
+    .await;
+}
+
+/// A room was made, and the answer did not arrive: whoever makes it once more is shown the way into it.
+async fn room_made_unheard(engine: Engine) {
+    let server = Server::start().await;
+    let proxy = Proxy::start(&server.address).await;
+    let shaky = proxy.address.replace("127.0.0.1", "http://localhost");
+    play(&format!("room made unheard, {engine:?}"), async |scene| {
+        let bo = scene.person("Bo", engine).await;
+        bo.open(&format!("{shaky}/create")).await;
+        // All of the page is here after one answer.
+        let _cy = client::Person::create(&server.address, "Taken", "Cy", PASSWORD).await.unwrap();
+        bo.knocks("Taken", "Bo", PASSWORD, "Create room").await;
+        assert!(bo.complaint("Room name").await.contains("exists already"));
+        proxy.refuse(true);
+        proxy.cut();
+        bo.knocks("Book club", "Bo", PASSWORD, "Create room").await;
+        let words = "The server cannot be reached.";
+        eventually("it is told so", async || bo.text().await.contains(words).then_some(())).await;
+        let _ana = client::Person::create(&server.address, "Book club", "Ana", PASSWORD).await.unwrap();
+        proxy.refuse(false);
+        bo.types("Password", PASSWORD).await;
+        bo.press("Create room").await;
+        let words = bo.complaint("Room name").await;
+        assert!(words.contains("there already. Join it"), "{words}");
+        bo.follow("Join the room").await;
+        bo.arrives_at(&format!("{shaky}/login")).await;
         bo.types("Password", PASSWORD).await;
         bo.press("Join room").await;
         bo.is_with(&["Ana", "Bo"]).await;

@@ -121,6 +121,11 @@ async fn away_and_back(engine: Engine) {
             ] })
         };
         let people = |bo: bool| people_at(bo, 0);
+        let without_cy = |at: u64| {
+            let mut event = people_at(false, at);
+            event["people"][2]["connected"] = json!(false);
+            event
+        };
         ana.is_told(&[people(true)]).await;
         let mute = ana.by_role("button", "Mute Bo").await;
         ana.runs("arguments[0].focus()", &[mute.to_value()]).await;
@@ -153,6 +158,9 @@ async fn away_and_back(engine: Engine) {
         assert!(tags(&ana).await[2].starts_with("Bo reconnecting…"), "the list tells it each time");
         ana.is_told(&[people_at(true, 6 * minute), people_at(false, 6 * minute + 1)]).await;
         assert_eq!(ana.runs(&format!("{notes}.length"), &[]).await, 5);
+        // Of each person by themselves.
+        ana.is_told(&[without_cy(6 * minute + 2)]).await;
+        ana.reads("Cy lost the connection for now").await;
         let alone = json!([{ "id": 1, "name": "Ana", "connected": true, "you": true }]);
         ana.is_told(&[json!({ "type": "people", "people": alone })]).await;
         assert_eq!(ana.people().await, ["Ana"]);

@@ -91,6 +91,11 @@ impl Timing {
         self.state = State::Trying { until: env.now().saturating_add(ms(ATTEMPT)) };
     }
 
+    /// There may be a line again, say the system or the person: if not, the next waits are short again.
+    pub(super) fn hope(&mut self) {
+        self.failures = 0;
+    }
+
     /// Whether it has tried for so long that another attempt may well be quicker.
     pub(super) fn is_in_vain(&self, now: u64) -> bool {
         matches!(self.state, State::Trying { until } if until <= now.saturating_add(ms(ATTEMPT - PROBE)))

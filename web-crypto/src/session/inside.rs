@@ -120,7 +120,10 @@ impl Inside {
                 }
             },
             Input::Network(_) if self.timing.is_up() => self.ping(true, env, out),
-            Input::Network(true) if self.timing.due(u64::MAX) == Due::Connect => self.connect(env, out),
+            Input::Network(true) if self.timing.due(u64::MAX) == Due::Connect => {
+                self.timing.hope();
+                self.connect(env, out);
+            }
             Input::Network(true) if self.timing.is_in_vain(env.now()) => {
                 out.push_back(Output::Disconnect);
                 self.connect(env, out);

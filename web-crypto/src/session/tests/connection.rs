@@ -28,6 +28,10 @@ fn waits_grow_with_jitter_and_the_network_shortens_them() {
     scene.env.now += 3000;
     scene.input(Input::Network(true));
     assert_eq!((scene.connects, scene.disconnects), (connects + 2, disconnects + 1), "that one took too long");
+    // Where it fails, whoever said that there is a line does not wait longer for having said it.
+    scene.input(Input::Closed(1006));
+    assert!(scene.take("connection").last().unwrap()["retry_in_ms"].as_u64().unwrap() <= 500);
+    scene.wake();
     // Once welcomed, the next wait is short again.
     scene.input(Input::Opened);
     scene.welcome(Standing::Inside, 1);

@@ -91,7 +91,7 @@ impl Timing {
         self.state = State::Trying { until: env.now().saturating_add(ms(ATTEMPT)) };
     }
 
-    /// There may be a line again, say the system or the person: if not, the next waits are short again.
+    /// The system or the person says that there may be a line again: if not, the next waits are short all the same.
     pub(super) fn hope(&mut self) {
         self.failures = 0;
     }

@@ -120,13 +120,10 @@ impl Inside {
                 }
             },
             Input::Network(_) if self.timing.is_up() => self.ping(true, env, out),
-            Input::Network(true) if self.timing.due(u64::MAX) == Due::Connect => {
-                self.timing.hope();
-                self.connect(env, out);
-            }
+            Input::Network(true) if self.timing.due(u64::MAX) == Due::Connect => self.hurry(env, out),
             Input::Network(true) if self.timing.is_in_vain(env.now()) => {
                 out.push_back(Output::Disconnect);
-                self.connect(env, out);
+                self.hurry(env, out);
             }
             Input::Say(text) if self.circle.say(text, out).is_err() => return self.end(CloseCode::PutOut, out),
             Input::Picture(picture) if self.circle.picture(picture, out).is_err() => {
@@ -143,6 +140,12 @@ impl Inside {
             _ => {}
         }
         true
+    }
+
+    /// There may be a line again.
+    fn hurry(&mut self, env: &mut impl Env, out: &mut VecDeque<Output>) {
+        self.timing.hope();
+        self.connect(env, out);
     }
 
     fn connect(&mut self, env: &mut impl Env, out: &mut VecDeque<Output>) {

@@ -61,6 +61,10 @@ impl Peer {
             return Standing::Replayed;
         }
         let missing = counter.0.saturating_sub(self.known().0.saturating_add(1));
+        // What was told on top of a false word is none of its own.
+        if self.opened == Counter(0) && counter <= self.before {
+            self.told = Counter(0);
+        }
         self.opened = counter;
         Standing::New { missing }
     }
@@ -223,6 +227,15 @@ mod tests {
         assert_eq!(ana.opened(Counter(5)), Standing::New { missing: 0 });
         assert_eq!(ana.opened(Counter(900)), Standing::New { missing: 894 });
         assert_eq!(ana.heard_of(Counter(901)), 1);
+    }
+
+    #[test]
+    fn nor_does_what_is_told_on_top_of_it() {
+        let mut ana = peer(999);
+        assert_eq!(ana.heard_of(Counter(999)), 0);
+        ana.unreadable(Counter(1000));
+        assert_eq!(ana.opened(Counter(1)), Standing::New { missing: 0 });
+        assert_eq!(ana.opened(Counter(900)), Standing::New { missing: 898 });
     }
 
     #[test]

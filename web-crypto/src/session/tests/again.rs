@@ -10,12 +10,7 @@ use crate::content::Content;
 #[test]
 fn the_founder_of_a_new_group_misses_nothing() {
     let mut scene = Scene::inside();
-    scene.event(|seq| ServerFrame::Anew { seq, generation: 1, founder: true });
-    let knock = scene.ana.knock(1);
-    scene.frame(ServerFrame::Duty { epoch: epoch(1, 0), commits: 0, knocks: vec![(MemberId(ANA), &knock)] });
-    let commit = scene.commits_sent().remove(0);
-    scene.event(|seq| ServerFrame::Committed { seq, epoch: epoch(1, 0) });
-    scene.ana.join(epoch(1, 1), &commit.welcome);
+    founds(&mut scene);
     scene.ana.counter = 4;
     scene.ana_sends(4, &Content::Here.to_padded(Counter(4)));
     assert!(scene.take("missed").is_empty());
@@ -56,12 +51,7 @@ fn one_who_is_new_to_a_new_group_misses_nothing_of_who_comes_in_later() {
 #[test]
 fn one_who_is_new_and_founds_misses_nothing_of_who_comes_in_later() {
     let mut scene = Scene::outside();
-    scene.event(|seq| ServerFrame::Anew { seq, generation: 1, founder: true });
-    let knock = scene.ana.knock(1);
-    scene.frame(ServerFrame::Duty { epoch: epoch(1, 0), commits: 0, knocks: vec![(MemberId(ANA), &knock)] });
-    let commit = scene.commits_sent().remove(0);
-    scene.event(|seq| ServerFrame::Committed { seq, epoch: epoch(1, 0) });
-    scene.ana.join(epoch(1, 1), &commit.welcome);
+    founds(&mut scene);
     scene.ana_sends(10, &Content::Here.to_padded(Counter(10)));
     assert!(scene.take("missed").is_empty());
     scene.ana_sends(13, &text(13, "Thirteenth"));
@@ -107,6 +97,16 @@ fn one_who_is_only_named_is_not_in_the_group() {
     scene.message(CY, 2, &said);
     assert_eq!(scene.disconnects, 1);
     assert!(scene.take("unreadable").is_empty());
+}
+
+/// Bo founds the next group and lets Ana into it.
+fn founds(scene: &mut Scene) {
+    scene.event(|seq| ServerFrame::Anew { seq, generation: 1, founder: true });
+    let knock = scene.ana.knock(1);
+    scene.frame(ServerFrame::Duty { epoch: epoch(1, 0), commits: 0, knocks: vec![(MemberId(ANA), &knock)] });
+    let commit = scene.commits_sent().remove(0);
+    scene.event(|seq| ServerFrame::Committed { seq, epoch: epoch(1, 0) });
+    scene.ana.join(epoch(1, 1), &commit.welcome);
 }
 
 /// Cy is let in and says that it is there.

@@ -236,7 +236,7 @@ fn welcome(seq: u64, number: u64, standing: Standing, counter: u64) -> ServerFra
 async fn who_is_let_in_follows_from_there(make: Make) {
     let Pair { log: _log, ana, bo, to_ana, to_bo } = Pair::new(make).await;
     say(&ana, 2).unwrap();
-    let person = |member_id, counter| Person { member_id, counter: Counter(counter), connected: true };
+    let person = |member_id, counter| Person { member_id, counter: Counter(counter), connected: true, in_group: true };
     let let_in = ServerFrame::LetIn {
         seq: Seq(3),
         epoch: epoch(1),

@@ -18,6 +18,8 @@ mod hostile_server;
 mod plan;
 #[path = "simulation/random.rs"]
 mod random;
+#[path = "simulation/readers.rs"]
+mod readers;
 #[path = "simulation/scan.rs"]
 mod scan;
 #[path = "simulation/server.rs"]

@@ -105,10 +105,11 @@ impl Bench {
         times.let_in.push(millis(began));
 
         self.follow(author, &commit, &BTreeSet::new(), &mut times.follow);
-        let epoch = self.people[author].group.as_ref().unwrap().epoch();
+        let group = self.people[author].group.as_ref().unwrap();
+        let (epoch, named) = (group.epoch(), group.roster().ids().collect::<BTreeSet<_>>());
         for newcomer in newcomers {
             let began = Instant::now();
-            newcomer.group = Some(Group::join(&newcomer.me, ROOM, epoch, &commit.welcome).unwrap());
+            newcomer.group = Some(Group::join(&newcomer.me, ROOM, epoch, &commit.welcome, &named).unwrap());
             times.come_in.push(millis(began));
         }
         (knocks.iter().map(Vec::len).sum(), commit)

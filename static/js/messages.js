@@ -6,6 +6,7 @@ import { Reading } from './reading.js';
 import { Scroll } from './scroll.js';
 import { Sending } from './sending.js';
 import { Tools } from './tools.js';
+import { arrivals } from './words.js';
 
 const CHUNK = 40; // entries that a browser lays out, or passes over, together
 const days = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
@@ -24,6 +25,8 @@ export class Messages {
   #day = null;
   #drawn = new Log();
   #muted = new Set();
+  #newcomers = new Map(); // id → { event, note } of those who were let in, and not heard of yet
+  #people = null;
   #sending;
 
   constructor({ retry, tell }) {
@@ -33,8 +36,9 @@ export class Messages {
   }
 
   draw(state) {
-    const { log, marker, muted, phase } = state;
+    const { log, marker, muted, phase, people } = state;
     if (log !== this.#drawn) this.#extend(log, marker);
+    if (people !== this.#people) this.#await(people);
     if (marker === null) this.#marker.remove();
     if (muted !== this.#muted) this.#mute(muted);
     this.#sending.draw(state);
@@ -58,7 +62,9 @@ export class Messages {
     if (isMarked) this.#place(this.#marker);
     if (entry.kind === 'note') {
       const note = clone('note-template');
-      note.append(...named(entry.parts));
+      const { newcomer, parts } = entry;
+      note.append(...named(newcomer ? arrivals(newcomer, newcomer.here ? 'here' : 'coming') : parts));
+      if (newcomer && !newcomer.here) this.#newcomers.set(newcomer.id, { event: newcomer, note });
       this.#place(note);
       this.#group = null;
       return;
@@ -98,6 +104,18 @@ export class Messages {
     }
     this.#chunk.append(entry);
     return entry;
+  }
+
+  /** Once a newcomer is heard of, its note says so; once it is gone, another note does. */
+  #await(people) {
+    this.#people = people;
+    if (this.#newcomers.size === 0) return;
+    const places = new Map(people.map(({ id, place }) => [id, place]));
+    for (const [id, { event, note }] of this.#newcomers) {
+      const place = places.get(id);
+      if (place === 'here') note.replaceChildren(...named(arrivals(event, place)));
+      if (place !== 'coming') this.#newcomers.delete(id);
+    }
   }
 
   #mute(muted) {

@@ -3,7 +3,7 @@
 // sent, picture_looked, reading, muted, compared, wondered, chosen.
 
 import { Log } from './log.js';
-import { notes, notLoaded, stopped } from './words.js';
+import { arrivals, notes, notLoaded, stopped } from './words.js';
 
 const GROUP_WITHIN_MS = 5 * 60 * 1000;
 // On a line that comes and goes the list of people tells the rest: the log is for what is said.
@@ -19,9 +19,8 @@ export const start = Object.freeze({
   user: '',
   connection: { state: 'connecting', retryInMs: 0, words: '' },
   lost: false, // whether the connection was there and is not, or has failed to come about
-  people: [], // { id, name, connected, you, fingerprint, another }
+  people: [], // { id, name, connected, place, another, you, fingerprint }: everyone in the group's tree
   dropouts: new Map(), // id → { at, noted }: when someone's dropout was last noted, and whether this one was
-  known: new Map(), // name, folded → the first member who had it in this visit
   muted: new Set(), // ids of those whose messages one does not want to see
   compared: new Map(), // id → { name, fingerprint } of those whose key was compared
   keys: null, // { at }: when the group's keys last changed
@@ -112,19 +111,17 @@ const steps = {
 
   people: (state, { people, at }) => {
     const before = new Map(state.people.map((person) => [person.id, person]));
-    const known = learned(state.known, people);
-    const marked = people.map((person) => ({ ...person, another: !person.you && isAnother(known, person) }));
-    const came = { ...state, known, people: marked };
-    // Who comes into talk that is under way sees none of it: that is said, not left to be wondered at.
+    const came = { ...state, people };
+    // Newcomers see nothing of what was said before: they are told so.
     if (before.size === 0) return isAlone(came) ? came : noted(came, { type: 'joined', at });
-    return marked
+    return people
       .filter(({ id, you, connected }) => !you && before.has(id) && before.get(id).connected !== connected)
       .reduce((noting, person) => (person.connected ? back : away)(noting, person, at), came);
   },
 
+  // What became of a newcomer is drawn from the list of people, in the place of this note.
   entered: (state, event) => {
-    const known = learned(state.known, [event]);
-    const entered = noted({ ...state, known }, { ...event, another: isAnother(known, event) });
+    const entered = noted(state, event, { newcomer: event });
     // A mark stands for a key, and a new visit brings a new one.
     const former = [...state.compared].find(([id, { name }]) => name === event.name && id !== event.id);
     if (!former) return entered;
@@ -134,6 +131,7 @@ const steps = {
   },
   // What one does not hear to its end does not come any more.
   left: (state, event) => noted(broken(state, event.id), event),
+  unlisted: noted,
   missed: (state, event) => noted(broken(state, event.id), event),
   unreadable: noted,
 
@@ -188,7 +186,7 @@ const steps = {
 };
 
 function said(state, { id, name, mine, ...what }) {
-  const another = !mine && isAnother(state.known, { id, name });
+  const another = !mine && Boolean(state.people.find((person) => person.id === id)?.another);
   const entry = { kind: 'message', id, name, another, mine, ...what };
   entry.follows = follows(state.log.at(-1), entry);
   const log = state.log.with(entry);
@@ -233,9 +231,8 @@ const halted = (pictures) => new Map([...pictures].map(([key, picture]) => {
   return [key, state === 'moving' && bytes < length ? { ...picture, state: 'broken' } : picture];
 }));
 
-function noted(state, event) {
-  const note = { kind: 'note', parts: notes[event.type](event), at: event.at };
-  return { ...state, log: state.log.with(note) };
+function noted(state, event, more = { parts: notes[event.type](event) }) {
+  return { ...state, log: state.log.with({ kind: 'note', at: event.at, ...more }) };
 }
 
 function away(state, { id, name }, at) {
@@ -253,12 +250,3 @@ function follows(before, { id, at }) {
   return before?.kind === 'message' && before.id === id && Math.abs(at - before.at) < GROUP_WITHIN_MS;
 }
 
-/** A name is free again when its owner has gone: whoever comes by it later may be somebody else. */
-function learned(known, people) {
-  const fresh = people.filter(({ name }) => !known.has(folded(name)));
-  return fresh.length === 0 ? known : new Map([...known, ...fresh.map(({ id, name }) => [folded(name), id])]);
-}
-
-const isAnother = (known, { id, name }) => (known.get(folded(name)) ?? id) !== id;
-
-const folded = (name) => name.normalize('NFKC').toLowerCase();

@@ -1,5 +1,5 @@
 import { clone } from './parts.js';
-import { mute, tags, unmute } from './words.js';
+import { mute, tagOf, tags, unmute } from './words.js';
 
 /** One person's row in the list. */
 export class Person {
@@ -14,12 +14,13 @@ export class Person {
     this.#button.addEventListener('click', () => tell({ type: 'muted', id, muted: !this.#muted }));
   }
 
-  draw({ name, connected, you, another }, muted) {
+  draw(person, muted) {
+    const { name, connected, place, you, another } = person;
     this.#muted = muted;
     this.#name.textContent = name;
     this.#another.textContent = another ? `${tags.another} ` : '';
-    this.#tag.textContent = (you && tags.you) || (!connected && tags.away) || (muted && tags.muted) || '';
-    this.element.classList.toggle('person--away', !connected);
+    this.#tag.textContent = tagOf(person) || (muted && tags.muted) || '';
+    this.element.classList.toggle('person--away', !connected || place in tags);
     this.element.classList.toggle('person--muted', muted);
     this.#button.hidden = you;
     const words = muted ? unmute(name) : mute(name);

@@ -1,4 +1,4 @@
-import { compared, ownKey, safety } from './words.js';
+import { compared, ownKey, safety, tagOf } from './words.js';
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: 'numeric', minute: '2-digit' });
 
@@ -70,16 +70,19 @@ export class Security {
     while (this.#prints.children.length > rows.length) this.#prints.lastElementChild.remove();
   }
 
-  #rowOf({ id, name, fingerprint, you }, isCompared) {
+  #rowOf(person, isCompared) {
+    const { id, name, fingerprint, you } = person;
     const key = `print-${id}`;
     const row = this.#prints.querySelector(`#${key}`) ?? this.#print.cloneNode(true).firstElementChild;
-    const [shown, digits, label] = row.children;
+    const [head, digits, label] = row.children;
+    const [shown, tag] = head.children;
     const box = label.firstElementChild;
     if (row.id !== key) {
       row.id = key;
       box.addEventListener('change', () => this.#tell({ type: 'compared', id, yes: box.checked }));
     }
     shown.textContent = you ? ownKey(name) : name;
+    tag.textContent = you ? '' : tagOf(person);
     digits.textContent = fingerprint;
     label.hidden = you;
     box.checked = isCompared;

@@ -46,7 +46,18 @@ export const ownKey = (name) => `${name} (you)`;
 
 export const inSeconds = (seconds) => (seconds > 0 ? ` in ${seconds} s…` : '…');
 
-export const tags = { you: 'you', away: 'reconnecting…', muted: 'muted', another: 'another' };
+export const tags = {
+  you: 'you',
+  coming: 'coming in…',
+  leaving: 'leaving…',
+  away: 'reconnecting…',
+  muted: 'muted',
+  another: 'another',
+};
+
+/** What is said of a person before anything else: oneself, a change under way, a lost connection. */
+export const tagOf = ({ you, place, connected }) =>
+  (you && tags.you) || (place !== 'here' && tags[place]) || (!connected && tags.away) || '';
 
 export const mute = (name) => `Mute ${name}`;
 export const unmute = (name) => `Unmute ${name}`;
@@ -80,16 +91,29 @@ export const notes = {
   anew: () => ['The encryption of this room was begun anew, with new keys.'],
   newKey: ({ name }) => [{ name }, ' has a new key. Compare it again before you trust it.'],
   joined: () => ['You are in. You see what is said from now on.'],
-  entered: ({ name, another }) => (another
-    ? ['Another ', { name }, ' came in. The name was used before, maybe by someone else.']
-    : [{ name }, ' came in']),
   away: ({ name }) => [{ name }, ' lost the connection for now'],
   back: ({ name }) => [{ name }, ' is back'],
   reconnected: () => ['You are connected again'],
-  left: ({ name, lost }) => [{ name }, lost ? ' lost the connection' : ' left'],
+  left: ({ name, lost, here }) => [{ name }, (here === false && departures.unheard)
+    || (lost ? departures.lost : departures.left)],
+  unlisted: () => ['Someone was in the encryption group who is not on the list of people. '
+    + 'This page did not join it, sends nothing to it, and asks to be let in again.'],
   missed: ({ name, count }) => [`${messages(count)} from `, { name }, ' did not arrive'],
   unreadable: ({ name, why }) => unreadable[why]?.(name) ?? unreadable.sealed(name),
 };
+
+const departures = {
+  left: ' left',
+  lost: ' lost the connection',
+  unheard: ' is out again, without a word. Until now, messages opened for them too.',
+};
+
+/** A newcomer in the log: let in at first, and then either heard of or gone. The keys are theirs from the beginning. */
+export function arrivals({ name, another }, place) {
+  const who = another ? ['Another ', { name }] : [{ name }];
+  const why = another ? '. The name was used before, maybe by someone else.' : '';
+  return [...who, (place === 'here' ? ' came in' : ' is coming in') + (why || (place === 'here' ? '' : '…'))];
+}
 
 const unreadable = {
   sealed: (name) => ['A message from ', { name }, ' could not be opened.'],

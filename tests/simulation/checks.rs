@@ -5,7 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use web_crypto::session::{Connection, Unreadable, View};
 use wire::{ClientFrame, Counter, Epoch, MemberId, RoomId, ServerFrame, Standing, UserName, Welcome, door::Admission};
 
-use super::{client::Client, plan::Kind, scan::Scan, world::World};
+use super::{
+    client::Client,
+    plan::Kind,
+    readers::{self, Readers},
+    scan::Scan,
+    world::World,
+};
 
 /// Who is in a group: by number, under which name, with which key.
 type People = BTreeMap<MemberId, (String, Vec<u8>)>;
@@ -30,6 +36,7 @@ pub struct Checks {
     /// The commit that is being handed to a client.
     commit: Option<Vec<u8>>,
     pub scan: Option<Scan>,
+    pub readers: Readers,
     /// Since when there is someone honest who has been in the group.
     honest_since: Option<u64>,
     pub stats: Stats,
@@ -45,6 +52,8 @@ pub struct Stats {
     pub missed: u64,
     pub forgeries: u64,
     pub stuck: u64,
+    pub unlisted: u64,
+    pub ghosts: u64,
     /// Milliseconds from the door's answer to being in the group; and from saying something to its being taken.
     pub worst_entry: u64,
     pub worst_talk: u64,
@@ -59,6 +68,8 @@ impl Stats {
         self.missed += other.missed;
         self.forgeries += other.forgeries;
         self.stuck += other.stuck;
+        self.unlisted += other.unlisted;
+        self.ghosts += other.ghosts;
         self.worst_entry = self.worst_entry.max(other.worst_entry);
         self.worst_talk = self.worst_talk.max(other.worst_talk);
     }
@@ -77,6 +88,7 @@ impl Checks {
             commit: None,
             honest_since: None,
             scan: scans.then(Scan::default),
+            readers: Readers::default(),
             stats: Stats::default(),
         }
     }
@@ -124,6 +136,7 @@ impl Checks {
 
     /// A client has taken something in.
     pub fn after(world: &mut World, index: usize) {
+        readers::look(world, index);
         let World { clients, checks, .. } = world;
         // Those of a room of that name that is gone had the same numbers.
         let (room, password) = (clients[index].room(), clients[index].password);
@@ -305,6 +318,8 @@ impl Checks {
                     }
                 }
             }
+            View::People { people } => client.shown = readers::shown(&people),
+            View::Unlisted => checks.stats.unlisted += 1,
             View::Ended { code, words, .. } => client.ended = Some(format!("{code}: {words}")),
             View::Refused { code, .. } => client.ended = Some(code),
             _ => {}
@@ -332,7 +347,10 @@ impl Checks {
                 let last = world.checks.counters.entry((room, to)).or_default();
                 *last = (*last).max(counter);
             }
-            Ok(ServerFrame::Committed { .. }) => world.checks.stats.commits += 1,
+            Ok(ServerFrame::Committed { epoch, .. }) => {
+                world.checks.stats.commits += 1;
+                world.checks.readers.committed(room, to, epoch);
+            }
             _ => {}
         }
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use web_crypto::session::{Env, Intent, Session};
 use wire::{Counter, Epoch, MemberId, RoomId, Token};
 
-use super::{hostile_member::Mischief, random::Random};
+use super::{hostile_member::Mischief, random::Random, readers::Shown};
 
 /// What a session may not reach for itself, from the seed.
 pub struct Chance {
@@ -71,6 +71,8 @@ pub struct Client {
     pub said: BTreeMap<Counter, (String, u64)>,
     pub accepted: BTreeSet<Counter>,
     pub is_in: bool,
+    /// Everyone that the last list of people named.
+    pub shown: Shown,
     pub admitted_at: Option<u64>,
 }
 
@@ -101,6 +103,7 @@ impl Client {
             said: BTreeMap::new(),
             accepted: BTreeSet::new(),
             is_in: false,
+            shown: Shown::new(),
             admitted_at: None,
         }
     }

@@ -2,7 +2,7 @@
 
 use web_crypto::{
     Stretched,
-    group::{Forgery, Knock, group_id},
+    group::{Commit, Forgery, Knock, Me, group_id},
     keys::RoomSecret,
 };
 use wire::{ClientFrame, Counter, Epoch, MemberId};
@@ -29,6 +29,8 @@ enum Habit {
     Removes,
     /// Takes another name.
     Renames,
+    /// Puts a leaf into the tree that it names to nobody.
+    Haunts,
     /// Says in the frame something else than in the commit.
     Misstates,
     /// Says again and again that it is stuck.
@@ -45,7 +47,7 @@ enum Habit {
     Doubles,
 }
 
-const HABITS: [Habit; 16] = [
+const HABITS: [Habit; 18] = [
     Habit::Idle,
     Habit::PassesAll,
     Habit::Garbles,
@@ -55,6 +57,9 @@ const HABITS: [Habit; 16] = [
     Habit::WithoutPath,
     Habit::Removes,
     Habit::Renames,
+    // Twice: it does something only while nobody in the group looks.
+    Habit::Haunts,
+    Habit::Haunts,
     Habit::Misstates,
     Habit::Stuck,
     Habit::Knocks,
@@ -63,6 +68,9 @@ const HABITS: [Habit; 16] = [
     Habit::Skips,
     Habit::Doubles,
 ];
+
+/// What it can do by a commit of its own accord.
+const UNASKED: [Habit; 3] = [Habit::Renames, Habit::Haunts, Habit::Splits];
 
 /// An epoch, and who knocked in it how.
 type Duty = (Epoch, Vec<(MemberId, Vec<u8>)>);
@@ -176,9 +184,9 @@ fn spoil(world: &mut World, index: usize, mischief: &mut Mischief, frame: Vec<u8
             let stuck = ClientFrame::Stuck { epoch: world.clients[index].latest.unwrap_or_default() }.to_bytes();
             if mischief.random.percent(50) { vec![knock, frame] } else { vec![stuck, knock, frame] }
         }
-        ClientFrame::Ping if mischief.has(Habit::Renames) || mischief.has(Habit::Splits) => {
+        ClientFrame::Ping if UNASKED.iter().any(|habit| mischief.has(*habit)) => {
             // A refresh that no one asked for.
-            let habit = if mischief.has(Habit::Renames) { Habit::Renames } else { Habit::Splits };
+            let habit = UNASKED.into_iter().find(|habit| mischief.has(*habit)).unwrap_or(Habit::Splits);
             let forged = forge(world, index, mischief, habit);
             if let Some((forged, true)) = &forged
                 && let Ok(ClientFrame::Commit { commit, .. }) = ClientFrame::parse(forged)
@@ -218,6 +226,21 @@ fn forge(world: &mut World, index: usize, mischief: &mut Mischief, habit: Habit)
         Habit::WithoutPath if only_adds => Forgery::WithoutPath,
         Habit::Removes => Forgery::Removing(mischief.random.pick(&staying)?, mischief.random.percent(50)),
         Habit::Renames => Forgery::Named(format!("Mallory {}", mischief.random.next()).parse().ok()?),
+        Habit::Haunts => {
+            let number = 900 + mischief.random.below(90) as u32;
+            let name = if mischief.random.percent(30) { "Zoe".to_owned() } else { format!("Ghost {number}") };
+            let psk = RoomSecret::extract(b"", Stretched::from([client.password; 32])).room_psk(room);
+            let mut seed = [0; 32];
+            mischief.random.fill(&mut seed);
+            let ghost = Me::new(MemberId(number), name.parse().ok()?, psk, seed.into());
+            let forgery = Forgery::Unnamed(ghost.key_package().ok()?);
+            // Where nobody is let in by its name, there is nobody to be greeted, and nobody who has left.
+            let commit = group.forge(observed.me, &newcomers, observed.gone, &forgery).ok()?;
+            world.checks.readers.haunt(room, ghost, epoch.next(), &commit.welcome);
+            world.checks.stats.ghosts += 1;
+            let welcome = if commit.admitted.is_empty() { vec![] } else { commit.welcome };
+            return Some((to_frame(epoch, &Commit { welcome, ..commit }), true));
+        }
         Habit::Splits => {
             let even = mischief.random.percent(50);
             observed.me.spoil([even, !even]);
@@ -231,7 +254,7 @@ fn forge(world: &mut World, index: usize, mischief: &mut Mischief, habit: Habit)
     Some((to_frame(epoch, &commit), true))
 }
 
-fn to_frame(epoch: Epoch, commit: &web_crypto::group::Commit) -> Vec<u8> {
+fn to_frame(epoch: Epoch, commit: &Commit) -> Vec<u8> {
     let (admitted, removed) = (commit.admitted.clone(), commit.removed.clone());
     ClientFrame::Commit { epoch, admitted, removed, commit: &commit.commit, welcome: &commit.welcome }.to_bytes()
 }

@@ -1,9 +1,9 @@
 //! A server that is not to be trusted: it drops, repeats, swaps, alters and forges frames, both ways. That it forks the
 //! room is done in `server`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use wire::{ClientFrame, Counter, Departure, Epoch, MemberId, Seq, ServerFrame, Standing};
+use wire::{ClientFrame, Counter, Departure, Epoch, MemberId, Person, Seq, ServerFrame, Standing};
 
 use super::{random::Random, world::World};
 
@@ -14,6 +14,8 @@ pub struct Tampering {
     rate: u64,
     /// Whether it gives numbers of its own, so that they are without a hole whatever it does.
     renumbers: bool,
+    /// Whether it names leaves to newcomers that were put into the tree unnamed.
+    helps_ghosts: bool,
     seqs: BTreeMap<usize, Seq>,
     /// What it sent earlier, to anyone.
     past: Vec<Vec<u8>>,
@@ -28,6 +30,7 @@ impl Tampering {
         Self {
             rate: random.pick(&[2, 5, 20]).unwrap_or(5),
             renumbers: random.percent(70),
+            helps_ghosts: random.percent(50),
             random,
             seqs: BTreeMap::new(),
             past: Vec::new(),
@@ -106,10 +109,17 @@ impl Tampering {
                 _ => removed.push(someone),
             },
             ServerFrame::LetIn { epoch, people, .. } => {
-                if random.percent(30) {
-                    *epoch = near(*epoch, random);
-                } else if let Some(person) = people.first_mut() {
-                    person.counter = Counter(some);
+                let at = random.below(people.len() as u64) as usize;
+                match (random.below(4), people.get_mut(at)) {
+                    (0, _) => *epoch = near(*epoch, random),
+                    (1, Some(person)) => person.counter = Counter(some),
+                    (2, Some(person)) => person.in_group = !person.in_group,
+                    _ => people.push(Person {
+                        member_id: someone,
+                        counter: Counter(some),
+                        connected: true,
+                        in_group: random.percent(50),
+                    }),
                 }
             }
             ServerFrame::Welcome(welcome) => match random.below(3) {
@@ -196,7 +206,22 @@ fn served(world: &mut World, link: usize, frame: &[u8]) -> Option<Vec<u8>> {
     Some(ServerFrame::Commit { seq, author, epoch, admitted, removed, commit }.to_bytes())
 }
 
+/// Names those to a newcomer as in the group whose leaves a member in the server's service put there.
+fn names_ghosts(world: &World, frame: Vec<u8>) -> Vec<u8> {
+    let Ok(ServerFrame::LetIn { seq, epoch, mut people, welcome }) = ServerFrame::parse(&frame) else { return frame };
+    let ghosts = world.checks.readers.ghosts_in(epoch).collect::<BTreeSet<_>>();
+    people.extend(ghosts.into_iter().map(|member_id| Person {
+        member_id,
+        counter: Counter(1),
+        connected: true,
+        in_group: true,
+    }));
+    ServerFrame::LetIn { seq, epoch, people, welcome }.to_bytes()
+}
+
 pub fn downward(world: &mut World, link: usize, frame: Vec<u8>) -> Vec<Vec<u8>> {
+    let helps = world.tampering.as_ref().is_some_and(|tampering| tampering.helps_ghosts);
+    let frame = if helps { names_ghosts(world, frame) } else { frame };
     let Some(tampering) = &mut world.tampering else { return vec![frame] };
     let frames = tampering.carry(link, true, frame.clone());
     if tampering.past.len() < 60 {

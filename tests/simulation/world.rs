@@ -17,6 +17,7 @@ use super::{
     client::Client,
     hostile_server,
     random::Random,
+    readers,
     server::{Server, Told},
 };
 
@@ -166,6 +167,7 @@ impl World {
                 }
                 Output::Connect => self.connect(index),
                 Output::Send(frame) => {
+                    readers::sends(self, index, &frame);
                     for frame in super::hostile_member::outgoing(self, index, frame) {
                         self.send(index, frame);
                     }
@@ -356,6 +358,7 @@ impl World {
             (_, None) => Err(CloseCode::NoHello),
             (ClientFrame::Leave, Some(_)) => Err(CloseCode::Left),
             (_, Some((id, connection))) => {
+                self.checks.readers.committing(id, &frame);
                 let at = self.server.at(self.now);
                 let mut outcome = Ok(());
                 self.server.with(id, |room, effects| {

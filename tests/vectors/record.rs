@@ -108,12 +108,15 @@ impl Recording {
             group.epoch(),
             Received { author, admitted: &commit.admitted, removed: &commit.removed, commit: &commit.commit },
         );
+        let stays = |id: &MemberId| !commit.removed.contains(id);
+        let named = group.roster().ids().filter(stays).chain(commit.admitted.iter().copied()).collect();
         for (id, person) in &mut self.people {
             if *id == author {
                 let (group, me) = person.group();
                 group.confirm(me).unwrap();
             } else if commit.admitted.contains(id) {
-                person.group = Some(Group::join(&person.me, self.room, epoch.next(), &commit.welcome).unwrap());
+                let joined = Group::join(&person.me, self.room, epoch.next(), &commit.welcome, &named);
+                person.group = Some(joined.unwrap());
             } else {
                 let (group, me) = person.group();
                 group.follow(me, &received, &gone).unwrap();

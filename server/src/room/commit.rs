@@ -109,6 +109,7 @@ impl Room {
             member_id: *id,
             counter: member.counter,
             connected: member.is_connected(),
+            in_group: member.leaf,
         });
         let people = people.collect();
         let frame = ServerFrame::LetIn { seq: self.seq, epoch: self.group.epoch, people, welcome: commit.welcome };

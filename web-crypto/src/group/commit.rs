@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use openmls::{
+    key_packages::KeyPackage,
     messages::proposals::{PreSharedKeyProposal, Proposal},
     prelude::{LeafNodeIndex, LeafNodeParameters},
     schedule::{ExternalPsk, PreSharedKeyId, Psk},
@@ -27,6 +28,8 @@ pub struct Commit {
 /// What a commit is to do.
 pub(super) struct Plan<'a> {
     pub(super) newcomers: &'a [Newcomer],
+    /// Whom it lets in and does not name, which PROTOCOL forbids.
+    pub(super) unnamed: Vec<KeyPackage>,
     /// Whom it removes, as the others are told.
     pub(super) removed: Vec<MemberId>,
     /// Whom it removes in fact: those who come in again as someone else's leaf too.
@@ -46,7 +49,7 @@ impl Group {
     pub fn commit(&mut self, me: &Me, newcomers: &[Newcomer], gone: &BTreeSet<MemberId>) -> Result<Commit, Stuck> {
         let plan = self.plan(newcomers, gone);
         let commit = self.carry_out(me, plan)?;
-        if self.has_commit() { Ok(commit) } else { Err(Stuck) }
+        if self.has_commit() { Ok(commit) } else { Err(Stuck::Broken) }
     }
 
     /// The plan that PROTOCOL allows.
@@ -57,38 +60,38 @@ impl Group {
         let returning = newcomers.iter().map(Newcomer::member_id);
         let leaves = removed.iter().copied().chain(returning).filter_map(mate).map(|mate| mate.leaf).collect();
         let leaf = Some(LeafNodeParameters::builder().with_capabilities(me::capabilities()).build());
-        Plan { newcomers, removed, leaves, leaf, with_psk: !newcomers.is_empty() }
+        Plan { newcomers, unnamed: Vec::new(), removed, leaves, leaf, with_psk: !newcomers.is_empty() }
     }
 
     /// Makes the commit of a plan. What it makes of the roster is kept if it is a roster.
     pub(super) fn carry_out(&mut self, me: &Me, plan: Plan<'_>) -> Result<Commit, Stuck> {
         self.forget_commit(me)?;
-        let Plan { newcomers, removed, leaves, leaf, with_psk } = plan;
+        let Plan { newcomers, unnamed, removed, leaves, leaf, with_psk } = plan;
         let id = self.id();
         let mut builder = self
             .mls
             .commit_builder()
             .consume_proposal_store(false)
             .propose_removals(leaves)
-            .propose_adds(newcomers.iter().map(|newcomer| newcomer.key_package.clone()));
+            .propose_adds(newcomers.iter().map(|newcomer| newcomer.key_package.clone()).chain(unnamed));
         if let Some(leaf) = leaf {
             builder = builder.force_self_update(true).leaf_node_parameters(leaf);
         }
         if with_psk {
             let psk = PreSharedKeyId::new(SUITE, me.provider.rand(), Psk::External(ExternalPsk::new(id.to_vec())));
-            let psk = PreSharedKeyProposal::new(psk.map_err(|_| Stuck)?);
+            let psk = PreSharedKeyProposal::new(psk.map_err(|_| Stuck::Broken)?);
             builder = builder.add_proposal(Proposal::PreSharedKey(Box::new(psk)));
         }
         let bundle = builder
             .load_psks(me.provider.storage())
-            .map_err(|_| Stuck)?
+            .map_err(|_| Stuck::Broken)?
             .build(me.provider.rand(), me.provider.crypto(), &me.signer, |_| true)
-            .map_err(|_| Stuck)?
+            .map_err(|_| Stuck::Broken)?
             .stage_commit(&me.provider)
-            .map_err(|_| Stuck)?;
+            .map_err(|_| Stuck::Broken)?;
         let welcome = bundle.to_welcome_msg().map(|welcome| to_bytes(&welcome)).transpose()?.unwrap_or_default();
         let commit = to_bytes(&bundle.into_commit())?;
-        let staged = self.mls.pending_commit().ok_or(Stuck)?;
+        let staged = self.mls.pending_commit().ok_or(Stuck::Broken)?;
         self.pending = self.roster.after(staged).ok();
         Ok(Commit { admitted: newcomers.iter().map(Newcomer::member_id).collect(), removed, commit, welcome })
     }

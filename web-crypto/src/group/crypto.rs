@@ -34,7 +34,7 @@ type Receiver = AeadCtxR<AesGcm128, HkdfSha256, XWing>;
 pub(crate) struct Crypto {
     random: Random,
     /// Whether seals to public keys that are even, or odd, are spoilt.
-    #[cfg(feature = "observe")]
+    #[cfg(any(test, feature = "observe"))]
     spoilt: [std::sync::atomic::AtomicBool; 2],
 }
 
@@ -42,12 +42,12 @@ impl Crypto {
     pub(super) fn new(random: Random) -> Self {
         Self {
             random,
-            #[cfg(feature = "observe")]
+            #[cfg(any(test, feature = "observe"))]
             spoilt: Default::default(),
         }
     }
 
-    #[cfg(feature = "observe")]
+    #[cfg(any(test, feature = "observe"))]
     pub(super) fn spoil(&self, is_spoilt: [bool; 2]) {
         for (flag, is_spoilt) in self.spoilt.iter().zip(is_spoilt) {
             flag.store(is_spoilt, std::sync::atomic::Ordering::Relaxed);
@@ -161,7 +161,7 @@ impl OpenMlsCrypto for Crypto {
     ) -> Result<HpkeCiphertext, CryptoError> {
         let (kem_output, mut sender) = self.set_up_sender(&config, public, info, [aad, text])?;
         let ciphertext = sender.seal(text, aad).map_err(|_| CryptoError::HpkeEncryptionError)?;
-        #[cfg(feature = "observe")]
+        #[cfg(any(test, feature = "observe"))]
         let ciphertext = {
             let mut ciphertext = ciphertext;
             let flag = self.spoilt.get(usize::from(public.first().is_some_and(|byte| byte & 1 == 1)));

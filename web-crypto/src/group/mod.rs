@@ -7,7 +7,7 @@ mod commit;
 mod crypto;
 mod knock;
 mod me;
-#[cfg(feature = "observe")]
+#[cfg(any(test, feature = "observe"))]
 mod observe;
 mod provider;
 mod roster;
@@ -32,7 +32,7 @@ use zeroize::Zeroizing;
 pub use commit::Commit;
 pub use knock::{Knock, Newcomer};
 pub use me::Me;
-#[cfg(feature = "observe")]
+#[cfg(any(test, feature = "observe"))]
 pub use observe::Forgery;
 pub use roster::{Mate, Roster, fingerprint};
 
@@ -43,10 +43,16 @@ const KEEPER: u16 = 0xF0C1;
 /// How many messages of a member may be lost in one epoch before its next one: finding its key takes a hash for each.
 const SKIPPED_MESSAGES: u32 = 4096;
 
-/// The group cannot be followed: something that it was given is broken, or not allowed.
+/// Why the group cannot be followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the group cannot be followed")]
-pub struct Stuck;
+pub enum Stuck {
+    /// A commit or a Welcome does not open, or breaks a rule of PROTOCOL, (24) or (25).
+    #[error("a commit or a Welcome is broken or not allowed")]
+    Broken,
+    /// The frame names other members than the tree holds: somebody could read unseen.
+    #[error("the tree holds other members than the frame names")]
+    Unlisted,
+}
 
 /// A message that does not open: forged, altered, repeated, or of another epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -110,17 +116,30 @@ impl Group {
             openmls::group::GroupId::from_slice(&id),
             me.credential(),
         )
-        .map_err(|_| Stuck)?;
+        .map_err(|_| Stuck::Broken)?;
         let roster = Roster::of(&mls)?;
         me.keep_room_psk(&id)?;
         Ok(Self { mls, room, epoch: Epoch { generation, number: 0 }, roster, pending: None })
     }
 
-    /// Comes in by a Welcome to one's last knock.
+    /// Comes in by a Welcome to one's last knock, if the tree holds exactly the members that are `named`.
     ///
     /// # Errors
-    /// When it does not open, or what it leads to is not what PROTOCOL wants of it.
-    pub fn join(me: &Me, room: RoomId, epoch: Epoch, welcome: &[u8]) -> Result<Self, Stuck> {
+    /// [`Stuck::Unlisted`] when the tree holds another set of members; [`Stuck::Broken`] when the Welcome does not
+    /// open, or leads to a group that breaks a rule of PROTOCOL, (25).
+    pub fn join(
+        me: &Me,
+        room: RoomId,
+        epoch: Epoch,
+        welcome: &[u8],
+        named: &BTreeSet<MemberId>,
+    ) -> Result<Self, Stuck> {
+        let group = Self::open_welcome(me, room, epoch, welcome)?;
+        if group.roster.ids().eq(named.iter().copied()) { Ok(group) } else { Err(Stuck::Unlisted) }
+    }
+
+    /// All of [`Group::join`] but the comparison with the list.
+    pub(crate) fn open_welcome(me: &Me, room: RoomId, epoch: Epoch, welcome: &[u8]) -> Result<Self, Stuck> {
         let id = group_id(room, epoch.generation);
         me.keep_room_psk(&id)?;
         let config = MlsGroupJoinConfig::builder()
@@ -130,26 +149,26 @@ impl Group {
             .number_of_resumption_psks(0)
             .sender_ratchet_configuration(ratchet())
             .build();
-        let message = MlsMessageIn::tls_deserialize_exact_bytes(welcome).map_err(|_| Stuck)?;
-        let MlsMessageBodyIn::Welcome(welcome) = message.extract() else { return Err(Stuck) };
+        let message = MlsMessageIn::tls_deserialize_exact_bytes(welcome).map_err(|_| Stuck::Broken)?;
+        let MlsMessageBodyIn::Welcome(welcome) = message.extract() else { return Err(Stuck::Broken) };
         let joining = StagedWelcome::build_from_welcome(&me.provider, &config, welcome)
-            .map_err(|_| Stuck)?
+            .map_err(|_| Stuck::Broken)?
             .skip_lifetime_validation();
         rules::is_room_psk(joining.processed_welcome().psks(), &id)?;
-        let staged = joining.build().map_err(|_| Stuck)?;
+        let staged = joining.build().map_err(|_| Stuck::Broken)?;
         let context = staged.group_context();
         if context.group_id().as_slice() != id
             || context.epoch().as_u64() != epoch.number
             || context.ciphersuite() != SUITE
             || context.extensions().iter().next().is_some()
         {
-            return Err(Stuck);
+            return Err(Stuck::Broken);
         }
-        let mls = staged.into_group(&me.provider).map_err(|_| Stuck)?;
+        let mls = staged.into_group(&me.provider).map_err(|_| Stuck::Broken)?;
         let roster = Roster::of(&mls)?;
-        let own = roster.get(me.member_id).ok_or(Stuck)?;
+        let own = roster.get(me.member_id).ok_or(Stuck::Broken)?;
         if own.name != me.name || own.key != me.signer.public() || own.leaf != mls.own_leaf_index() {
-            return Err(Stuck);
+            return Err(Stuck::Broken);
         }
         Ok(Self { mls, room, epoch, roster, pending: None })
     }
@@ -183,8 +202,8 @@ impl Group {
     /// # Errors
     /// When there is none.
     pub fn confirm(&mut self, me: &Me) -> Result<(), Stuck> {
-        let roster = self.pending.take().ok_or(Stuck)?;
-        self.mls.merge_pending_commit(&me.provider).map_err(|_| Stuck)?;
+        let roster = self.pending.take().ok_or(Stuck::Broken)?;
+        self.mls.merge_pending_commit(&me.provider).map_err(|_| Stuck::Broken)?;
         self.advanced(roster)
     }
 
@@ -194,10 +213,10 @@ impl Group {
     /// When it does not open, or is not allowed.
     pub fn follow(&mut self, me: &Me, received: &Received<'_>, gone: &BTreeSet<MemberId>) -> Result<(), Stuck> {
         self.forget_commit(me)?;
-        let message = protocol_message(received.commit).ok_or(Stuck)?;
-        let processed = self.mls.process_message(&me.provider, message).map_err(|_| Stuck)?;
-        let &Sender::Member(author) = processed.sender() else { return Err(Stuck) };
-        let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else { return Err(Stuck) };
+        let message = protocol_message(received.commit).ok_or(Stuck::Broken)?;
+        let processed = self.mls.process_message(&me.provider, message).map_err(|_| Stuck::Broken)?;
+        let &Sender::Member(author) = processed.sender() else { return Err(Stuck::Broken) };
+        let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else { return Err(Stuck::Broken) };
         let roster = rules::judge(&self.roster, &staged, author, received, gone, &self.id())?;
         self.merge(me, *staged)?;
         self.advanced(roster)
@@ -208,7 +227,7 @@ impl Group {
     /// # Errors
     /// Only by a fault of the library.
     pub fn seal(&mut self, me: &Me, padded: &[u8]) -> Result<Vec<u8>, Stuck> {
-        to_bytes(&self.mls.create_message(&me.provider, &me.signer, padded).map_err(|_| Stuck)?)
+        to_bytes(&self.mls.create_message(&me.provider, &me.signer, padded).map_err(|_| Stuck::Broken)?)
     }
 
     /// Opens what another member sealed in this epoch: who did, and the padded content.
@@ -240,18 +259,21 @@ impl Group {
     /// Only by a fault of the library.
     pub fn forget_commit(&mut self, me: &Me) -> Result<(), Stuck> {
         self.pending = None;
-        self.mls.clear_pending_commit(me.provider.storage()).map_err(|_| Stuck)
+        self.mls.clear_pending_commit(me.provider.storage()).map_err(|_| Stuck::Broken)
     }
 
     fn merge(&mut self, me: &Me, staged: StagedCommit) -> Result<(), Stuck> {
-        self.mls.merge_staged_commit(&me.provider, staged).map_err(|_| Stuck)
+        self.mls.merge_staged_commit(&me.provider, staged).map_err(|_| Stuck::Broken)
     }
 
     fn advanced(&mut self, roster: Roster) -> Result<(), Stuck> {
         self.roster = roster;
         self.epoch = self.epoch.next();
-        // A mismatch would be a fault of the library.
-        if self.mls.epoch().as_u64() == self.epoch.number && self.mls.is_active() { Ok(()) } else { Err(Stuck) }
+        // People are shown what the roster says, and the tree decides what they are shown: the two are compared here.
+        if !self.roster.is_of(&self.mls) {
+            return Err(Stuck::Unlisted);
+        }
+        if self.mls.epoch().as_u64() == self.epoch.number && self.mls.is_active() { Ok(()) } else { Err(Stuck::Broken) }
     }
 }
 
@@ -261,7 +283,7 @@ fn ratchet() -> SenderRatchetConfiguration {
 }
 
 fn to_bytes(message: &MlsMessageOut) -> Result<Vec<u8>, Stuck> {
-    message.tls_serialize_detached().map_err(|_| Stuck)
+    message.tls_serialize_detached().map_err(|_| Stuck::Broken)
 }
 
 /// Reads a private message; public ones are against the rules.

@@ -4,11 +4,15 @@ use std::collections::BTreeSet;
 
 use openmls::{
     credentials::{BasicCredential, CredentialWithKey},
+    framing::{MlsMessageBodyIn, MlsMessageIn, ProcessedMessageContent},
     prelude::LeafNodeParameters,
+    versions::ProtocolVersion,
 };
-use wire::{MemberId, UserName};
+use openmls_traits::OpenMlsProvider as _;
+use tls_codec::DeserializeBytes as _;
+use wire::{Epoch, MemberId, RoomId, UserName};
 
-use super::{Commit, Group, Me, Newcomer, Stuck, me, roster};
+use super::{Commit, Group, Me, Newcomer, Roster, Stuck, me, protocol_message, roster};
 
 /// What is wrong with a commit.
 pub enum Forgery {
@@ -20,6 +24,8 @@ pub enum Forgery {
     Removing(MemberId, bool),
     /// Its author takes this name.
     Named(UserName),
+    /// It also lets in the member of this key package, an `MLSMessage`, and does not name it. The Welcome is for it too.
+    Unnamed(Vec<u8>),
 }
 
 impl Group {
@@ -39,7 +45,7 @@ impl Group {
             Forgery::WithoutPsk => plan.with_psk = false,
             Forgery::WithoutPath => plan.leaf = None,
             Forgery::Removing(id, says_so) => {
-                plan.leaves.push(self.roster.get(*id).ok_or(Stuck)?.leaf);
+                plan.leaves.push(self.roster.get(*id).ok_or(Stuck::Broken)?.leaf);
                 plan.removed.extend(says_so.then_some(*id));
             }
             Forgery::Named(name) => {
@@ -50,12 +56,48 @@ impl Group {
                 let leaf = LeafNodeParameters::builder().with_capabilities(me::capabilities());
                 plan.leaf = Some(leaf.with_credential_with_key(as_another).build());
             }
+            Forgery::Unnamed(key_package) => {
+                let message = MlsMessageIn::tls_deserialize_exact_bytes(key_package).map_err(|_| Stuck::Broken)?;
+                let MlsMessageBodyIn::KeyPackage(unverified) = message.extract() else { return Err(Stuck::Broken) };
+                let checked = unverified.validate(me.provider.crypto(), ProtocolVersion::Mls10);
+                plan.unnamed.push(checked.map_err(|_| Stuck::Broken)?);
+                plan.with_psk = true;
+            }
         }
         self.carry_out(me, plan)
+    }
+
+    /// Comes in by a Welcome, whoever else is in the group.
+    ///
+    /// # Errors
+    /// When it does not open, or leads to a group of another kind than the room's.
+    pub fn sneak(me: &Me, room: RoomId, epoch: Epoch, welcome: &[u8]) -> Result<Self, Stuck> {
+        Self::open_welcome(me, room, epoch, welcome)
+    }
+
+    /// Merges any commit that the library merges.
+    ///
+    /// # Errors
+    /// When it does not open, or removes oneself.
+    pub fn trail(&mut self, me: &Me, commit: &[u8]) -> Result<(), Stuck> {
+        let message = protocol_message(commit).ok_or(Stuck::Broken)?;
+        let processed = self.mls.process_message(&me.provider, message).map_err(|_| Stuck::Broken)?;
+        let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else {
+            return Err(Stuck::Broken);
+        };
+        self.merge(me, *staged)?;
+        let roster = Roster::of(&self.mls)?;
+        self.advanced(roster)
     }
 }
 
 impl Me {
+    /// One's own signature key: 32 bytes of Ed25519.
+    #[must_use]
+    pub fn public_key(&self) -> Vec<u8> {
+        self.signer.public().to_vec()
+    }
+
     /// How many private keys of knocks are kept, and of which epochs of which groups others are.
     #[must_use]
     pub fn kept(&self) -> (usize, Vec<(Vec<u8>, u64)>) {

@@ -33,7 +33,7 @@ impl Provider {
         Self { crypto: Crypto::new(Random::new(seed)), store: Store::default() }
     }
 
-    #[cfg(feature = "observe")]
+    #[cfg(any(test, feature = "observe"))]
     pub(crate) fn spoil(&self, is_spoilt: [bool; 2]) {
         self.crypto.spoil(is_spoilt);
     }
@@ -174,7 +174,7 @@ impl Signer {
         Self(SigningKey::from_bytes(&secret))
     }
 
-    #[cfg(feature = "observe")]
+    #[cfg(any(test, feature = "observe"))]
     pub(crate) fn secret(&self) -> [u8; 32] {
         self.0.to_bytes()
     }

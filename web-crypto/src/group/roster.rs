@@ -27,19 +27,19 @@ pub struct Mate {
     /// Its signature key: 32 bytes of Ed25519.
     pub key: Vec<u8>,
     pub(super) leaf: LeafNodeIndex,
-    pub(super) skeleton: Skeleton,
+    pub(crate) skeleton: Skeleton,
 }
 
 impl Mate {
     /// Reads a leaf's credential.
     pub(super) fn read(leaf: LeafNodeIndex, credential: &Credential, key: &[u8]) -> Result<Self, Stuck> {
-        let basic = openmls::credentials::BasicCredential::try_from(credential.clone()).map_err(|_| Stuck)?;
-        let (number, name) = basic.identity().split_first_chunk::<4>().ok_or(Stuck)?;
-        let text = core::str::from_utf8(name).map_err(|_| Stuck)?;
-        let name = text.parse::<UserName>().map_err(|_| Stuck)?;
+        let basic = openmls::credentials::BasicCredential::try_from(credential.clone()).map_err(|_| Stuck::Broken)?;
+        let (number, name) = basic.identity().split_first_chunk::<4>().ok_or(Stuck::Broken)?;
+        let text = core::str::from_utf8(name).map_err(|_| Stuck::Broken)?;
+        let name = text.parse::<UserName>().map_err(|_| Stuck::Broken)?;
         // Only the canonical form is signed.
         if name.as_str() != text {
-            return Err(Stuck);
+            return Err(Stuck::Broken);
         }
         let member_id = MemberId(u32::from_be_bytes(*number));
         Ok(Self { member_id, skeleton: name.skeleton(), name, key: key.to_vec(), leaf })
@@ -75,7 +75,7 @@ pub(super) fn is_capable(leaf: &LeafNode) -> bool {
         && leaf.extensions().iter().next().is_none()
 }
 
-/// Everyone in the group. No two have the same number or the same name.
+/// Everyone in the group. No two have the same number, the same name or the same key.
 #[derive(Clone, Default)]
 pub struct Roster {
     by_leaf: BTreeMap<LeafNodeIndex, Mate>,
@@ -90,6 +90,24 @@ impl Roster {
             roster.add(Mate::read(member.index, &member.credential, &member.signature_key)?)?;
         }
         Ok(roster)
+    }
+
+    /// Whether the group's tree holds exactly these people: the same leaves, identities and keys.
+    pub(super) fn is_of(&self, mls: &MlsGroup) -> bool {
+        let mut count = 0;
+        let matches = mls.members().all(|member| {
+            count += 1;
+            self.at(member.index).is_some_and(|mate| {
+                let identity = identity(mate.member_id, &mate.name);
+                member.signature_key == mate.key && member.credential.serialized_content() == identity
+            })
+        });
+        matches && count == self.len()
+    }
+
+    /// The numbers of all members, ascending.
+    pub fn ids(&self) -> impl Iterator<Item = MemberId> {
+        self.leaves.keys().copied()
     }
 
     /// Everyone, in the order of their numbers.
@@ -119,16 +137,16 @@ impl Roster {
         self.by_leaf.get(&leaf)
     }
 
-    pub(super) fn has_name(&self, skeleton: &Skeleton) -> bool {
-        self.by_leaf.values().any(|mate| mate.skeleton.same(skeleton))
+    fn clashes(&self, mate: &Mate) -> bool {
+        self.by_leaf.values().any(|other| other.key == mate.key || other.skeleton.same(&mate.skeleton))
     }
 
     pub(super) fn add(&mut self, mate: Mate) -> Result<(), Stuck> {
         if self.leaves.contains_key(&mate.member_id)
             || self.by_leaf.contains_key(&mate.leaf)
-            || self.has_name(&mate.skeleton)
+            || self.clashes(&mate)
         {
-            return Err(Stuck);
+            return Err(Stuck::Broken);
         }
         self.leaves.insert(mate.member_id, mate.leaf);
         self.by_leaf.insert(mate.leaf, mate);
@@ -136,7 +154,7 @@ impl Roster {
     }
 
     pub(super) fn remove(&mut self, leaf: LeafNodeIndex) -> Result<Mate, Stuck> {
-        let mate = self.by_leaf.remove(&leaf).ok_or(Stuck)?;
+        let mate = self.by_leaf.remove(&leaf).ok_or(Stuck::Broken)?;
         self.leaves.remove(&mate.member_id);
         Ok(mate)
     }

@@ -21,14 +21,14 @@ use super::{
 pub(super) fn is_room_psk(psks: &[PreSharedKeyId], group_id: &[u8; 20]) -> Result<(), Stuck> {
     match psks {
         [psk] if matches!(psk.psk(), Psk::External(external) if external.psk_id() == group_id) => Ok(()),
-        _ => Err(Stuck),
+        _ => Err(Stuck::Broken),
     }
 }
 
 /// openmls does not show what a proposal says, but its encoding is that (RFC 9420, section 12.1.4).
 fn psk_id(proposal: &PreSharedKeyProposal) -> Result<PreSharedKeyId, Stuck> {
-    let encoded = proposal.tls_serialize_detached().map_err(|_| Stuck)?;
-    PreSharedKeyId::tls_deserialize_exact_bytes(&encoded).map_err(|_| Stuck)
+    let encoded = proposal.tls_serialize_detached().map_err(|_| Stuck::Broken)?;
+    PreSharedKeyId::tls_deserialize_exact_bytes(&encoded).map_err(|_| Stuck::Broken)
 }
 
 /// The roster that the commit leads to, if it is allowed.
@@ -40,12 +40,12 @@ pub(super) fn judge(
     gone: &BTreeSet<MemberId>,
     group_id: &[u8; 20],
 ) -> Result<Roster, Stuck> {
-    let former = roster.at(author).ok_or(Stuck)?;
+    let former = roster.at(author).ok_or(Stuck::Broken)?;
     // openmls lets a path put another credential into the author's leaf: anyone could become anyone.
-    let path = staged.update_path_leaf_node().ok_or(Stuck)?;
+    let path = staged.update_path_leaf_node().ok_or(Stuck::Broken)?;
     let renewed = Mate::read(author, path.credential(), path.signature_key().as_slice())?;
     if former.member_id != received.author || !former.is(&renewed) || !is_capable(path) || staged.self_removed() {
-        return Err(Stuck);
+        return Err(Stuck::Broken);
     }
 
     let (mut psks, mut added, mut removed) = (0_usize, Vec::new(), Vec::new());
@@ -53,16 +53,16 @@ pub(super) fn judge(
         if !matches!(queued.proposal_or_ref_type(), ProposalOrRefType::Proposal)
             || !matches!(queued.sender(), Sender::Member(leaf) if *leaf == author)
         {
-            return Err(Stuck);
+            return Err(Stuck::Broken);
         }
         match queued.proposal() {
             Proposal::Add(add) if is_capable(add.key_package().leaf_node()) => {
                 let node = add.key_package().leaf_node();
                 added.push(Mate::read(author, node.credential(), node.signature_key().as_slice())?);
             }
-            Proposal::Remove(remove) => removed.push(roster.at(remove.removed()).ok_or(Stuck)?),
+            Proposal::Remove(remove) => removed.push(roster.at(remove.removed()).ok_or(Stuck::Broken)?),
             Proposal::PreSharedKey(psk) if is_room_psk(&[psk_id(psk)?], group_id).is_ok() => psks += 1,
-            _ => return Err(Stuck),
+            _ => return Err(Stuck::Broken),
         }
     }
 
@@ -70,13 +70,14 @@ pub(super) fn judge(
     let (_, left): (Vec<&Mate>, Vec<&Mate>) = removed.into_iter().partition(returns);
     let added_ids = added.iter().map(|mate| mate.member_id).collect::<BTreeSet<_>>();
     let left_ids = left.iter().map(|mate| mate.member_id).collect::<BTreeSet<_>>();
+    if added_ids != received.admitted.iter().copied().collect() || added.len() != received.admitted.len() {
+        return Err(Stuck::Unlisted);
+    }
     if psks != usize::from(!added.is_empty())
-        || added_ids != received.admitted.iter().copied().collect()
-        || added.len() != received.admitted.len()
         || left_ids != received.removed.iter().copied().collect()
         || !left_ids.is_subset(gone)
     {
-        return Err(Stuck);
+        return Err(Stuck::Broken);
     }
     // Names and numbers stay unique.
     roster.after(staged)

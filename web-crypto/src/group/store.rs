@@ -39,13 +39,13 @@ impl Store {
     }
 
     /// All that it holds.
-    #[cfg(feature = "observe")]
+    #[cfg(any(test, feature = "observe"))]
     pub(crate) fn values(&self) -> Vec<Vec<u8>> {
         self.0.borrow().values().map(|value| value.to_vec()).collect()
     }
 
     /// How many private keys of knocks it holds, and of which epochs of which groups it holds others.
-    #[cfg(feature = "observe")]
+    #[cfg(any(test, feature = "observe"))]
     pub(crate) fn kept(&self) -> (usize, Vec<(Vec<u8>, u64)>) {
         let entries = self.0.borrow();
         let knocks = entries.keys().filter(|key| matches!(key, Slot::KeyPackage(_) | Slot::KeyPair(_))).count();

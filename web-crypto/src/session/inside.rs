@@ -58,7 +58,7 @@ impl Inside {
         inside
     }
 
-    #[cfg(feature = "observe")]
+    #[cfg(any(test, feature = "observe"))]
     pub(super) fn observe(&mut self) -> super::Observed<'_> {
         self.circle.observe()
     }
@@ -201,7 +201,11 @@ impl Inside {
             CloseCode::Replaced => "replaced",
             _ => "refused",
         };
-        out.push_back(Output::Show(View::Ended { code: name, words: code.words(), remake }));
+        let words = match code {
+            CloseCode::PutOut if self.circle.is_unlisted() => UNLISTED,
+            _ => code.words(),
+        };
+        out.push_back(Output::Show(View::Ended { code: name, words, remake }));
         false
     }
 
@@ -245,6 +249,10 @@ impl Inside {
         }
     }
 }
+
+/// Said at the end of a session that found a member in the group that is not on the room's list, time after time.
+const UNLISTED: &str =
+    "Someone is in this room's encryption group who is not on its list of people. This page stayed out of it.";
 
 fn show_connection(state: Connection, retry_in_ms: u64, words: &'static str, out: &mut VecDeque<Output>) {
     out.push_back(Output::Show(View::Connection { state, retry_in_ms, words }));

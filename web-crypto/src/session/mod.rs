@@ -29,7 +29,7 @@ use zeroize::Zeroizing;
 use crate::{Stretched, keys::RoomSecret, picture::Offer};
 use inside::Inside;
 pub use outgoing::Picture;
-pub use view::{Connection, Field, PersonView, PictureEnd, Stage, Unreadable, View};
+pub use view::{Connection, Field, PersonView, PictureEnd, Place, Stage, Unreadable, View};
 
 /// What the core may not reach for itself.
 pub trait Env {
@@ -125,7 +125,7 @@ pub struct Session {
 }
 
 /// What a simulation sees of a session in the room.
-#[cfg(feature = "observe")]
+#[cfg(any(test, feature = "observe"))]
 pub struct Observed<'a> {
     /// Oneself.
     pub me: &'a crate::group::Me,
@@ -221,7 +221,7 @@ impl Session {
     }
 
     /// Oneself and the group, once one is in the room.
-    #[cfg(feature = "observe")]
+    #[cfg(any(test, feature = "observe"))]
     pub fn observe(&mut self) -> Option<Observed<'_>> {
         match &mut self.phase {
             Phase::Inside(inside) => Some(inside.observe()),

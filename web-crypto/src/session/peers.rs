@@ -1,11 +1,14 @@
 //! The people in the room, and how far each one's messages have come.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-use wire::{Counter, MemberId, UserName};
+use wire::{Counter, Departure, MemberId, Skeleton, UserName};
 
-use super::PersonView;
+use super::{Output, PersonView, Place, View};
 use crate::group::{Mate, Roster};
+
+/// How many names of this visit are remembered, to mark a later one that looks like one of them.
+const NAMES: usize = 4096;
 
 /// Someone in the group. The counters move only for messages that opened; what the server merely says is remembered apart,
 /// so that it can announce a gap but not hide a message behind one.
@@ -14,8 +17,12 @@ pub(super) struct Peer {
     key: Vec<u8>,
     fingerprint: String,
     pub(super) connected: bool,
-    /// Whether it has been heard of in the group.
+    /// Whether a message of it has opened, or the server says that it has sent one.
     pub(super) here: bool,
+    /// Why it is gone, while its leaf is still in the tree.
+    pub(super) leaving: Option<Departure>,
+    /// Whether its name looks like one that another key had in this visit.
+    pub(super) another: bool,
     /// Up to here its messages were before one's time, for all that the server says. That counts until one of them has
     /// opened, and no longer: what is left out after that cannot be hidden by it.
     before: Counter,
@@ -36,17 +43,23 @@ pub(super) enum Standing {
 
 impl Peer {
     /// Someone whose messages up to `before` were before one's time.
-    fn new(mate: &Mate, connected: bool, here: bool, before: Counter) -> Self {
+    fn new(mate: &Mate, connected: bool, here: bool, before: Counter, another: bool) -> Self {
         Self {
             name: mate.name.clone(),
             key: mate.key.clone(),
             fingerprint: mate.fingerprint(),
             connected,
             here,
+            leaving: None,
+            another,
             before,
             opened: Counter(0),
             told: Counter(0),
         }
+    }
+
+    fn is(&self, mate: &Mate) -> bool {
+        self.key == mate.key && self.name == mate.name
     }
 
     /// Up to here nothing is left to be told.
@@ -86,15 +99,35 @@ impl Peer {
     }
 }
 
-/// Everyone in the group, as of its last epoch that one was in, but for those who are gone; and those who were in the group
-/// before, and may come into this one yet: their counters go on.
+/// Everyone in the group, as of its last epoch that one was in; and those who were in the group before, and may come
+/// into this one yet: their counters go on.
 #[derive(Default)]
 pub(super) struct Peers {
     peers: BTreeMap<MemberId, Peer>,
+    names: Names,
     /// How far the messages of those had come who were there before oneself, and may come into the group yet.
     before: BTreeMap<MemberId, Counter>,
     /// The same of all others.
     others: Counter,
+}
+
+/// Names that were in the group during this visit, oldest first, and the key that each one stood for.
+#[derive(Default)]
+struct Names(VecDeque<(Skeleton, Vec<u8>)>);
+
+impl Names {
+    /// Remembers a name. Returns whether it looks like one that another key had.
+    fn meet(&mut self, mate: &Mate) -> bool {
+        let mut known = self.0.iter().filter(|(skeleton, _)| skeleton.same(&mate.skeleton));
+        let another = known.clone().any(|(_, key)| *key != mate.key);
+        if !known.any(|(_, key)| *key == mate.key) {
+            if self.0.len() == NAMES {
+                self.0.pop_front();
+            }
+            self.0.push_back((mate.skeleton.clone(), mate.key.clone()));
+        }
+        another
+    }
 }
 
 /// What one finds on coming in, of someone who was there.
@@ -110,36 +143,60 @@ impl Peers {
         self.peers.get_mut(&id)
     }
 
-    pub(super) fn remove(&mut self, id: MemberId) -> Option<Peer> {
-        self.peers.remove(&id)
+    /// Those who are gone, as far as anyone has told, and were not yet seen to be out of the tree.
+    pub(super) fn leaving(&self) -> Vec<MemberId> {
+        self.peers.iter().filter(|(_, peer)| peer.leaving.is_some()).map(|(id, _)| *id).collect()
+    }
+
+    /// Forgets a member whose leaf is no longer in the tree, and says so.
+    pub(super) fn depart(&mut self, id: MemberId, out: &mut VecDeque<Output>) {
+        if let Some(peer) = self.peers.remove(&id) {
+            let name = peer.name.as_str().to_owned();
+            let lost = peer.leaving == Some(Departure::Lost);
+            out.push_back(Output::Show(View::Left { id, name, lost, here: peer.here }));
+        }
+    }
+
+    /// Says that a member is new in the tree.
+    pub(super) fn show_entered(&self, id: MemberId, out: &mut VecDeque<Output>) {
+        if let Some(Peer { name, another, here, .. }) = self.peers.get(&id) {
+            let name = name.as_str().to_owned();
+            out.push_back(Output::Show(View::Entered { id, name, another: *another, here: *here }));
+        }
     }
 
     pub(super) fn ids(&self) -> Vec<MemberId> {
         self.peers.keys().copied().collect()
     }
 
-    /// Takes someone in who has just been let in, or let in again; whether it has been heard of, and is shown.
+    /// Takes in a member that has just been let in, or let in again. Returns whether it is new.
     pub(super) fn admit(&mut self, mate: &Mate) -> bool {
-        if !self.knows(mate) {
+        let is_new = !self.knows(mate);
+        if is_new {
             let before = self.before.remove(&mate.member_id).unwrap_or(self.others);
-            self.peers.insert(mate.member_id, Peer::new(mate, true, false, before));
-        }
-        self.peers.get_mut(&mate.member_id).is_some_and(|peer| {
-            // Nobody else knocks; and of one who was outside it was not told.
+            self.meet(mate, true, false, before);
+        } else if let Some(peer) = self.peers.get_mut(&mate.member_id) {
+            // Only a connected member knocks, and the presence of one that is outside is told to nobody.
             peer.connected = true;
-            peer.here
-        })
+            peer.leaving = None;
+        }
+        is_new
+    }
+
+    fn meet(&mut self, mate: &Mate, connected: bool, here: bool, before: Counter) {
+        let another = self.names.meet(mate);
+        self.peers.insert(mate.member_id, Peer::new(mate, connected, here, before, another));
     }
 
     /// Takes someone in who was there when one came in oneself. What it said before one came is not missing.
     pub(super) fn find(&mut self, mate: &Mate, connected: bool, counter: Counter) -> Found {
         if !self.knows(mate) {
-            let here = counter > Counter(0);
-            self.peers.insert(mate.member_id, Peer::new(mate, connected, here, counter));
-            return Found { missing: 0, is_new: here };
+            self.meet(mate, connected, counter > Counter(0), counter);
+            return Found { missing: 0, is_new: true };
         }
         let missing = self.peers.get_mut(&mate.member_id).map_or(0, |peer| {
             peer.connected = connected;
+            peer.leaving = None;
             peer.heard_of(counter)
         });
         Found { missing, is_new: false }
@@ -159,23 +216,34 @@ impl Peers {
 
     /// Takes oneself in.
     pub(super) fn be(&mut self, mate: &Mate) {
-        self.peers.insert(mate.member_id, Peer::new(mate, true, true, Counter(0)));
+        self.meet(mate, true, true, Counter(0));
     }
 
-    /// Those in the group who have been heard of.
+    /// Everyone whose leaf is in the tree. The tree decides who can read, so nothing else decides who is shown.
     pub(super) fn view(&self, me: MemberId, roster: &Roster) -> Vec<PersonView> {
-        let view = |(id, peer): (&MemberId, &Peer)| PersonView {
-            id: *id,
-            name: peer.name.as_str().to_owned(),
-            connected: peer.connected,
-            you: *id == me,
-            fingerprint: peer.fingerprint.clone(),
+        roster.iter().map(|mate| self.view_of(mate, me)).collect()
+    }
+
+    fn view_of(&self, mate: &Mate, me: MemberId) -> PersonView {
+        let peer = self.peers.get(&mate.member_id).filter(|peer| peer.is(mate));
+        let place = match peer {
+            Some(Peer { leaving: Some(_), .. }) => Place::Leaving,
+            Some(Peer { here: true, .. }) => Place::Here,
+            _ => Place::Coming,
         };
-        self.peers.iter().filter(|(id, peer)| peer.here && roster.get(**id).is_some()).map(view).collect()
+        PersonView {
+            id: mate.member_id,
+            name: mate.name.as_str().to_owned(),
+            connected: peer.is_none_or(|peer| peer.connected),
+            place,
+            another: peer.is_some_and(|peer| peer.another),
+            you: mate.member_id == me,
+            fingerprint: peer.map_or_else(|| mate.fingerprint(), |peer| peer.fingerprint.clone()),
+        }
     }
 
     fn knows(&self, mate: &Mate) -> bool {
-        self.peers.get(&mate.member_id).is_some_and(|peer| peer.key == mate.key && peer.name == mate.name)
+        self.peers.get(&mate.member_id).is_some_and(|peer| peer.is(mate))
     }
 }
 
@@ -190,6 +258,8 @@ mod tests {
             fingerprint: String::new(),
             connected: true,
             here: true,
+            leaving: None,
+            another: false,
             before: Counter(before),
             opened: Counter(0),
             told: Counter(0),

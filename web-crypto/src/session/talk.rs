@@ -147,7 +147,7 @@ impl Talk {
         self.incoming.lose(id, out);
     }
 
-    /// Takes what another member sent: `padded` if it opened. Whether the list of people has changed by it.
+    /// Takes what another member sent: `padded` if it opened. Returns whether the list of people has changed by it.
     pub(super) fn hear(
         &mut self,
         id: MemberId,
@@ -178,10 +178,7 @@ impl Talk {
             out.push_back(unreadable(Unreadable::Replayed));
             return false;
         };
-        let entered = !std::mem::replace(&mut peer.here, true);
-        if entered {
-            out.push_back(Output::Show(View::Entered { id, name: name.clone() }));
-        }
+        let arrived = !std::mem::replace(&mut peer.here, true);
         if missing > 0 {
             out.push_back(Output::Show(View::Missed { id, name: name.clone(), count: missing }));
             self.incoming.lose(id, out);
@@ -197,6 +194,6 @@ impl Talk {
             Ok(Content::Cancelled) => self.incoming.cancelled(id, out),
             Err(why) => out.push_back(unreadable(why)),
         }
-        entered
+        arrived
     }
 }

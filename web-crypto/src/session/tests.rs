@@ -14,3 +14,4 @@ mod refresh;
 mod resume;
 mod scene;
 mod talk;
+mod trust;

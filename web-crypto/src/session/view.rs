@@ -43,7 +43,7 @@ pub enum View {
         /// Why it was lost, if the server said.
         words: &'static str,
     },
-    /// Everyone in the room, in the order of arrival.
+    /// Everyone whose leaf is in the group's tree, in the order of arrival.
     People {
         /// Oneself included.
         people: Vec<PersonView>,
@@ -55,22 +55,30 @@ pub enum View {
         /// Whether the group could not go on, and everyone made a new one.
         anew: bool,
     },
-    /// Someone came in.
+    /// A new member is in the tree: it holds the keys from this epoch on.
     Entered {
-        /// Who.
+        /// Its number.
         id: MemberId,
-        /// By which name.
+        /// Its name.
         name: String,
+        /// Whether the name looks like one that another key had in this visit.
+        another: bool,
+        /// Whether it has sent something already, which is known of a member that came while one was outside.
+        here: bool,
     },
-    /// Someone is gone.
+    /// A member is no longer in the tree: what is sealed from now on does not open for it.
     Left {
-        /// Who.
+        /// Its number.
         id: MemberId,
-        /// By which name.
+        /// Its name.
         name: String,
         /// Its connection was lost, rather than closed by it.
         lost: bool,
+        /// Whether it ever sent anything.
+        here: bool,
     },
+    /// One did not go into a group, or left it, because a member was in it, or was let in, that is not named.
+    Unlisted,
     /// A text.
     Message {
         /// Who sent it.
@@ -224,6 +232,18 @@ pub enum PictureEnd {
     Broken,
 }
 
+/// Where a member of the group is on its way through it. It holds the keys in each of these places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// It was let in, and has not said anything yet.
+    Coming,
+    /// It has said that it is in.
+    Here,
+    /// The server says that it is gone; the commit that removes it is awaited, and nothing is sent before that.
+    Leaving,
+}
+
 /// Someone in the room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PersonView {
@@ -233,6 +253,10 @@ pub struct PersonView {
     pub name: String,
     /// Whether its connection is up.
     pub connected: bool,
+    /// Whether it is coming, here or leaving.
+    pub place: Place,
+    /// Whether the name looks like one that another key had in this visit.
+    pub another: bool,
     /// Whether it is oneself.
     pub you: bool,
     /// Of its key: six groups of five digits.

@@ -52,6 +52,8 @@ pub struct Person {
     pub counter: Counter,
     /// Whether its connection is up.
     pub connected: bool,
+    /// Whether it has a leaf in the group's tree, for all that the server knows.
+    pub in_group: bool,
 }
 
 /// Why a member is no longer there.
@@ -141,7 +143,7 @@ pub enum ServerFrame<'a> {
         knocks: Vec<(MemberId, &'a [u8])>,
     },
     /// Lets a member into the group; `0x8a`, seq u64 ‖ generation u32 ‖ epoch u64 ‖ count u16 ‖ count × (member u32 ‖
-    /// counter u64 ‖ connected u8) ‖ welcome. What follows in the room's order follows this frame.
+    /// counter u64 ‖ connected u8 ‖ in the group u8) ‖ welcome. What follows in the room's order follows this frame.
     LetIn {
         /// The number of the commit that did it.
         seq: Seq,
@@ -226,11 +228,17 @@ impl<'a> ServerFrame<'a> {
                 let count = usize::from(body.u16()?);
                 let mut people = Vec::with_capacity(count.min(limits::MEMBERS));
                 for _ in 0..count {
-                    people.push(Person {
+                    let person = Person {
                         member_id: body.member_id()?,
                         counter: body.counter()?,
                         connected: body.bool()?,
-                    });
+                        in_group: body.bool()?,
+                    };
+                    let is_known = people.iter().any(|other: &Person| other.member_id == person.member_id);
+                    if is_known || people.len() == limits::MEMBERS {
+                        return Err(FrameError::Malformed);
+                    }
+                    people.push(person);
                 }
                 Self::LetIn { seq, epoch, people, welcome: body.rest()? }
             }
@@ -282,10 +290,11 @@ impl<'a> ServerFrame<'a> {
                 frame.end()
             }
             Self::LetIn { seq, epoch, people, welcome } => {
-                let length = 22 + 13 * people.len() + welcome.len();
+                let length = 22 + 14 * people.len() + welcome.len();
                 let mut frame = Writer::new(LET_IN, length).seq(*seq).epoch(*epoch).count(people.len());
                 for person in people {
-                    frame = frame.member(person.member_id).counter(person.counter).bool(person.connected);
+                    frame = frame.member(person.member_id).counter(person.counter);
+                    frame = frame.bool(person.connected).bool(person.in_group);
                 }
                 frame.bytes(welcome).end()
             }

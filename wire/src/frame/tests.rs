@@ -36,7 +36,7 @@ fn client_frames() -> Vec<ClientFrame<'static>> {
 }
 
 fn server_frames() -> Vec<ServerFrame<'static>> {
-    let person = |id| Person { member_id: MemberId(id), counter: Counter(4), connected: true };
+    let person = |id| Person { member_id: MemberId(id), counter: Counter(4), connected: true, in_group: true };
     let welcome = |standing| Welcome { seq: Seq(9), epoch: EPOCH, standing, counter: Counter(3) };
     vec![
         ServerFrame::Welcome(welcome(Standing::Outside)),

@@ -1,6 +1,6 @@
 //! Into the group, and out of it: founding it, knocking, being let in, beginning anew.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use wire::{ClientFrame, Counter, Epoch, MemberId, Person, Seq};
 
@@ -27,10 +27,14 @@ impl Circle {
             return Err(Trouble::Disturbed);
         }
         self.leave_group();
+        // Their leaves are in no tree any more.
+        for id in self.peers.leaving() {
+            self.peers.depart(id, out);
+        }
         if self.latest.is_none() && generation > 0 {
             self.peers.expect_anything();
         }
-        let group = Group::found(&self.me, self.room_id, generation).map_err(|Stuck| Trouble::Fault)?;
+        let group = Group::found(&self.me, self.room_id, generation).map_err(|_| Trouble::Fault)?;
         self.take_up(group, seq, env, out);
         if !self.is_complete() {
             self.gathering = Some(env.now().saturating_add(GATHERING));
@@ -51,7 +55,7 @@ impl Circle {
         env: &mut impl Env,
         out: &mut VecDeque<Output>,
     ) -> Result<(), Trouble> {
-        let key_package = self.me.key_package().map_err(|Stuck| Trouble::Fault)?;
+        let key_package = self.me.key_package().map_err(|_| Trouble::Fault)?;
         let group_id = group_id(self.room_id, generation);
         let knock = Knock { door_key: &self.door_key, group_id, member_id: self.me.member_id() };
         let mut nonce = [0; 24];
@@ -73,25 +77,28 @@ impl Circle {
     ) -> Result<(), Trouble> {
         let me = self.me.member_id();
         let is_later = self.latest.is_none_or(|latest| epoch > latest);
-        if self.group.is_some() || !is_later || !people.iter().any(|person| person.member_id == me) {
+        let named = people.iter().filter(|person| person.in_group).map(|person| person.member_id);
+        let named = named.collect::<BTreeSet<_>>();
+        if self.group.is_some() || !is_later || !named.contains(&me) {
             return Err(Trouble::Disturbed);
         }
-        let Ok(group) = Group::join(&self.me, self.room_id, epoch, welcome) else {
-            return self.stuck(epoch, env, out);
+        let group = match Group::join(&self.me, self.room_id, epoch, welcome, &named) {
+            Ok(group) => group,
+            Err(why) => return self.stuck(epoch, why, env, out),
         };
         let first = self.latest.is_none();
         self.drop_absent(&group, people, out);
         self.take_up(group, seq, env, out);
         let Some(group) = &self.group else { return Err(Trouble::Fault) };
         for mate in group.roster().iter().filter(|mate| mate.member_id != me) {
-            // The group says who is in it; the server, how far each one's messages have come.
+            // The tree says who is in the group; the server, how far each one's messages have come.
             let said = people.iter().find(|person| person.member_id == mate.member_id);
             let (connected, counter) = said.map_or((true, Counter(0)), |said| (said.connected, said.counter));
             let found = self.peers.find(mate, connected, counter);
             let name = mate.name.as_str();
             show_missed(mate.member_id, name, found.missing, out);
             if found.is_new && !first {
-                out.push_back(Output::Show(View::Entered { id: mate.member_id, name: name.to_owned() }));
+                self.peers.show_entered(mate.member_id, out);
             }
         }
         let mut before = BTreeMap::new();
@@ -119,6 +126,7 @@ impl Circle {
         self.seq = seq;
         self.until = seq;
         self.refresh.committed(env);
+        self.unlisted = false;
         self.talk.here();
         out.push_back(Output::Show(View::Keys { epoch, anew }));
     }
@@ -147,10 +155,15 @@ impl Circle {
     pub(super) fn stuck(
         &mut self,
         epoch: Epoch,
+        why: Stuck,
         env: &mut impl Env,
         out: &mut VecDeque<Output>,
     ) -> Result<(), Trouble> {
         self.leave_group();
+        self.unlisted = why == Stuck::Unlisted;
+        if self.unlisted {
+            out.push_back(Output::Show(View::Unlisted));
+        }
         out.push_back(Output::Send(ClientFrame::Stuck { epoch }.to_bytes()));
         self.knock(epoch.generation, env, out)
     }
@@ -166,12 +179,12 @@ impl Circle {
     /// Those who went while one was outside. A group that was begun anew some may yet come into, whom the server names.
     fn drop_absent(&mut self, group: &Group, people: &[Person], out: &mut VecDeque<Output>) {
         let anew = self.latest.is_some_and(|latest| latest.generation < group.epoch().generation);
-        let may_come = |id: MemberId| anew && people.iter().any(|person| person.member_id == id);
+        let leaving = self.peers.leaving();
+        let may_come =
+            |id: MemberId| anew && !leaving.contains(&id) && people.iter().any(|person| person.member_id == id);
         for id in self.peers.ids().into_iter().filter(|id| group.roster().get(*id).is_none() && !may_come(*id)) {
             self.talk.left(id, out);
-            if let Some(peer) = self.peers.remove(id).filter(|peer| peer.here) {
-                out.push_back(Output::Show(View::Left { id, name: peer.name.as_str().to_owned(), lost: false }));
-            }
+            self.peers.depart(id, out);
         }
     }
 }

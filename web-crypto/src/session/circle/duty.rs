@@ -6,7 +6,7 @@ use wire::{ClientFrame, Epoch, MemberId};
 
 use super::{Circle, Trouble};
 use crate::{
-    group::{Commit, Knock, Newcomer, Stuck, group_id},
+    group::{Commit, Knock, Newcomer, group_id},
     session::{Env, Output},
 };
 
@@ -53,7 +53,7 @@ impl Circle {
                 Ok(())
             }
             Ok(_) => Ok(()),
-            Err(Stuck) => Err(Trouble::Fault),
+            Err(_) => Err(Trouble::Fault),
         }
     }
 

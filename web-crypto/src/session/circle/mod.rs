@@ -10,7 +10,7 @@ use wire::{Epoch, MemberId, RoomId, Seq, ServerFrame, Standing, Welcome};
 
 use super::{Connection, Env, Output, Picture, View, peers::Peers, refresh::Refresh, talk::Talk};
 use crate::{
-    group::{Group, Me, Received, Stuck, group_id},
+    group::{Group, Me, Received, group_id},
     keys::Key,
 };
 
@@ -43,6 +43,8 @@ pub(super) struct Circle {
     refresh: Refresh,
     /// Until then one who has founded the group anew says nothing: those who were in it before are about to come in.
     gathering: Option<u64>,
+    /// The last group was dropped, or not gone into, because a member was in it that is not named.
+    unlisted: bool,
     /// Commits sent on this connection, and the epoch that the last one was to end.
     commits: u32,
     committed: Option<Epoch>,
@@ -64,6 +66,7 @@ impl Circle {
             talk: Talk::default(),
             refresh: Refresh::default(),
             gathering: None,
+            unlisted: false,
             commits: 0,
             committed: None,
         }
@@ -73,7 +76,7 @@ impl Circle {
         &self.me
     }
 
-    #[cfg(feature = "observe")]
+    #[cfg(any(test, feature = "observe"))]
     pub(super) fn observe(&mut self) -> super::Observed<'_> {
         super::Observed { me: &self.me, group: self.group.as_mut(), gone: &self.gone, connected: self.connected }
     }
@@ -81,6 +84,11 @@ impl Circle {
     /// What a hello says of where one is: 0 outside the group.
     pub(super) fn seq(&self) -> Seq {
         if self.group.is_some() { self.seq } else { Seq(0) }
+    }
+
+    /// Whether one is outside because a member was in the group that is not named.
+    pub(super) fn is_unlisted(&self) -> bool {
+        self.unlisted
     }
 
     /// When [`Circle::woken`] is due.
@@ -167,7 +175,7 @@ impl Circle {
             }
             ServerFrame::Presence { seq, member_id, connected } => {
                 self.advance(seq)?;
-                let is_in = self.has(member_id);
+                let is_in = self.has(member_id) && !self.gone.contains(&member_id);
                 self.peers.get_mut(member_id).filter(|_| is_in).ok_or(Trouble::Disturbed)?.connected = connected;
                 self.show_people(out);
                 self.caught_up(out)
@@ -221,7 +229,7 @@ impl Circle {
         if self.seq == self.until {
             // What was sent on an earlier connection and is not in the order by now never will be.
             if let Some(group) = self.group.as_mut().filter(|_| self.commits == 0) {
-                group.forget_commit(&self.me).map_err(|Stuck| Trouble::Fault)?;
+                group.forget_commit(&self.me).map_err(|_| Trouble::Fault)?;
             }
             show(Connection::Connected, "", out);
             self.show_people(out);
@@ -232,7 +240,7 @@ impl Circle {
     fn flush(&mut self, out: &mut VecDeque<Output>) -> Result<(), Trouble> {
         let may_speak = self.connected && self.seq >= self.until && self.gone.is_empty() && self.gathering.is_none();
         match &mut self.group {
-            Some(group) if may_speak => self.talk.flush(&self.me, group, out).map_err(|Stuck| Trouble::Fault),
+            Some(group) if may_speak => self.talk.flush(&self.me, group, out).map_err(|_| Trouble::Fault),
             _ => Ok(()),
         }
     }

@@ -6,7 +6,7 @@ use wire::{Counter, Departure, Epoch, MemberId, Seq};
 
 use super::{Circle, Trouble, show_missed};
 use crate::{
-    group::{Received, Roster, Stuck},
+    group::{Received, Roster},
     session::{Env, Output, View},
 };
 
@@ -53,13 +53,10 @@ impl Circle {
             return Err(Trouble::Disturbed);
         }
         self.talk.left(id, out);
-        if let Some(mut peer) = self.peers.remove(id) {
-            let name = peer.name.as_str().to_owned();
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.leaving = Some(departure);
             let missing = peer.heard_of(counter);
-            show_missed(id, &name, missing, out);
-            if peer.here {
-                out.push_back(Output::Show(View::Left { id, name, lost: departure == Departure::Lost }));
-            }
+            show_missed(id, peer.name.as_str(), missing, out);
         }
         self.show_people(out);
         Ok(())
@@ -79,7 +76,7 @@ impl Circle {
         let before = group.roster().clone();
         match group.follow(&self.me, received, &self.gone) {
             Ok(()) => self.advanced(&before, out),
-            Err(Stuck) => self.stuck(epoch, env, out),
+            Err(why) => self.stuck(epoch, why, env, out),
         }
     }
 
@@ -92,7 +89,7 @@ impl Circle {
         let group = self.group.as_mut().filter(|group| group.epoch() == epoch).ok_or(Trouble::Disturbed)?;
         let before = group.roster().clone();
         // The server says that it ordered what it was never sent.
-        group.confirm(&self.me).map_err(|Stuck| Trouble::Disturbed)?;
+        group.confirm(&self.me).map_err(|_| Trouble::Disturbed)?;
         self.refresh.committed(env);
         self.advanced(&before, out)
     }
@@ -103,17 +100,20 @@ impl Circle {
         let roster = group.roster();
         self.latest = Some(group.epoch());
         self.gone.retain(|id| roster.get(*id).is_some());
-        let newcomers = roster.iter().filter(|mate| before.get(mate.member_id).is_none());
-        // One who was known before is there at once.
-        let came = newcomers.filter(|mate| self.peers.admit(mate)).count() > 0;
+        for id in before.ids().filter(|id| roster.get(*id).is_none()) {
+            self.peers.depart(id, out);
+        }
+        for mate in roster.iter().filter(|mate| before.get(mate.member_id).is_none()) {
+            if self.peers.admit(mate) {
+                self.peers.show_entered(mate.member_id, out);
+            }
+        }
         self.talk.epoch_changed();
         if self.is_complete() {
             self.gathering = None;
         }
         out.push_back(Output::Show(View::Keys { epoch: group.epoch(), anew: false }));
-        if came {
-            self.show_people(out);
-        }
+        self.show_people(out);
         self.caught_up(out)
     }
 }

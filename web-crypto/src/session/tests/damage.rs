@@ -159,7 +159,7 @@ fn numbers_at_their_ends() {
                 let mut scene = make();
                 let seq = Seq(if which % 2 == 0 { scene.seq + 1 } else { end });
                 let (counter, ana, far) = (Counter(end), MemberId(ANA), epoch(end as u32, end));
-                let people = vec![Person { member_id: MemberId(ME), counter, connected: true }];
+                let people = vec![Person { member_id: MemberId(ME), counter, connected: true, in_group: true }];
                 let standing = [Standing::Outside, Standing::Founder, Standing::Inside][which % 3];
                 let frame = match which {
                     0..3 => ServerFrame::Welcome(Welcome { seq, epoch: far, standing, counter }),

@@ -36,7 +36,9 @@ fn lets_in_several_and_removes_the_gone_by_one_commit() {
     // The newcomers are heard.
     let sealed = new[0].seal(&text(1, "hi"));
     scene.message(4, 1, &sealed);
-    assert_eq!(scene.each("entered", "name"), ["P4"]);
+    assert_eq!(scene.each("message", "text"), ["to all of you", "hi"]);
+    assert_eq!(scene.each("entered", "name"), ["P4", "P5", "P6", "P7"]);
+    assert_eq!(scene.each("left", "name"), ["Cy"]);
 }
 
 #[test]

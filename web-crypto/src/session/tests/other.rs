@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::scene::{ROOM, Sent, secret};
 use crate::{
     content::Content,
-    group::{Commit, Group, Knock, Me, Received, Stuck, group_id},
+    group::{Commit, Forgery, Group, Knock, Me, Received, Stuck, group_id},
     keys::Key,
 };
 
@@ -82,6 +82,20 @@ impl Other {
         group.commit(me, &newcomers, &gone).unwrap()
     }
 
+    /// Lets in all who knock, and one more whom the frame does not name. The Welcome is for all of them.
+    pub(super) fn commit_with_ghost(&mut self, knocks: &[(u32, &[u8])], ghost: &Other) -> Commit {
+        let Self { me, group, .. } = self;
+        let group = group.as_mut().unwrap();
+        let (door_key, group_id) = (secret().door_key(ROOM), group_id(ROOM, group.epoch().generation));
+        let mut newcomers = Vec::new();
+        for (id, sealed) in knocks {
+            let knock = Knock { door_key: &door_key, group_id, member_id: MemberId(*id) };
+            newcomers.push(group.hear(me, &knock, sealed, &newcomers, &BTreeSet::new()).unwrap());
+        }
+        let unnamed = Forgery::Unnamed(ghost.me.key_package().unwrap());
+        group.forge(me, &newcomers, &BTreeSet::new(), &unnamed).unwrap()
+    }
+
     pub(super) fn confirm(&mut self) {
         self.group.as_mut().unwrap().confirm(&self.me).unwrap();
     }
@@ -97,8 +111,16 @@ impl Other {
         self.group.as_mut().unwrap().follow(&self.me, &received, &gone)
     }
 
+    /// Comes in, if these are in the group.
+    pub(super) fn joins(&mut self, epoch: Epoch, welcome: &[u8], named: &[u32]) -> Result<(), Stuck> {
+        let named = named.iter().copied().map(MemberId).collect();
+        self.group = Some(Group::join(&self.me, ROOM, epoch, welcome, &named)?);
+        Ok(())
+    }
+
+    /// Comes in, whoever is there.
     pub(super) fn join(&mut self, epoch: Epoch, welcome: &[u8]) {
-        self.group = Some(Group::join(&self.me, ROOM, epoch, welcome).unwrap());
+        self.group = Some(Group::open_welcome(&self.me, ROOM, epoch, welcome).unwrap());
     }
 
     pub(super) fn seal(&mut self, padded: &[u8]) -> Vec<u8> {

@@ -29,7 +29,12 @@ pub(super) fn epoch(generation: u32, number: u64) -> Epoch {
 }
 
 pub(super) fn person(id: u32, counter: u64) -> Person {
-    Person { member_id: MemberId(id), counter: Counter(counter), connected: true }
+    Person { member_id: MemberId(id), counter: Counter(counter), connected: true, in_group: true }
+}
+
+/// Someone who has said something and is not in the group.
+pub(super) fn outsider(id: u32, counter: u64) -> Person {
+    Person { in_group: false, ..person(id, counter) }
 }
 
 pub(super) fn text(counter: u64, text: &str) -> Zeroizing<Vec<u8>> {
@@ -186,7 +191,7 @@ impl Scene {
         let (_, knock) = self.knocks().pop().expect("a knock");
         let commit = self.ana.commit(&[(ME, &knock)], &[]);
         self.ana.confirm();
-        let outside = outside.iter().map(|(id, counter)| person(*id, *counter));
+        let outside = outside.iter().map(|(id, counter)| outsider(*id, *counter));
         let people = [person(ANA, self.ana.counter), person(ME, 0)].into_iter().chain(outside).collect();
         let epoch = self.ana.epoch();
         self.event(|seq| ServerFrame::LetIn { seq, epoch, people, welcome: &commit.welcome });

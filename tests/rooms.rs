@@ -7,7 +7,7 @@ use support::{
     server::Server,
     within,
 };
-use web_crypto::picture::Media;
+use web_crypto::{picture::Media, session::Intent};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -261,6 +261,58 @@ async fn who_does_not_come_back_is_gone_after_the_grace() {
     assert_eq!((&ended["code"], &ended["remake"]), (&"unknown_token".into(), &true.into()));
     bo.say("still here").await;
     assert_eq!(ana.hears().await.1, "still here");
+}
+
+/// A member that knows the password and never says a word is on everyone's list until the server removes it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_member_is_shown_and_so_is_its_end() {
+    let server = Server::start().await;
+    let mut ana = Person::create(&server.address, "Book club", "Ana", PASSWORD).await.unwrap();
+    let mut bo = Person::join(&server.address, "Book club", "Bo", PASSWORD).await.unwrap();
+    let mut mallory = Person::join_silently(&server.address, "Book club", "Mallory", PASSWORD).await;
+    for person in [&mut ana, &mut bo] {
+        person.wait("news of Mallory", |view| view["type"] == "entered" && view["name"] == "Mallory").await;
+        let shown = person.wait("Mallory on the list", |view| view["people"][2]["name"] == "Mallory").await;
+        assert_eq!(shown["people"][2]["place"], "coming");
+    }
+    // It can read this, and both know.
+    ana.say("hello").await;
+    assert_eq!(mallory.hears().await, ("Ana".to_owned(), "hello".to_owned()));
+    for person in [&mut ana, &mut bo] {
+        let left = person.sees("left").await;
+        assert_eq!((&left["name"], &left["here"]), (&"Mallory".into(), &false.into()));
+        person.sees_people(&["Ana", "Bo"]).await;
+    }
+}
+
+/// A member that was alone in the group has let somebody in whom no frame names: nobody else goes into that group.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_with_a_hidden_member_is_not_gone_into() {
+    let server = Server::start().await;
+    let mut mallory = Person::create(&server.address, "Book club", "Mallory", PASSWORD).await.unwrap();
+    mallory.haunts(900, "Ghost").await;
+    let join = |name| Person::set_out(&server.address, Intent::Join, "Book club", name, PASSWORD, false);
+    let mut ana = join("Ana");
+    ana.sees("unlisted").await;
+    let end = ana.wait("the end", |view| {
+        assert!(view["type"] != "people" && view["state"] != "connected", "{view}");
+        view["type"] == "ended"
+    });
+    let words = end.await["words"].take();
+    assert!(words.as_str().unwrap().contains("not on its list of people"), "{words}");
+
+    // Where two are kept out, it is they who give up, or their word counts for more and the room begins anew.
+    for person in &mut [join("Ana"), join("Bo")] {
+        person.sees("unlisted").await;
+        person
+            .wait("the end, or a room without Mallory", |view| {
+                let people = view["people"].as_array().into_iter().flatten();
+                let mut names = people.map(|person| person["name"].as_str().unwrap());
+                assert!(!names.any(|name| name == "Mallory" || name == "Ghost"), "{view}");
+                view["type"] == "ended" || view["type"] == "people"
+            })
+            .await;
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! What people compare to be sure of each other.
 
+use serde_json::json;
 use support::{
     browser::{Engine, Person, eventually, play},
     client,
@@ -7,7 +8,7 @@ use support::{
     server::Server,
 };
 
-with_each_engine! { words_and_fingerprints words_after_all a_new_key_takes_the_mark_away }
+with_each_engine! { words_and_fingerprints words_after_all a_new_key_takes_the_mark_away nobody_reads_unseen }
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -27,7 +28,8 @@ async fn prints(person: &Person) -> Vec<(String, String)> {
     let list = person.by_role("list", "Fingerprints").await;
     let script = "return [...arguments[0].children].map((row) => [...row.children].map((part) => part.textContent))";
     let rows = person.runs(script, &[list.to_value()]).await;
-    let part = |row: &serde_json::Value, at: usize| row[at].as_str().unwrap().replace(" (you)", "");
+    let part =
+        |row: &serde_json::Value, at: usize| row[at].as_str().unwrap().replace(" (you)", "").trim_end().to_owned();
     rows.as_array().unwrap().iter().map(|row| (part(row, 0), part(row, 1))).collect()
 }
 
@@ -107,6 +109,49 @@ async fn a_new_key_takes_the_mark_away(engine: Engine) {
         ana.press("Security").await;
         let mark = ana.by_role("checkbox", "Compared with Bo").await;
         assert_eq!(ana.runs("return arguments[0].checked", &[mark.to_value()]).await, false);
+    })
+    .await;
+}
+
+/// A member that never says a word is shown while it can read; a group that hides one is not gone into.
+async fn nobody_reads_unseen(engine: Engine) {
+    let server = Server::start().await;
+    play(&format!("nobody reads unseen, {engine:?}"), async |scene| {
+        let ana = scene.person("Ana", engine).await;
+        let bo = scene.person("Bo", engine.other()).await;
+        ana.creates(&server.origin(), "Book club", PASSWORD).await;
+        bo.joins(&server.origin(), "Book club", PASSWORD).await;
+        ana.is_with(&["Ana", "Bo"]).await;
+        ana.press("Security").await;
+        let _mallory = client::Person::join_silently(&server.address, "Book club", "Mallory", PASSWORD).await;
+        // The server removes it after 10 s: finding things by their roles takes too long for that.
+        let looks = "const names = (list) => [...list].map((row) => row.firstElementChild.textContent.trim());
+            const text = (selector) => document.querySelector(selector).textContent;
+            return [text('#messages').includes('Mallory is coming in…'), text('#people ul').replace(/\\s+/gu, ' ')
+                .includes('Mallory coming in…'), names(document.getElementById('prints').children).includes('Mallory coming in…')]";
+        for person in [&ana, &bo] {
+            eventually("Mallory in the log, on the list of people, and in the open dialog", async || {
+                (person.runs(looks, &[]).await == json!([true, true, true])).then_some(())
+            })
+            .await;
+        }
+        ana.press("Close").await;
+        for person in [&ana, &bo] {
+            person.reads("Mallory is out again, without a word. Until now, messages opened for them too.").await;
+            person.is_with(&["Ana", "Bo"]).await;
+        }
+
+        let mut mallory = client::Person::create(&server.address, "Den", "Mallory", PASSWORD).await.unwrap();
+        mallory.haunts(900, "Ghost").await;
+        ana.press("Leave room").await;
+        ana.open(&format!("{}/login", server.origin())).await;
+        ana.knocks("Den", "Ana", PASSWORD, "Join room").await;
+        ana.reads("Someone was in the encryption group who is not on the list of people.").await;
+        eventually("the end says why", async || {
+            ana.alert().await.contains("who is not on its list of people").then_some(())
+        })
+        .await;
+        assert!(ana.people().await.is_empty());
     })
     .await;
 }

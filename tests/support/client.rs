@@ -14,12 +14,13 @@ use tokio::{
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
 use web_crypto::{
     content::Content,
+    group::{Forgery, Me},
     passphrase::safety_words,
     picture::Media,
     session::{Env, Input, Intent, Output, Picture, Session},
     stretch::{stretch, stretch_safety},
 };
-use wire::{ClientFrame, Counter};
+use wire::{ClientFrame, Counter, MemberId};
 
 use crate::within;
 
@@ -58,6 +59,7 @@ enum Wish {
     Safety,
     Network(bool),
     LoseConnection,
+    Haunt(MemberId, String),
 }
 
 /// A picture, and what is said of it, true or not.
@@ -88,6 +90,21 @@ impl Drop for Person {
 impl Person {
     /// Sets out; returns once the person is in the group, or with what the door said.
     pub async fn enter(base: &str, intent: Intent, room: &str, user: &str, password: &str) -> Result<Self, Value> {
+        let mut person = Self::set_out(base, intent, room, user, password, false);
+        let came = |view: &Value| view["type"] == "refused" || view["state"] == "connected";
+        let view = person.wait("the door's answer", came).await;
+        if view["type"] == "refused" { Err(view) } else { Ok(person) }
+    }
+
+    /// Joins a room, follows its group, and never sends a message: not even that it is here.
+    pub async fn join_silently(base: &str, room: &str, user: &str, password: &str) -> Self {
+        let mut person = Self::set_out(base, Intent::Join, room, user, password, true);
+        person.wait("being let in", |view| view["state"] == "connected").await;
+        person
+    }
+
+    /// Sets out, and returns at once.
+    pub fn set_out(base: &str, intent: Intent, room: &str, user: &str, password: &str, silent: bool) -> Self {
         let (wishes, wished) = mpsc::unbounded_channel();
         let (show, shown) = mpsc::unbounded_channel();
         let client = Client {
@@ -96,13 +113,11 @@ impl Person {
             password: password.to_owned(),
             socket: None,
             wake: None,
+            silent,
             show,
         };
         let client = tokio::spawn(client.run(wished)).abort_handle();
-        let mut person = Self { wishes, shown, client, admitted: Value::Null };
-        let came = |view: &Value| view["type"] == "refused" || view["state"] == "connected";
-        let view = person.wait("the door's answer", came).await;
-        if view["type"] == "refused" { Err(view) } else { Ok(person) }
+        Self { wishes, shown, client, admitted: Value::Null }
     }
 
     /// Makes a room.
@@ -133,6 +148,13 @@ impl Person {
     /// Seals this under this counter and sends it, past the session that would keep to the rules.
     pub async fn puts(&mut self, counter: u64, content: &Content) {
         self.wish(Wish::Put(Counter(counter), content.clone())).await;
+    }
+
+    /// Lets a member of this number and name into the group by a commit that names nobody. Alone in the group, nobody
+    /// is there to refuse it.
+    pub async fn haunts(&mut self, id: u32, name: &str) {
+        self.wish(Wish::Haunt(MemberId(id), name.to_owned())).await;
+        self.sees("keys").await;
     }
 
     /// Waits for a whole picture: its media type, its size, and its bytes.
@@ -214,6 +236,8 @@ struct Client {
     password: String,
     socket: Option<Socket>,
     wake: Option<Instant>,
+    /// It sends no message.
+    silent: bool,
     show: mpsc::UnboundedSender<Value>,
 }
 
@@ -267,6 +291,19 @@ impl Client {
                 let frame = ClientFrame::Message { epoch: group.epoch(), counter, sealed: &sealed }.to_bytes();
                 self.socket.as_mut().expect("one is connected").send(Message::binary(frame)).await.unwrap();
             }
+            Wish::Haunt(id, name) => {
+                let observed = self.session.observe().expect("one is in the room");
+                let group = observed.group.expect("and in the group");
+                let mut seed = [0; 32];
+                System.random(&mut seed);
+                let ghost = Me::new(id, name.parse().unwrap(), [0; 32].into(), seed.into());
+                let forgery = Forgery::Unnamed(ghost.key_package().unwrap());
+                let epoch = group.epoch();
+                let commit = group.forge(observed.me, &[], observed.gone, &forgery).unwrap().commit;
+                let (admitted, removed) = (vec![], vec![]);
+                let frame = ClientFrame::Commit { epoch, admitted, removed, commit: &commit, welcome: b"" }.to_bytes();
+                self.socket.as_mut().expect("one is connected").send(Message::binary(frame)).await.unwrap();
+            }
             Wish::Leave => self.input(Input::Leave).await,
             Wish::Safety => self.input(Input::Safety).await,
             Wish::Network(there) => self.input(Input::Network(there)).await,
@@ -313,6 +350,9 @@ impl Client {
                     Err(_) => self.session.handle(Input::Closed(1006), &mut System),
                 },
                 Output::Send(frame) => {
+                    if self.silent && matches!(ClientFrame::parse(&frame), Ok(ClientFrame::Message { .. })) {
+                        continue;
+                    }
                     if let Some(socket) = &mut self.socket {
                         // A connection that is lost says so when it is read.
                         let _ = socket.send(Message::binary(frame)).await;

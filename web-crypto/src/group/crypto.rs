@@ -36,6 +36,9 @@ pub(crate) struct Crypto {
     /// Whether seals to public keys that are even, or odd, are spoilt.
     #[cfg(any(test, feature = "observe"))]
     spoilt: [std::sync::atomic::AtomicBool; 2],
+    /// Whether public keys are made with an X25519 half of zeros.
+    #[cfg(any(test, feature = "observe"))]
+    halves: std::sync::atomic::AtomicBool,
 }
 
 impl Crypto {
@@ -44,6 +47,8 @@ impl Crypto {
             random,
             #[cfg(any(test, feature = "observe"))]
             spoilt: Default::default(),
+            #[cfg(any(test, feature = "observe"))]
+            halves: Default::default(),
         }
     }
 
@@ -52,6 +57,11 @@ impl Crypto {
         for (flag, is_spoilt) in self.spoilt.iter().zip(is_spoilt) {
             flag.store(is_spoilt, std::sync::atomic::Ordering::Relaxed);
         }
+    }
+
+    #[cfg(any(test, feature = "observe"))]
+    pub(super) fn halve(&self, is_halved: bool) {
+        self.halves.store(is_halved, std::sync::atomic::Ordering::Relaxed);
     }
 
     pub(super) fn random(&self) -> &Random {
@@ -225,7 +235,16 @@ impl OpenMlsCrypto for Crypto {
         let mut private = vec![0; 32];
         shake.finalize_xof().read(&mut private);
         let key = <XWing as Kem>::PrivateKey::from_bytes(&private).map_err(|_| CryptoError::InvalidLength)?;
-        Ok(HpkeKeyPair { public: XWing::sk_to_pk(&key).to_bytes().to_vec(), private: private.into() })
+        let public = XWing::sk_to_pk(&key).to_bytes().to_vec();
+        #[cfg(any(test, feature = "observe"))]
+        let public = {
+            let mut public = public;
+            if self.halves.load(std::sync::atomic::Ordering::Relaxed) {
+                public.iter_mut().rev().take(32).for_each(|byte| *byte = 0);
+            }
+            public
+        };
+        Ok(HpkeKeyPair { public, private: private.into() })
     }
 }
 

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Group, Me, SUITE, Unopened,
-    roster::{Mate, is_capable},
+    roster::{Mate, is_capable, is_contributory},
 };
 use crate::keys::Key;
 
@@ -119,6 +119,7 @@ impl Group {
         };
         if key_package.ciphersuite() != SUITE
             || !is_capable(leaf)
+            || !is_contributory(key_package.hpke_init_key().as_slice())
             || key_package.extensions().iter().next().is_some()
             || mate.member_id != knock.member_id
             || mate.member_id == me.member_id()

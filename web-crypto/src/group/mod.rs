@@ -216,7 +216,9 @@ impl Group {
         let message = protocol_message(received.commit).ok_or(Stuck::Broken)?;
         let processed = self.mls.process_message(&me.provider, message).map_err(|_| Stuck::Broken)?;
         let &Sender::Member(author) = processed.sender() else { return Err(Stuck::Broken) };
-        let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else { return Err(Stuck::Broken) };
+        let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else {
+            return Err(Stuck::Broken);
+        };
         let roster = rules::judge(&self.roster, &staged, author, received, gone, &self.id())?;
         self.merge(me, *staged)?;
         self.advanced(roster)

@@ -110,6 +110,17 @@ impl Me {
         (self.provider.store().values(), self.signer.secret())
     }
 
+    /// A key package whose public keys have an X25519 half of zeros.
+    ///
+    /// # Errors
+    /// Only by a fault of the library.
+    pub fn halved_key_package(&self) -> Result<Vec<u8>, Stuck> {
+        self.provider.halve(true);
+        let key_package = self.key_package();
+        self.provider.halve(false);
+        key_package
+    }
+
     /// From now on, seals to public keys of such a first byte are spoilt: what is made opens for some and not for others.
     pub fn spoil(&self, is_spoilt: [bool; 2]) {
         self.provider.spoil(is_spoilt);

@@ -38,6 +38,11 @@ impl Provider {
         self.crypto.spoil(is_spoilt);
     }
 
+    #[cfg(any(test, feature = "observe"))]
+    pub(crate) fn halve(&self, is_halved: bool) {
+        self.crypto.halve(is_halved);
+    }
+
     /// The store itself.
     pub(crate) fn store(&self) -> &Store {
         &self.store

@@ -8,6 +8,7 @@ use openmls::{
     prelude::{LeafNode, LeafNodeIndex},
 };
 use sha2::{Digest, Sha256};
+use tls_codec::Serialize as _;
 use wire::{MemberId, Skeleton, UserName};
 
 use super::{KEEPER, SUITE, Stuck};
@@ -67,10 +68,18 @@ pub fn fingerprint(signature_key: &[u8]) -> String {
     digits.as_bytes().chunks(5).map(String::from_utf8_lossy).collect::<Vec<_>>().join(" ")
 }
 
-/// Whether a leaf can do what the protocol may ask of it one day.
+/// Whether a public key of X-Wing has an X25519 half that agrees on a secret. The half stands last, in 32 bytes. With a
+/// point of low order every agreement comes out as zero (RFC 7748, section 6.1), and ML-KEM would stand alone.
+pub(super) fn is_contributory(public_key: &[u8]) -> bool {
+    public_key.last_chunk::<32>().is_some_and(|half| x25519_dalek::x25519([8; 32], *half) != [0; 32])
+}
+
+/// Whether a leaf can do what the protocol may ask of it one day, and its key is a good one.
 pub(super) fn is_capable(leaf: &LeafNode) -> bool {
     let capabilities = leaf.capabilities();
-    capabilities.ciphersuites().contains(&SUITE.into())
+    let key = leaf.encryption_key().tls_serialize_detached();
+    key.is_ok_and(|key| is_contributory(&key))
+        && capabilities.ciphersuites().contains(&SUITE.into())
         && capabilities.extensions().contains(&openmls::extensions::ExtensionType::Unknown(KEEPER))
         && leaf.extensions().iter().next().is_none()
 }
@@ -87,6 +96,9 @@ impl Roster {
     pub(super) fn of(mls: &MlsGroup) -> Result<Self, Stuck> {
         let mut roster = Self::default();
         for member in mls.members() {
+            if !is_contributory(&member.encryption_key) {
+                return Err(Stuck::Broken);
+            }
             roster.add(Mate::read(member.index, &member.credential, &member.signature_key)?)?;
         }
         Ok(roster)
@@ -142,10 +154,7 @@ impl Roster {
     }
 
     pub(super) fn add(&mut self, mate: Mate) -> Result<(), Stuck> {
-        if self.leaves.contains_key(&mate.member_id)
-            || self.by_leaf.contains_key(&mate.leaf)
-            || self.clashes(&mate)
-        {
+        if self.leaves.contains_key(&mate.member_id) || self.by_leaf.contains_key(&mate.leaf) || self.clashes(&mate) {
             return Err(Stuck::Broken);
         }
         self.leaves.insert(mate.member_id, mate.leaf);

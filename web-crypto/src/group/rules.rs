@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use openmls::{
     group::StagedCommit,
+    key_packages::KeyPackage,
     messages::proposals::{PreSharedKeyProposal, Proposal, ProposalOrRefType},
     prelude::{LeafNodeIndex, Sender},
     schedule::{PreSharedKeyId, Psk},
@@ -14,8 +15,12 @@ use wire::MemberId;
 
 use super::{
     Received, Stuck,
-    roster::{Mate, Roster, is_capable},
+    roster::{Mate, Roster, is_capable, is_contributory},
 };
+
+fn is_fit(key_package: &KeyPackage) -> bool {
+    is_capable(key_package.leaf_node()) && is_contributory(key_package.hpke_init_key().as_slice())
+}
 
 /// Exactly one PSK, and it is the room's.
 pub(super) fn is_room_psk(psks: &[PreSharedKeyId], group_id: &[u8; 20]) -> Result<(), Stuck> {
@@ -56,7 +61,7 @@ pub(super) fn judge(
             return Err(Stuck::Broken);
         }
         match queued.proposal() {
-            Proposal::Add(add) if is_capable(add.key_package().leaf_node()) => {
+            Proposal::Add(add) if is_fit(add.key_package()) => {
                 let node = add.key_package().leaf_node();
                 added.push(Mate::read(author, node.credential(), node.signature_key().as_slice())?);
             }

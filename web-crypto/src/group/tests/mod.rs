@@ -158,7 +158,11 @@ fn people_come_in_talk_and_go() {
     let sealed = all[0].say(b"without Cy");
     assert_eq!(all[1].open(&sealed), Ok((1, b"without Cy".to_vec())));
     assert_eq!(all[2].open(&sealed), Err(Unopened));
-    assert_eq!(all[2].follow(MemberId(2), &commit, &gone), Err(Stuck::Broken), "nobody removes itself by another's hand");
+    assert_eq!(
+        all[2].follow(MemberId(2), &commit, &gone),
+        Err(Stuck::Broken),
+        "nobody removes itself by another's hand"
+    );
 }
 
 #[test]
@@ -237,6 +241,48 @@ fn knocks_that_are_passed_over() {
     let both = [seal(3, &cy, 0, &key), seal(4, &Person::new(4, "cy"), 0, &key)];
     let (newcomers, passed) = all[0].hear(&both, &none());
     assert_eq!((newcomers.len(), passed), (1, vec![MemberId(4)]));
+}
+
+/// Points of low order, by RFC 7748 in 255 bits, and two that stand for them beyond the modulus.
+#[test]
+fn x25519_halves_of_low_order_are_refused() {
+    let modulus = |less: u8| {
+        let mut point = [0xff; 32];
+        (point[0], point[31]) = (0xed - less, 0x7f);
+        point
+    };
+    let small = |value: u8| {
+        let mut point = [0; 32];
+        point[0] = value;
+        point
+    };
+    for mut point in
+        [small(0), small(1), modulus(1), modulus(0), [&[0xee], &modulus(0)[1..]].concat().try_into().unwrap()]
+    {
+        for high in [0, 0x80] {
+            point[31] |= high;
+            let key = [&[9; 1184][..], &point].concat();
+            assert!(!roster::is_contributory(&key), "{point:x?}");
+        }
+    }
+    assert!(roster::is_contributory(&[9; 1216]));
+    assert!(!roster::is_contributory(&[9; 31]));
+
+    let mut all = people(&["Ana"]);
+    let (cy, mut bo) = (Person::new(3, "Cy"), Person::new(2, "Bo"));
+    let key = secret(1).door_key(ROOM);
+    let knock = |halved: bool| {
+        let package = if halved { cy.me.halved_key_package() } else { cy.me.key_package() }.unwrap();
+        (cy.id(), knock_of(3, 0, &key).seal([3; 24], &package))
+    };
+    assert_eq!(all[0].hear(&[knock(false)], &none()).1, []);
+    assert_eq!(all[0].hear(&[knock(true)], &none()).1, [MemberId(3)]);
+    // Nor is a group gone into that holds such a key.
+    let (newcomers, _) = all[0].hear(&[bo.knock()], &none());
+    let Person { me, group } = &mut all[0];
+    let forgery = Forgery::Unnamed(cy.me.halved_key_package().unwrap());
+    let commit = group.as_mut().unwrap().forge(me, &newcomers, &none(), &forgery).unwrap();
+    assert_eq!(bo.join(Epoch { generation: 0, number: 1 }, &commit.welcome), Err(Stuck::Broken));
 }
 
 #[test]

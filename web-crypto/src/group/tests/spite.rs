@@ -6,6 +6,7 @@ use openmls::{
     messages::proposals::{PreSharedKeyProposal, Proposal},
     prelude::{Capabilities, CredentialWithKey, LeafNodeIndex, LeafNodeParameters},
     schedule::{ExternalPsk, PreSharedKeyId, Psk},
+    versions::ProtocolVersion,
 };
 
 use super::*;
@@ -122,13 +123,24 @@ fn spiteful_commits_leave_the_others_stuck() {
             removed: vec![2],
             ..Spite::plain()
         }),
+        ("lets in a key of low order", |all, cy| {
+            let key_package = cy.me.halved_key_package().unwrap();
+            let MlsMessageBodyIn::KeyPackage(unverified) =
+                MlsMessageIn::tls_deserialize_exact_bytes(&key_package).unwrap().extract()
+            else {
+                panic!("no key package");
+            };
+            let checked = unverified.validate(cy.me.provider.crypto(), ProtocolVersion::Mls10).unwrap();
+            Spite { adds: vec![checked], ..Spite::letting_in(all, cy) }
+        }),
         ("lets in another than she says", |all, cy| Spite { admitted: vec![8], ..Spite::letting_in(all, cy) }),
         ("lets one in and does not say so", |all, cy| Spite { admitted: vec![], ..Spite::letting_in(all, cy) }),
         ("says that she lets one in", |_, _| Spite { admitted: vec![9], ..Spite::plain() }),
     ];
     for (what, make) in cases {
-        let is_unlisted = ["lets in another than she says", "lets one in and does not say so", "says that she lets one in"]
-            .contains(what);
+        let is_unlisted =
+            ["lets in another than she says", "lets one in and does not say so", "says that she lets one in"]
+                .contains(what);
         let why = if is_unlisted { Stuck::Unlisted } else { Stuck::Broken };
         assert_eq!(judge(*make, &[]), Err(why), "{what}");
     }

@@ -146,7 +146,8 @@ fn a_leaf_that_comes_along_keeps_newcomers_out() {
     for with_cy in [false, true] {
         let mut scene = Scene::outside();
         let mut cy = Other::new(CY, "Cy");
-        let (mut knocks, mut people) = (vec![(ME, scene.knocks().pop().unwrap().1)], vec![person(ANA, 3), person(ME, 0)]);
+        let (mut knocks, mut people) =
+            (vec![(ME, scene.knocks().pop().unwrap().1)], vec![person(ANA, 3), person(ME, 0)]);
         if with_cy {
             knocks.push((CY, cy.knock(0)));
             people.push(person(CY, 0));

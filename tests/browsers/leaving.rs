@@ -5,20 +5,21 @@ use support::{
     proxy::Proxy,
     server::Server,
 };
+use wire::limits::GOING;
 
 with_each_engine! {
     closing_and_navigating reloading_and_going_back leaving_and_coming_back leaving_with_a_draft leaving_behind_a_text
     leaving_without_a_line
 }
 
-/// How soon the others see that someone has left.
-const AT_ONCE: u64 = 1000;
+/// In milliseconds, how late the others would see that someone has left whose page did not say so.
+const UNTOLD: u64 = GOING.as_millis() as u64;
 const PASSWORD: &str = "correct horse battery";
 
 /// Someone was seen to leave, soon after they did.
 async fn alone_soon_after(person: &Person, gone: u64) {
     let took = person.saw_people(&[person.name()]).await.at.saturating_sub(gone);
-    assert!(took < AT_ONCE, "it took {took} ms until {} was seen alone", person.name());
+    assert!(took < UNTOLD, "it took {took} ms until {} was seen alone", person.name());
 }
 
 async fn closing_and_navigating(engine: Engine) {

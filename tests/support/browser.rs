@@ -10,6 +10,7 @@ mod scene;
 mod seeing;
 mod session;
 mod sight;
+mod work;
 
 use std::{pin::pin, time::Duration};
 
@@ -19,6 +20,7 @@ pub use rehearsal::message;
 pub use scene::{Scene, play};
 pub use seeing::Change;
 pub use session::Element;
+pub use work::Work;
 
 use crate::PATIENCE;
 

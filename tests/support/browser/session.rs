@@ -63,17 +63,21 @@ pub(super) struct Session {
     http: reqwest::Client,
     url: String,
     pub(super) engine: Engine,
+    /// Where Chromium's own protocol is spoken, without the driver.
+    pub(super) debugger: Option<String>,
 }
 
 impl Session {
     /// A browser under this driver; says why if there is none after a while.
     pub(super) async fn open(driver: &Driver, engine: Engine) -> Result<Self, String> {
         let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE + PATIENCE).build().unwrap();
-        let mut session = Self { http, url: format!("{}/session", driver.url), engine };
+        let mut session = Self { http, url: format!("{}/session", driver.url), engine, debugger: None };
         let opened = session.order(Method::POST, "", driver.capabilities(engine));
         let opened = tokio::time::timeout(start_within(engine), opened).await.map_err(|late| late.to_string())?;
         let opened = opened.map_err(|fault| format!("{fault:?}"))?;
         session.url = format!("{}/{}", session.url, opened["sessionId"].as_str().unwrap());
+        let debugger = &opened["capabilities"]["goog:chromeOptions"]["debuggerAddress"];
+        session.debugger = debugger.as_str().map(ToOwned::to_owned);
         Ok(session)
     }
 

@@ -165,6 +165,23 @@ async fn integrity_stands_beside_every_script_and_style_and_holds() {
     assert!(checked.len() > 5, "{}", checked.len());
 }
 
+/// A selector that looks into an element is asked again for whatever comes into that element: with one message more,
+/// the style of all messages would be worked out anew.
+#[tokio::test]
+async fn no_style_depends_on_what_an_element_holds() {
+    let server = Server::start().await;
+    let mut checked = 0;
+    for path in PAGES {
+        let html = get(&server, path, &[]).await.text().await.unwrap();
+        for url in attributes(&html, "link", "href").into_iter().filter(|url| url.ends_with(".css")) {
+            let style = get(&server, &url, &[]).await.text().await.unwrap();
+            assert!(!style.contains(":has("), "{url}");
+            checked += 1;
+        }
+    }
+    assert!(checked > 20, "{checked}");
+}
+
 async fn brotli_size(server: &Server, path: &str) -> usize {
     let file = get(server, path, &[("accept-encoding", "br")]).await;
     assert_eq!((file.status().as_u16(), header(&file, "content-encoding")), (200, "br"), "{path}");

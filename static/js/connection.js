@@ -4,6 +4,7 @@ const over = Object.freeze({ state: 'over', retryInMs: 0, words: '' });
 
 /** Says whether the room can be reached, and counts down to the next attempt. */
 export class Connection {
+  #room = document.getElementById('room');
   #status = document.getElementById('connection');
   #words = this.#status.querySelector('.connection__words');
   #wait = this.#status.querySelector('.connection__wait');
@@ -18,6 +19,7 @@ export class Connection {
     const { state, retryInMs, words } = connection;
     clearInterval(this.#ticking);
     this.#status.dataset.state = state;
+    this.#room.dataset.connection = state;
     this.#words.textContent = said[state];
     this.#why.textContent = words && ` ${words}`;
     this.#wait.textContent = '';

@@ -3,11 +3,13 @@ import { states } from './words.js';
 
 /** What has become of one message of one's own, said beside it: sending, sent, or not sent. */
 export class Delivery {
+  #message;
   #place;
   #retry;
   #state = null;
 
   constructor(message, { retry }) {
+    this.#message = message;
     this.#place = message.appendChild(element('span', ''));
     this.#retry = retry;
   }
@@ -19,6 +21,7 @@ export class Delivery {
     const hadFocus = this.#place.contains(document.activeElement);
     const isUnsent = state === 'unsent' || state === 'waiting';
     this.#place.className = `message__state message__state--${isUnsent ? 'unsent' : state}`;
+    this.#message.classList.toggle('message--unsent', isUnsent);
     this.#place.textContent = states[state];
     if (state === 'waiting') this.#place.append(this.#button());
     if (hadFocus) document.getElementById('messages').focus();

@@ -4,11 +4,13 @@ const PROTOCOLS = new Set(['http:', 'https:', 'mailto:']);
 // Marks that change the direction of text end an address: they could make it look like another.
 const CANDIDATE = /\b(?:https?:\/\/|mailto:)[^\s<>"“”«»`\u200e\u200f\u202a-\u202e\u2066-\u2069]+/giu;
 const TRAILING = /[.,;:!?'’…*_~|。、，！？]/u;
+const MOST = 50; // in one text: each link is an element that the browser has to style and lay out
 const BRACKETS = new Map([[')', '('], [']', '['], ['}', '{']]);
 
 export function links(text) {
   const parts = [];
   let end = 0;
+  let count = 0;
   for (const { 0: found, index } of text.matchAll(CANDIDATE)) {
     const address = withoutTail(found);
     const href = allowed(address);
@@ -16,6 +18,8 @@ export function links(text) {
     if (index > end) parts.push({ text: text.slice(end, index) });
     parts.push({ text: address, href });
     end = index + address.length;
+    count += 1;
+    if (count === MOST) break;
   }
   if (end < text.length) parts.push({ text: text.slice(end) });
   return parts;

@@ -54,7 +54,7 @@ export class Messages {
       mine ||= entry.mine;
     }
     this.#drawn = log;
-    if (mine) this.#scroll.toEnd();
+    if (mine) this.#scroll.follow();
   }
 
   #add(entry, isMarked) {

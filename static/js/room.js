@@ -52,9 +52,8 @@ export class Room {
       this.#clear(state);
       return;
     }
-    this.#root.hidden = false;
-    this.#site.hidden = true;
-    this.#name.textContent = state.room;
+    this.#show(true);
+    if (this.#name.textContent !== state.room) this.#name.textContent = state.room;
     document.title = title(state.room, state.unread);
     this.#state = state;
     this.#pictures ??= this.#open();
@@ -66,6 +65,12 @@ export class Room {
   /** Hands over a picture that came. */
   async receive(event) {
     (await this.#pictures)?.receive(event);
+  }
+
+  #show(shown) {
+    this.#root.hidden = !shown;
+    this.#site.hidden = shown;
+    document.documentElement.classList.toggle('holds-room', shown);
   }
 
   focus() {
@@ -96,11 +101,11 @@ export class Room {
   /** Nothing of a room that one has left stays in the page. */
   #clear(state) {
     if (!this.#root.isConnected) return;
+    this.#show(false);
     this.#root.remove();
     this.#root.replaceChildren();
     this.#parts = [];
     this.#pictures?.then((pictures) => pictures?.close());
-    this.#site.hidden = false;
     document.title = title(state.room, 0);
     new Farewell().show(state);
   }

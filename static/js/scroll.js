@@ -22,6 +22,11 @@ export class Scroll {
     return this.#following;
   }
 
+  /** From the next layout on, the end is in view. Asking for the log's height here would lay it out twice. */
+  follow() {
+    this.#follow(true);
+  }
+
   toEnd() {
     this.#follow(true);
     this.#log.scrollTop = this.#log.scrollHeight;

@@ -14,8 +14,10 @@ export class Sending {
   }
 
   draw({ sending, phase, lost }) {
+    if (this.#waiting.size === 0) return;
+    const unsent = new Set(sending);
     for (const [counter, delivery] of this.#waiting) {
-      if (!sending.includes(counter)) {
+      if (!unsent.has(counter)) {
         delivery.say('sent');
         this.#waiting.delete(counter);
       } else if (phase === 'over') {

@@ -52,6 +52,7 @@ export class Tools {
     if (message === null) return;
     message.classList.add('message--chosen');
     this.#copy.hidden = textOf(message) === null;
+    this.#bar.classList.toggle('tools--time-only', this.#copy.hidden);
     const time = timeOf(message);
     this.#time.dateTime = time.dateTime;
     this.#time.textContent = time.textContent;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use support::{
-    browser::{Engine, Person, eventually, key, message, play},
+    browser::{Engine, Person, Work, eventually, key, message, play},
     server::Server,
 };
 
@@ -264,4 +264,67 @@ async fn scrolls(person: &Person, pixels: u32) -> f64 {
         assert!(top.as_f64().unwrap() > 0.0, "the log is long enough to scroll in every frame");
     }
     took
+}
+
+/// Others' messages, one's own and typed letters cost the same in a short log as in a long one full of links.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_more_message_costs_the_same() {
+    const LINKS_IN_A_TEXT: u64 = 50;
+    let server = Server::start().await;
+    play("one more message", async |scene| {
+        let ana = scene.person("Ana", Engine::Chromium).await;
+        ana.rehearses(&server.origin()).await;
+        let fill = "for (let n = 0; n < arguments[0]; n += 1) {
+            tell({ type: 'message', id: 2, name: 'Bo', text: arguments[1], mine: false, counter: n, at: arguments[2] + n * 20_000 });
+        }";
+        ana.runs(fill, &[json!(100), json!("a short text"), json!(EVENING)]).await;
+        let short = one_more(&ana).await;
+        let addresses = "http://a ".repeat(1111);
+        ana.runs(fill, &[json!(9300), json!("a short text"), json!(EVENING)]).await;
+        ana.runs(fill, &[json!(600), json!(addresses), json!(EVENING)]).await;
+        let linked = "const texts = [...document.querySelectorAll('.message__text')].slice(-600);
+            return texts.map((text) => [text.querySelectorAll('a').length, text.textContent === arguments[0]])";
+        let linked = ana.runs(linked, &[json!(addresses)]).await;
+        let linked = linked.as_array().unwrap();
+        assert!(linked.iter().all(|text| *text == json!([LINKS_IN_A_TEXT, true])), "the rest is there as text");
+        let long = one_more(&ana).await;
+
+        println!("in a short log {short:?}, in a long one {long:?}");
+        for (what, (short, long)) in ["their messages", "own messages", "letters"].iter().zip(short.into_iter().zip(long)) {
+            // A message is about a dozen elements.
+            assert!(short.styled < 30 * MANY, "{what}: {short:?}");
+            assert!(long.styled <= 2 * short.styled, "{what}: {short:?} in a short log, {long:?} in a long one");
+            assert!(long.laid_out <= 2 * short.laid_out, "{what}: {short:?} in a short log, {long:?} in a long one");
+        }
+    })
+    .await;
+}
+
+/// As many messages as are laid out together: every so many, one more such part begins.
+const MANY: u64 = 40;
+
+/// The work for many messages of another's, many of one's own, and many letters, each drawn by itself.
+async fn one_more(person: &Person) -> [Work; 3] {
+    let tell = "return (async () => {
+        const drawn = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+        for (let n = 0; n < arguments[1]; n += 1) {
+          const mine = arguments[0] === 1;
+          tell({ type: 'message', id: arguments[0], name: mine ? 'Ana' : 'Bo', text: 'hi', mine, counter: n });
+          await drawn();
+          if (mine) tell({ type: 'accepted', counter: n });
+          await drawn();
+        }
+      })()";
+    let theirs = person.works(async || drop(person.runs(tell, &[json!(2), json!(MANY)]).await)).await;
+    let own = person.works(async || drop(person.runs(tell, &[json!(1), json!(MANY)]).await)).await;
+    let drawn = "return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))";
+    person.fills("Message", "x").await;
+    let typed = async || {
+        for _ in 0..MANY {
+            person.strikes(&["x"]).await;
+            person.runs(drawn, &[]).await;
+        }
+    };
+    let letters = person.works(typed).await;
+    [theirs, own, letters]
 }

@@ -19,6 +19,8 @@ export class Pictures {
   #own = new Map(); // number → the same, of one's own
   #last = 0; // number of one's own last picture
   #over = false;
+  #phase = null;
+  #lost = null;
   #turn = 0; // counts what was taken: only the last one is waited for
   #cancel;
   #retry;
@@ -34,6 +36,10 @@ export class Pictures {
   }
 
   draw({ pictures, phase, lost }) {
+    // Most of what happens in a room is not about pictures, and there may be many.
+    if (pictures === this.#drawn && phase === this.#phase && lost === this.#lost) return;
+    this.#phase = phase;
+    this.#lost = lost;
     this.#over = phase === 'over';
     this.#ways.allow(!this.#over);
     if (this.#over) this.#preview.close();

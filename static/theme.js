@@ -1,5 +1,6 @@
-// The choice between light and dark. Runs before anything is painted, so that no page flashes in the wrong
-// colours. The choice is the one thing that stays in the browser's storage.
+// Runs before anything is painted: the choice between light and dark, so that no page flashes in the wrong colours,
+// and the word that the page's own script did not start. The choice is the one thing that stays in the browser's
+// storage.
 {
   const KEY = 'theme';
   const CHOICES = ['light', 'dark'];
@@ -44,4 +45,11 @@
   });
   // Another tab has chosen.
   addEventListener('storage', () => draw(chosen()));
+
+  // The script takes this away when it starts. A part of it that does not load, or was altered, fails it as a whole.
+  const tellUnstarted = () => document.getElementById('unstarted')?.classList.add('unstarted--now');
+  document.addEventListener('error', ({ target }) => {
+    if (target.matches?.('script[type=module]')) tellUnstarted();
+  }, true);
+  addEventListener('load', tellUnstarted);
 }

@@ -58,4 +58,5 @@ mod browsers {
     mod security;
     mod talk;
     mod theme;
+    mod unloaded;
 }

@@ -48,6 +48,12 @@ export class Door {
     Object.values(this.#fields).find((field) => field.value === '')?.focus();
   }
 
+  /** From here on the form can be used: until then it cannot be sent, and says so if that lasts. */
+  open() {
+    document.getElementById('unstarted').remove();
+    this.#button.disabled = false;
+  }
+
   /** Ends what the door has running. */
   close() {
     this.#password.take();

@@ -24,11 +24,12 @@ export class Page {
     const words = lacking(globalThis);
     if (words) {
       this.#tell({ type: 'unable', words });
-      return;
+    } else {
+      this.#client.start();
+      this.#listen();
+      this.#furnished = this.#furnish();
     }
-    this.#client.start();
-    this.#listen();
-    this.#furnished = this.#furnish();
+    this.#door.open();
   }
 
   /** Loads the room once the door stands. */

@@ -37,6 +37,8 @@ struct Shared {
     line: watch::Sender<Line>,
     /// How many clients' bytes have come to a halt since something was last made to halt them.
     halted: watch::Sender<usize>,
+    /// Which file is asked for in place of which.
+    swaps: Mutex<Vec<(String, String)>>,
 }
 
 /// What is wrong with the line at the moment.
@@ -73,6 +75,7 @@ impl Proxy {
             cuts: watch::channel(0).0,
             line: watch::channel(Line::default()).0,
             halted: watch::channel(0).0,
+            swaps: Mutex::default(),
         });
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, target.to_owned(), Arc::clone(&shared)));
@@ -116,6 +119,11 @@ impl Proxy {
         self.shared.halted.send_replace(0);
         let from = self.connections();
         self.shared.line.send_modify(|line| line.held_back = from..usize::MAX);
+    }
+
+    /// From now on, answers requests for one path with what stands at another.
+    pub fn swap(&self, path: &str, other: &str) {
+        self.shared.swaps.lock().unwrap().push((format!("GET {path} "), format!("GET {other} ")));
     }
 
     fn connections(&self) -> usize {
@@ -187,7 +195,9 @@ async fn pipe(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared, 
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
         shared.seen.lock().unwrap()[number][side].extend(&buffer[..read]);
-        let mut rest = &buffer[..read];
+        // A browser sends the head of a request in one piece.
+        let swapped = if side == CLIENT { swap(&buffer[..read], &shared.swaps.lock().unwrap()) } else { None };
+        let mut rest = swapped.as_deref().unwrap_or(&buffer[..read]);
         while !rest.is_empty() {
             let mut crumb = rest.len();
             if line.borrow().crumbles {
@@ -207,6 +217,12 @@ async fn pipe(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared, 
         }
         is_first = false;
     }
+}
+
+/// The request for another file, if these bytes begin one that is to be swapped.
+fn swap(bytes: &[u8], swaps: &[(String, String)]) -> Option<Vec<u8>> {
+    let (path, other) = swaps.iter().find(|(path, _)| bytes.starts_with(path.as_bytes()))?;
+    Some([other.as_bytes(), &bytes[path.len()..]].concat())
 }
 
 /// What a client's WebSocket frames carried (RFC 6455, section 5.2); nothing if the bytes are no upgrade.

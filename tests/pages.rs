@@ -165,6 +165,23 @@ async fn integrity_stands_beside_every_script_and_style_and_holds() {
     assert!(checked.len() > 5, "{}", checked.len());
 }
 
+/// A translated name, or safety word, would be another one.
+#[tokio::test]
+async fn names_are_not_for_translation() {
+    let server = Server::start().await;
+    for path in ["/create", "/login"] {
+        let html = get(&server, path, &[]).await.text().await.unwrap();
+        let names = attributes(&html, "bdi", "translate");
+        assert!(names.len() > 6 && names.iter().all(|translate| translate == "no"), "{path}: {names:?}");
+        assert!(!html.contains("<bdi>"), "{path}");
+        for part in ["id=\"invite-link\"", "class=\"print__digits\"", "id=\"suggestion-words\""] {
+            let tag = html.split('<').find(|tag| tag.contains(part));
+            assert!(tag.is_none_or(|tag| tag.contains("translate=\"no\"")), "{path}: {tag:?}");
+            assert!(tag.is_some() || path == "/login", "{path}: {part}");
+        }
+    }
+}
+
 /// A selector that looks into an element is asked again for whatever comes into that element: with one message more,
 /// the style of all messages would be worked out anew.
 #[tokio::test]

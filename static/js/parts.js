@@ -12,14 +12,21 @@ export function element(name, text) {
   return made;
 }
 
-/** Words in which names stand apart from the direction of the text around them. */
-export const named = (parts) => parts.map((part) => (part.name === undefined ? part : element('bdi', part.name)));
+/** Words in which names stand apart from the direction of the text around them, and are never translated. */
+export const named = (parts) => parts.map((part) => (part.name === undefined ? part : untranslated('bdi', part.name)));
+
+/** A translated name, or number of a key, would be another one. */
+export function untranslated(name, text) {
+  const made = element(name, text);
+  made.translate = false;
+  return made;
+}
 
 /** A text in which the addresses can be followed. */
 export const linked = (text) => links(text).map((part) => (part.href === undefined ? part.text : link(part)));
 
 function link({ text, href }) {
-  const made = element('a', text);
+  const made = untranslated('a', text);
   made.href = href;
   made.rel = 'noreferrer noopener';
   made.target = '_blank';

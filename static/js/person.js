@@ -1,4 +1,4 @@
-import { clone } from './parts.js';
+import { clone, untranslated } from './parts.js';
 import { mute, tagOf, tags, unmute } from './words.js';
 
 /** One person's row in the list. */
@@ -23,8 +23,8 @@ export class Person {
     this.element.classList.toggle('person--away', !connected || place in tags);
     this.element.classList.toggle('person--muted', muted);
     this.#button.hidden = you;
-    const words = muted ? unmute(name) : mute(name);
-    this.#button.querySelector('.unseen').textContent = words;
+    const words = muted ? unmute : mute;
+    this.#button.querySelector('.unseen').replaceChildren(`${words} `, untranslated('span', name));
     this.#button.title = words;
   }
 }

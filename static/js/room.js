@@ -71,6 +71,7 @@ export class Room {
     this.#root.hidden = !shown;
     this.#site.hidden = shown;
     document.documentElement.classList.toggle('holds-room', shown);
+    document.querySelector('title').translate = false; // it holds the room's name
   }
 
   focus() {

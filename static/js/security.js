@@ -31,6 +31,7 @@ export class Security {
     this.#failed = Boolean(found?.why);
     this.#words.textContent = keys ? this.#said(found) : safety.outside;
     this.#words.classList.toggle('safety--known', Boolean(found?.words));
+    this.#words.translate = !found?.words;
     for (const part of this.#inside) part.hidden = !keys;
     if (keys) {
       this.#changed.dateTime = new Date(keys.at).toISOString();

@@ -59,8 +59,8 @@ export const tags = {
 export const tagOf = ({ you, place, connected }) =>
   (you && tags.you) || (place !== 'here' && tags[place]) || (!connected && tags.away) || '';
 
-export const mute = (name) => `Mute ${name}`;
-export const unmute = (name) => `Unmute ${name}`;
+export const mute = 'Mute';
+export const unmute = 'Unmute';
 
 const characters = (count) => `${count} ${count === 1 ? 'character' : 'characters'}`;
 export const left = (count) => `${characters(count)} left`;

@@ -71,7 +71,7 @@ async fn is_whole(person: &Person) {
     let log = person.by_role("log", "Messages").await;
     let script = "
         const plain = new Set(['DIV', 'P', 'H2', 'BDI', 'SPAN', 'TIME', 'A', 'BUTTON']);
-        const named = new Set(['class', 'dir', 'datetime', 'href', 'rel', 'target', 'hidden', 'id', 'type', 'aria-haspopup']);
+        const named = new Set(['class', 'dir', 'datetime', 'href', 'rel', 'target', 'hidden', 'id', 'type', 'aria-haspopup', 'translate']);
         const strange = [];
         for (const element of arguments[0].querySelectorAll('*')) {
           const attributes = [...element.attributes].filter(({ name }) => !named.has(name));

@@ -58,6 +58,9 @@ async fn words_and_fingerprints(engine: Engine) {
         assert_eq!(prints(&ana).await[..2], known, "keys last for a visit");
         ana.press("Close").await;
         bo.press("Close").await;
+        ana.reads("Cy came in").await;
+        let kept = ["Ana", "Bo", "Cy", "Book club", after.as_str(), known[0].1.as_str(), known[1].1.as_str()];
+        assert_eq!(ana.translatable(&kept).await, [""; 0]);
     })
     .await;
 }

@@ -61,6 +61,9 @@ async fn whole_way(engine: Engine) {
         ana.reads("Bo left").await;
         bo.arrives_at(&format!("{origin}/")).await;
         assert!(bo.sees("link", "Join a room").await);
+        for person in [&ana, &bo] {
+            assert_eq!(person.translatable(&["Ana", "Bo", "Book club"]).await, [""; 0]);
+        }
 
         for person in [&ana, &bo] {
             assert_eq!(person.violations().await, [""; 0], "{} has seen violations", person.name());

@@ -66,6 +66,21 @@ impl Person {
         .await
     }
 
+    /// Where one of these stands in a text that the browser, or a service, may translate; messages left out.
+    pub async fn translatable(&self, names: &[&str]) -> Vec<String> {
+        let script = "const walk = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT);
+            const found = [];
+            while (walk.nextNode()) {
+              const { data, parentElement: parent } = walk.currentNode;
+              const isKept = parent.closest('[translate]')?.getAttribute('translate') === 'no';
+              const words = ` ${data.replaceAll(/[^\\p{L}\\p{N}]+/gu, ' ')} `;
+              if (isKept || parent.closest('.message__text, script')) continue;
+              if (arguments[0].some((name) => words.includes(` ${name} `))) found.push(`${data}: ${parent.outerHTML}`);
+            }
+            return found";
+        texts(&self.runs(script, &[json!(names)]).await)
+    }
+
     /// All that alerts say.
     pub async fn alert(&self) -> String {
         let script = "return [...document.querySelectorAll('[role=alert]')]

@@ -321,7 +321,7 @@ async fn bring_about(case: &str) -> Vec<String> {
             s.raw("POST /api/join HTTP/1.1\r\nhost: evil.example\r\norigin: http://evil.example", b"").await,
         ],
         "bad room name" => vec![
-            s.join(json!({ "room": "a\u{202e}b", "user": "Cy", "verifier": verifier })).await,
+            s.join(json!({ "room": "a\u{7}b", "user": "Cy", "verifier": verifier })).await,
             answer(s.server.post("/api/salt", &json!({ "room": " " })).await),
             core("\u{200b}", "Ana", vec![]).replace("shown", "422"),
         ],
@@ -329,6 +329,7 @@ async fn bring_about(case: &str) -> Vec<String> {
             vec![
                 s.join(json!({ "room": "Book club", "user": "x".repeat(65), "verifier": verifier })).await,
                 core("Book club", "", vec![]).replace("shown", "422"),
+                core("Book club", &format!("a{}", "\u{301}".repeat(63)), vec![]).replace("shown", "422"),
             ]
         }
         "socket of another version of WebSocket" => {

@@ -62,6 +62,16 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 #[test]
+fn names() {
+    for vector in vectors("names.json") {
+        let name = &vector["name"];
+        let read = text(&vector, "raw").parse::<RoomName>().ok();
+        let canonical = read.as_ref().map(RoomName::as_str);
+        assert_eq!(canonical, vector["expect"].as_str(), "{name}");
+    }
+}
+
+#[test]
 fn keys() {
     for vector in vectors("keys.json") {
         let name = &vector["name"];

@@ -5,6 +5,10 @@ import hashlib
 from argon2.low_level import Type, hash_secret_raw
 
 
+class Refused(Exception):
+    """The input is refused; the argument is the name of the failure."""
+
+
 def fixed(label, length):
     """Bytes that stand in for random ones: the start of SHA-256 of a label."""
     return hashlib.sha256(("vector " + label).encode()).digest()[:length]

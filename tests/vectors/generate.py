@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Makes the test vectors of the protocol "cloakroom/1", beside this file: all but room.json.
 
-Needs Python 3.9 or later and three packages:
+Needs Python 3.9 or later and five packages, two of them for the tables of Unicode 18:
 
-    pip install argon2-cffi cryptography PyNaCl
+    pip install argon2-cffi cryptography PyNaCl regex unicodedata2
     python3 generate.py
 
 It was written from docs/PROTOCOL.md alone, independent of the Rust code, so that agreement with these vectors says
@@ -15,6 +15,8 @@ Each file is a list of objects. Bytes are lower-case hex; room, password and tex
 keys.json: `room` (raw), `password`, `server_salt`, `room_id` are the inputs. Where `expect` is "ok", the names and keys
 that follow from them are given; otherwise it is the failure: "bad_room_name", "password_too_short",
 "password_too_long".
+
+names.json: `raw` is a name as it is typed, and `expect` its canonical form, or null where the name is refused.
 
 knocks.json: `door_key`, `room_id`, `generation`, `member_id`, `knock` are what the one at the door has. `expect` is
 "opens", then opening gives `key_package`, and sealing that with `nonce` gives `knock`; or it is "does_not_open", and
@@ -40,6 +42,7 @@ from pathlib import Path
 from contents import content_vectors
 from group import knock_vectors, safety_vectors
 from keys import key_vectors
+from names import name_vectors
 
 HERE = Path(__file__).resolve().parent
 
@@ -54,6 +57,7 @@ def write(name, vectors):
 
 if __name__ == "__main__":
     write("keys.json", key_vectors())
+    write("names.json", name_vectors())
     write("knocks.json", knock_vectors())
     write("safety.json", safety_vectors())
     write("contents.json", content_vectors())

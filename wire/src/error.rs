@@ -65,9 +65,9 @@ refusals! {
     /// The `Host` is neither a name of this server nor an IP address.
     HostRefused = 421 "host_refused" "This server does not answer to that name. Its operator can set --public-origin.";
     /// Not a room name.
-    BadRoomName = 422 "bad_room_name" "This room name does not work: use 1 to 64 characters, none of them invisible.";
+    BadRoomName = 422 "bad_room_name" "This room name does not work: use 1 to 64 visible characters, with at most 6 marks on a letter.";
     /// Not a user name.
-    BadUserName = 422 "bad_user_name" "This name does not work: use 1 to 64 characters, none of them invisible.";
+    BadUserName = 422 "bad_user_name" "This name does not work: use 1 to 64 visible characters, with at most 6 marks on a letter.";
     /// A WebSocket of another version than 13.
     WebSocketVersion = 426 "websocket_version" "This program is too old for the server. Update it and try again.";
     /// Too many attempts from this address.

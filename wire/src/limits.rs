@@ -5,6 +5,9 @@ use core::time::Duration;
 
 /// Characters (Unicode scalar values) in a canonical room or user name.
 pub const NAME_CHARS: usize = 64;
+/// Nonspacing and enclosing marks in a row in a name. Pointed Hebrew with cantillation has up to five on a letter, a
+/// Tibetan stack for Sanskrit six; more is a letter that covers its neighbours.
+pub const NAME_MARKS: usize = 6;
 /// Bytes of UTF-8 in a name before it is made canonical.
 pub const NAME_BYTES: usize = 1024;
 /// Characters that a password has at least, after NFKC.

@@ -1,4 +1,6 @@
-// Finds the addresses in a text: text → [{ text } | { text, href }]. The parts put together are the text again.
+// Finds the addresses in a text: text → [{ text } | { text, href, host }]. The parts put together are the text again.
+// `host` is where an address really leads, in ASCII, if it does not say so itself: letters can look like others, and
+// the part before an @ can look like a host: `apple.com@evil.example` is at evil.example. Otherwise it is null.
 
 const PROTOCOLS = new Set(['http:', 'https:', 'mailto:']);
 // Marks that change the direction of text end an address: they could make it look like another.
@@ -13,10 +15,10 @@ export function links(text) {
   let count = 0;
   for (const { 0: found, index } of text.matchAll(CANDIDATE)) {
     const address = withoutTail(found);
-    const href = allowed(address);
-    if (href === null) continue;
+    const url = allowed(address);
+    if (url === null) continue;
     if (index > end) parts.push({ text: text.slice(end, index) });
-    parts.push({ text: address, href });
+    parts.push({ text: address, href: url.href, host: otherHost(address, url) });
     end = index + address.length;
     count += 1;
     if (count === MOST) break;
@@ -42,10 +44,31 @@ function withoutTail(found) {
 }
 
 function allowed(address) {
+  const url = parsed(address);
+  return url !== null && PROTOCOLS.has(url.protocol) ? url : null;
+}
+
+function parsed(address) {
   try {
-    const { protocol, href } = new URL(address);
-    return PROTOCOLS.has(protocol) ? href : null;
+    return new URL(address);
   } catch {
     return null;
   }
+}
+
+function otherHost(address, url) {
+  if (url.protocol === 'mailto:') return otherMailHosts(address);
+  const [, typed] = /^[^:]*:\/\/([^/\\?#]*)/u.exec(address) ?? [];
+  return typed?.replace(/:\d*$/u, '').toLowerCase() === url.hostname ? null : url.host;
+}
+
+/** The hosts of the people to whom a letter goes: the browser leaves these as they were typed. */
+function otherMailHosts(address) {
+  const [, people] = /^mailto:([^?#]*)/iu.exec(address) ?? [];
+  const hosts = (people ?? '').split(',').map((person) => {
+    const typed = person.slice(person.lastIndexOf('@') + 1).toLowerCase();
+    const host = parsed(`https:${typed}`)?.hostname;
+    return host === typed ? null : host;
+  });
+  return hosts.filter(Boolean).join(', ') || null;
 }

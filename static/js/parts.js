@@ -1,6 +1,7 @@
 // Small pieces of the page. People's words get into it here, as text and never as markup.
 
 import { links } from './links.js';
+import { leadsTo } from './words.js';
 
 export function clone(template) {
   return document.getElementById(template).content.firstElementChild.cloneNode(true);
@@ -25,8 +26,13 @@ export function untranslated(name, text) {
 /** A text in which the addresses can be followed. */
 export const linked = (text) => links(text).map((part) => (part.href === undefined ? part.text : link(part)));
 
-function link({ text, href }) {
+function link({ text, href, host }) {
   const made = untranslated('a', text);
+  if (host) {
+    // Drawn behind the text by the style sheet: it belongs to the link's name, but not to what was said.
+    made.dataset.host = host;
+    made.title = leadsTo(host);
+  }
   made.href = href;
   made.rel = 'noreferrer noopener';
   made.target = '_blank';

@@ -59,6 +59,9 @@ export const tags = {
 export const tagOf = ({ you, place, connected }) =>
   (you && tags.you) || (place !== 'here' && tags[place]) || (!connected && tags.away) || '';
 
+/** A link that does not say so itself. */
+export const leadsTo = (host) => `Opens ${host}`;
+
 export const mute = 'Mute';
 export const unmute = 'Unmute';
 

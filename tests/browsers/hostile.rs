@@ -12,7 +12,13 @@ with_each_engine! { in_messages in_names }
 
 const PASSWORD: &str = "correct horse battery";
 
-const HOSTILE: [&str; 44] = [
+/// Addresses that look like others, each with the host where it leads.
+const DISGUISED: [(&str, &str); 2] = [
+    ("https://\u{430}\u{440}\u{440}\u{4cf}\u{435}.com/login", "xn--80ak6aa92e.com"),
+    ("https://apple.com@evil.example/", "evil.example"),
+];
+
+const HOSTILE: [&str; 46] = [
     // Markup
     "<script>alert(1)</script>",
     "<img src=x onerror=alert(1)>",
@@ -36,6 +42,8 @@ const HOSTILE: [&str; 44] = [
     "vbscript:msgbox(1)",
     "https://example.org/\"onmouseover=\"alert(1)",
     "http://evil.example@example.org/ https://example.org:99999/",
+    DISGUISED[0].0,
+    DISGUISED[1].0,
     // Templates and shells
     "{{constructor.constructor('alert(1)')()}}",
     "${alert(1)} #{alert(1)} <%= alert(1) %>",
@@ -71,7 +79,8 @@ async fn is_whole(person: &Person) {
     let log = person.by_role("log", "Messages").await;
     let script = "
         const plain = new Set(['DIV', 'P', 'H2', 'BDI', 'SPAN', 'TIME', 'A', 'BUTTON']);
-        const named = new Set(['class', 'dir', 'datetime', 'href', 'rel', 'target', 'hidden', 'id', 'type', 'aria-haspopup', 'translate']);
+        const named = new Set(['class', 'dir', 'datetime', 'href', 'rel', 'target', 'hidden', 'id', 'type', 'aria-haspopup',
+          'translate', 'data-host', 'title']);
         const strange = [];
         for (const element of arguments[0].querySelectorAll('*')) {
           const attributes = [...element.attributes].filter(({ name }) => !named.has(name));
@@ -104,6 +113,11 @@ async fn in_messages(engine: Engine) {
         eventually("all has arrived", async || (bo.messages().await.len() == HOSTILE.len()).then_some(())).await;
         for person in [&ana, &bo] {
             assert_eq!(person.messages().await, HOSTILE);
+            for (address, host) in DISGUISED {
+                let link = person.by_role("link", &format!("{address} ({host})")).await;
+                let title = person.runs("return arguments[0].title", &[link.to_value()]).await;
+                assert_eq!(title, json!(format!("Opens {host}")));
+            }
             is_whole(person).await;
         }
         bo.says("still here").await;

@@ -275,6 +275,13 @@ async fn talk() {
         ])
         .await;
         shoot(&ana, "talk, what is new").await;
+        ana.is_told(&[
+            message(3, "Bo", "Log in at https://аррӏе.com/login, or https://apple.com@evil.example/.", NOON + 7),
+            message(4, "نور", "انظروا https://bücher.example/", NOON + 8),
+            message(1, "Ana", "https://exam\u{ad}ple.com/chapters is it", NOON + 9),
+        ])
+        .await;
+        shoot(&ana, "talk, links").await;
         ana.runs("[...document.querySelectorAll('.message')].at(-2).click()", &[]).await;
         shoot(&ana, "talk, a chosen message").await;
         ana.resizes(360, 640).await;

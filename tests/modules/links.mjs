@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { test } from 'node:test';
+
+// By its text: Node takes a file of this name for another kind of script.
+const source = await readFile(new URL('../../static/js/links.js', import.meta.url), 'utf8');
+const { links } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
+
+test('a link that does not say where it leads brings the host', () => {
+  const cases = [
+    // Letters that look like others, and letters that cannot be seen
+    ['https://\u0430\u0440\u0440\u04cf\u0435.com', 'xn--80ak6aa92e.com'],
+    ['https://\u0430\u0440\u0440le.com', 'xn--le-6kc8da.com'],
+    ['https://exam\u00adple.com/path', 'example.com'],
+    ['https://apple\u200b.com', 'apple.com'],
+    ['https://\uff45xample\u3002com', 'example.com'],
+    ['https://b\u00fccher.example:8443/?q#f', 'xn--bcher-kva.example:8443'],
+    ['https://ex%61mple.com', 'example.com'],
+    // Names that only look like the host
+    ['https://apple.com@evil.example/', 'evil.example'],
+    ['https://apple.com:443@evil.example', 'evil.example'],
+    ['https://apple.com%2f@evil.example', 'evil.example'],
+    ['https:///evil.example', 'evil.example'],
+    ['https://\\apple.com/', 'apple.com'],
+    // Numbers
+    ['http://0x7f.1/', '127.0.0.1'],
+    ['http://2130706433/', '127.0.0.1'],
+    // Letters by mail
+    ['mailto:ana@\u0430\u0440\u0440le.com?subject=x', 'xn--le-6kc8da.com'],
+    ['mailto:ana@example.com,bo@exam\u00adple.org', 'example.org'],
+  ];
+  for (const [text, host] of cases) {
+    const [link, ...rest] = links(text);
+    assert.equal(link.text, text);
+    assert.equal(link.host, host, text);
+    assert.deepEqual(rest, [], text);
+  }
+});
+
+test('a link that says where it leads brings none', () => {
+  for (const text of [
+    'https://example.com',
+    'HTTPS://Example.COM/Path?q=@a.b#c@d',
+    'https://example.com:443/',
+    'http://example.com:8080',
+    'https://example.com./',
+    'https://example.com\\path',
+    'https://xn--bcher-kva.example/b\u00fccher',
+    'http://[::1]:8080/',
+    'http://127.0.0.1/',
+    'mailto:Ana@Example.com?subject=\u0430',
+    'mailto:ana@example.com,bo@example.org',
+  ]) {
+    assert.equal(links(text)[0].host, null, text);
+  }
+});
+
+test('the parts put together are the text', () => {
+  for (const text of [
+    '',
+    'see https://example.com, and (https://\u0430.example/a_(b)).',
+    'https://a@b.example https://example.org:99999/ https://apple.com\uff0fevil.example',
+  ]) {
+    assert.equal(links(text).map((part) => part.text).join(''), text);
+  }
+});

@@ -110,6 +110,36 @@ async fn pages_are_the_same_bytes_for_everyone() {
     }
 }
 
+/// A proxy may hand a room's name on decoded, and an HTTP library would put such a path in order.
+#[tokio::test]
+async fn a_room_is_found_by_its_name_decoded_too() {
+    let server = Server::start().await;
+    let page = get(&server, "/login", &[]).await.bytes().await.unwrap();
+    for path in [
+        "/chat/AC%2FDC",
+        "/chat/AC/DC",
+        "/chat/AC/DC/",
+        "/chat/a//b",
+        "/chat//a",
+        "/chat/a\\b",
+        "/chat/../etc",
+        "/chat/./.",
+        "/chat/?",
+        "/chat/what?",
+        "/chat/#1",
+        "/chat/100%",
+        "/chat/%zz/%ff",
+    ] {
+        let mut stream = TcpStream::connect(&server.address).await.unwrap();
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(&page) {
+            let read = within("the page", stream.read_buf(&mut answer)).await.unwrap();
+            assert!(read > 0 && answer.starts_with(b"HTTP/1.1 200 "), "{path}: {}", String::from_utf8_lossy(&answer));
+        }
+    }
+}
+
 #[tokio::test]
 async fn pages_are_checked_anew_and_static_files_are_kept() {
     let server = Server::start().await;

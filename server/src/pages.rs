@@ -32,7 +32,7 @@ pub(crate) async fn create(headers: HeaderMap) -> Response {
     page("create.html", StatusCode::OK, &headers)
 }
 
-/// `/login` and `/chat/{room}`: which room it is, the page reads from its own address.
+/// `/login`, and `/chat/` with a room's name behind it: which room it is, the page reads from its own address.
 pub(crate) async fn join(headers: HeaderMap) -> Response {
     page("join.html", StatusCode::OK, &headers)
 }

@@ -47,7 +47,9 @@ pub(crate) fn router(app: App) -> Router {
         .route("/", get(pages::landing))
         .route("/create", get(pages::create))
         .route("/login", get(pages::join))
-        .route("/chat/{room}", get(pages::join))
+        // A proxy may decode the name on the way: it then holds slashes, or ends at a question mark.
+        .route("/chat/", get(pages::join))
+        .route("/chat/{*room}", get(pages::join))
         .route("/static/{build}/{*path}", get(pages::file))
         .route("/healthz", get("ok\n"))
         .route(paths::SALT, post(door::salt))

@@ -1,6 +1,9 @@
 // What stands in addresses: names, never a password.
 
-/** The names that an address brings along; `/chat/{room}` brings the room's. */
+/**
+ * The names that an address brings along; `/chat/{room}` brings the room's. What sends a browser on may have decoded
+ * the name before: all that follows is the name, slashes too.
+ */
 export function namesIn({ pathname, search }) {
   const query = new URLSearchParams(search);
   return {
@@ -16,7 +19,7 @@ export const inviteLink = (origin, room) => `${origin}/login?username=&roomname=
 export const doorPath = (path, { room, user }) => `${path}?${new URLSearchParams({ roomname: room, username: user })}`;
 
 function roomInPath(pathname) {
-  const [, room] = /^\/chat\/([^/]+)\/?$/.exec(pathname) ?? [];
+  const [, room] = /^\/chat\/(.+?)\/?$/s.exec(pathname) ?? [];
   try {
     return decodeURIComponent(room ?? '');
   } catch {

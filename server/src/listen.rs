@@ -15,16 +15,14 @@ use tokio::{
     sync::Semaphore,
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
-use tokio_util::{
-    sync::CancellationToken,
-    task::{AbortOnDropHandle, TaskTracker},
-};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use wire::limits;
 
 use crate::{
     Config, ServerSecret, Total,
     connection::{self, Among, Place},
     crowd::Crowd,
+    essential::Essential,
     log::MemoryLog,
     rate::PerMinute,
     room::Bounds,
@@ -51,9 +49,9 @@ const UNSENT_BYTES: u32 = 64 * 1024;
 /// address is not to take the places of others by that either.
 const TURNED_AWAY: usize = 32;
 
-/// Why the server could not start.
+/// Why the server could not start, or not go on.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub enum ServeError {
     /// `--listen`.
     #[error("CLOAKROOM_LISTEN (--listen): cannot listen on {0}: {1}")]
     Bind(SocketAddr, io::Error),
@@ -64,6 +62,9 @@ pub enum StartError {
     #[error("the system refused what the server needs: {0}")]
     System(#[from] io::Error),
 }
+    /// A task ended that runs for as long as the server does.
+    #[error("the server cannot go on: its task {0:?} has ended")]
+    Ended(&'static str),
 
 /// When to stop.
 #[derive(Clone, Default)]
@@ -110,7 +111,7 @@ impl Shutdown {
 ///
 /// # Errors
 /// When one cannot be opened. Of the two default ones, one is enough: a machine may lack IPv6.
-pub async fn bind(config: &Config) -> Result<Vec<TcpListener>, StartError> {
+pub async fn bind(config: &Config) -> Result<Vec<TcpListener>, ServeError> {
     let mut listeners = Vec::new();
     if config.listen.is_empty() {
         let defaults = [
@@ -122,8 +123,8 @@ pub async fn bind(config: &Config) -> Result<Vec<TcpListener>, StartError> {
             match TcpListener::bind(address).await {
                 Ok(listener) => listeners.push(listener),
                 // Taken by another program: to serve on the other address alone would send people to a stranger.
-                Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(StartError::Bind(address, error)),
-                Err(error) => failed = Some(StartError::Bind(address, error)),
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(ServeError::Bind(address, error)),
+                Err(error) => failed = Some(ServeError::Bind(address, error)),
             }
         }
         if let (true, Some(error)) = (listeners.is_empty(), failed) {
@@ -131,7 +132,7 @@ pub async fn bind(config: &Config) -> Result<Vec<TcpListener>, StartError> {
         }
     }
     for address in &config.listen {
-        let listener = TcpListener::bind(address).await.map_err(|error| StartError::Bind(*address, error))?;
+        let listener = TcpListener::bind(address).await.map_err(|error| ServeError::Bind(*address, error))?;
         listeners.push(listener);
     }
     Ok(listeners)
@@ -140,10 +141,10 @@ pub async fn bind(config: &Config) -> Result<Vec<TcpListener>, StartError> {
 /// Serves on these sockets until `shutdown`, then tells every room and ends.
 ///
 /// # Errors
-/// When the configuration does not hold.
-pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdown) -> Result<(), StartError> {
+/// When the configuration does not hold, or when a task has ended that the server cannot do without.
+pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdown) -> Result<(), ServeError> {
     let secret = match &config.secret_file {
-        Some(path) => ServerSecret::from_file(path).map_err(|error| StartError::Secret(path.clone(), error))?,
+        Some(path) => ServerSecret::from_file(path).map_err(|error| ServeError::Secret(path.clone(), error))?,
         None => ServerSecret::random()?,
     };
     let bounds = Bounds { members: config.max_members, grace: config.grace, replay: config.max_replay_bytes };
@@ -166,12 +167,29 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
     for listener in listeners {
         prepare(&listener)?;
         announce(&listener, &app)?;
-        tokio::spawn(accept(listener, app.clone(), connections.clone(), Arc::clone(&places), shutdown.clone()));
+    let mut essential = Essential::default();
+        let listener = Arc::new(listener);
+        let (app, connections, places) = (app.clone(), connections.clone(), Arc::clone(&places));
+        let shutdown = shutdown.clone();
+        essential.keep("accept", move || {
+            accept(Arc::clone(&listener), app.clone(), connections.clone(), Arc::clone(&places), shutdown.clone())
+        });
     }
-    let sweeper = keep(sweep, app.clone());
-    let workers = Handle::current().metrics().num_workers();
-    let deliverers = (0..workers).map(|_| keep(deliver, app.clone())).collect::<Vec<_>>();
-    shutdown.0.cancelled().await;
+    let to_sweep = app.clone();
+    essential.keep("sweep", move || sweep(to_sweep.clone()));
+    for _ in 0..Handle::current().metrics().num_workers() {
+        let to_deliver = app.clone();
+        essential.keep("deliver", move || deliver(to_deliver.clone()));
+    }
+    let ended = tokio::select! {
+        biased;
+        () = shutdown.0.cancelled() => None,
+        task = essential.ended() => Some(task),
+    };
+    if let Some(task) = ended {
+        tracing::error!(task, "essential task ended");
+        shutdown.now();
+    }
 
     tracing::info!("stopping");
     app.log.stop().await;
@@ -179,8 +197,7 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
     if timeout(limits::STOP_WITHIN, connections.wait()).await.is_err() {
         tracing::warn!("connections were still open when the time to stop was over");
     }
-    drop((sweeper, deliverers));
-    Ok(())
+    ended.map_or(Ok(()), |task| Err(ServeError::Ended(task)))
 }
 
 /// Says how connections are to be, which have it from their listener.
@@ -193,7 +210,7 @@ fn prepare(listener: &TcpListener) -> io::Result<()> {
     Ok(())
 }
 
-fn announce(listener: &TcpListener, app: &App) -> Result<(), StartError> {
+fn announce(listener: &TcpListener, app: &App) -> Result<(), ServeError> {
     let address = listener.local_addr()?;
     match &app.config.public_origin {
         Some(origin) if !origin.is_secure() => {
@@ -207,20 +224,6 @@ fn announce(listener: &TcpListener, app: &App) -> Result<(), StartError> {
         None => tracing::info!("listening on {address}: people outside need https, see --public-origin"),
     }
     Ok(())
-}
-
-/// Does this until it is dropped, and again if it should end by a panic: all depend on it, and one's misfortune is not
-/// to be theirs.
-fn keep<T, F>(task: impl Fn(T) -> F + Send + 'static, with: T) -> AbortOnDropHandle<()>
-where
-    T: Clone + Send + 'static,
-    F: Future<Output = ()> + Send + 'static,
-{
-    AbortOnDropHandle::new(tokio::spawn(async move {
-        while AbortOnDropHandle::new(tokio::spawn(task(with.clone()))).await.is_err_and(|error| error.is_panic()) {
-            tracing::error!("what all depend on has failed, and is begun again");
-        }
-    }))
 }
 
 /// Brings connections what is for them.
@@ -254,7 +257,13 @@ async fn sweep(app: App) {
     }
 }
 
-async fn accept(listener: TcpListener, app: App, connections: TaskTracker, places: Arc<Semaphore>, shutdown: Shutdown) {
+async fn accept(
+    listener: Arc<TcpListener>,
+    app: App,
+    connections: TaskTracker,
+    places: Arc<Semaphore>,
+    shutdown: Shutdown,
+) {
     let router = router(app.clone());
     let turned_away = Arc::new(Semaphore::new(TURNED_AWAY));
     let mut short = false;
@@ -288,27 +297,5 @@ async fn accept(listener: TcpListener, app: App, connections: TaskTracker, place
                 sleep(Duration::from_millis(100)).await;
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use tokio::sync::mpsc;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn what_all_depend_on_is_begun_again() {
-        let (sender, mut begun) = mpsc::unbounded_channel();
-        let task = |sender: mpsc::UnboundedSender<()>| async move {
-            sender.send(()).unwrap();
-            panic!("as a test");
-        };
-        let kept = keep(task, sender);
-        for _ in 0..3 {
-            begun.recv().await.unwrap();
-        }
-        drop(kept);
-        while begun.recv().await.is_some() {}
     }
 }

@@ -3,7 +3,7 @@
 use std::{num::NonZero, process::ExitCode, thread::available_parallelism};
 
 use clap::Parser;
-use cloakroom::{Config, Shutdown, StartError, bind, serve};
+use cloakroom::{Config, ServeError, Shutdown, StderrLog, bind, serve};
 use tokio::runtime::Builder;
 use tracing_subscriber::EnvFilter;
 
@@ -11,38 +11,32 @@ use tracing_subscriber::EnvFilter;
 const HEARD_AT_A_TIME: usize = 64;
 
 fn main() -> ExitCode {
+    let config = Config::parse();
+    let log = StderrLog::start();
+    tracing_subscriber::fmt()
+        .with_writer(log.clone())
+        // It would say so by a macro that panics where standard error is closed.
+        .log_internal_errors(false)
+        .with_env_filter(EnvFilter::new(&config.log))
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .init();
+    let ended = run(config);
+    if let Err(error) = &ended {
+        tracing::error!("{error}");
+    }
+    log.flush();
+    if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn run(config: Config) -> Result<(), ServeError> {
     // Where there is one core only, a second thread has nothing to add.
     let mut runtime = match available_parallelism() {
         Ok(NonZero::<usize>::MIN) => Builder::new_current_thread(),
         _ => Builder::new_multi_thread(),
     };
-    let runtime = runtime.enable_all().max_io_events_per_tick(HEARD_AT_A_TIME).build();
-    match runtime {
-        Ok(runtime) => runtime.block_on(start()),
-        Err(error) => {
-            eprintln!("{}", StartError::from(error));
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn start() -> ExitCode {
-    let config = Config::parse();
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(EnvFilter::new(&config.log))
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-        .init();
-    match run(config).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!("{error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn run(config: Config) -> Result<(), StartError> {
-    let listeners = bind(&config).await?;
-    serve(config, listeners, Shutdown::on_signal()?).await
+    let runtime = runtime.enable_all().max_io_events_per_tick(HEARD_AT_A_TIME).build()?;
+    runtime.block_on(async {
+        let listeners = bind(&config).await?;
+        serve(config, listeners, Shutdown::on_signal()?).await
+    })
 }

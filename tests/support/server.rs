@@ -4,12 +4,16 @@ use std::{
     path::{Path, PathBuf},
     process::{Command as StdCommand, Stdio},
     sync::{Arc, Mutex, OnceLock},
+    time::Duration,
 };
 
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
+    net::{TcpListener, TcpStream},
     process::{Child, Command},
     sync::watch,
+    task::JoinHandle,
+    time::interval,
 };
 
 use crate::{root, within};
@@ -40,6 +44,7 @@ pub struct Server {
     pub address: String,
     log: Arc<Mutex<String>>,
     lines: watch::Receiver<usize>,
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Server {
@@ -71,23 +76,11 @@ impl Server {
 
     /// This program, in this folder.
     pub async fn of(program: &Path, dir: Option<&Path>, flags: &[&str]) -> Self {
-        let mut child = Command::new(program)
-            .current_dir(dir.unwrap_or(&root()))
-            .args(flags)
-            .env_clear()
-            .env("CLOAKROOM_LISTEN", "127.0.0.1:0")
-            .env("CLOAKROOM_CREATES_PER_MINUTE", "100000")
-            .env("CLOAKROOM_JOINS_PER_MINUTE", "100000")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
+        let mut child = Self::spawn(program, dir, "127.0.0.1:0", Stdio::piped(), flags);
         let log = Arc::new(Mutex::new(String::new()));
         let (counted, lines) = watch::channel(0);
         let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
-        tokio::spawn({
+        let reader = tokio::spawn({
             let log = Arc::clone(&log);
             async move {
                 while let Ok(Some(line)) = stderr.next_line().await {
@@ -96,11 +89,52 @@ impl Server {
                 }
             }
         });
-        let mut server = Self { child, address: String::new(), log, lines };
+        let mut server = Self { child, address: String::new(), log, lines, reader: Some(reader) };
         let line = server.logged("listening on ").await;
         let rest = line.split("listening on ").nth(1).unwrap();
         server.address = rest.split([':', ' ', ',']).take(2).collect::<Vec<_>>().join(":");
         server
+    }
+
+    /// With its log going there, where no test reads it.
+    pub async fn logging_to(stderr: Stdio, flags: &[&str]) -> Self {
+        // It cannot say which port it was given: one that was free just before.
+        let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = free.local_addr().unwrap().to_string();
+        drop(free);
+        let mut child = Self::spawn(&program(), None, &address, stderr, flags);
+        within("the server listens", async {
+            let mut ticks = interval(Duration::from_millis(10));
+            while TcpStream::connect(&address).await.is_err() {
+                assert!(child.try_wait().unwrap().is_none(), "the server ended at once");
+                ticks.tick().await;
+            }
+        })
+        .await;
+        Self { child, address, log: Arc::default(), lines: watch::channel(0).1, reader: None }
+    }
+
+    fn spawn(program: &Path, dir: Option<&Path>, listen: &str, stderr: Stdio, flags: &[&str]) -> Child {
+        Command::new(program)
+            .current_dir(dir.unwrap_or(&root()))
+            .args(flags)
+            .env_clear()
+            .env("CLOAKROOM_LISTEN", listen)
+            .env("CLOAKROOM_CREATES_PER_MINUTE", "100000")
+            .env("CLOAKROOM_JOINS_PER_MINUTE", "100000")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(stderr)
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap()
+    }
+
+    /// Closes the pipe that its log goes to.
+    pub async fn close_log(&mut self) {
+        let reader = self.reader.take().expect("the log is read");
+        reader.abort();
+        let _ = reader.await;
     }
 
     /// `http://localhost:…`, which browsers take for a secure context.

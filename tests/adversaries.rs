@@ -6,7 +6,7 @@ use futures_util::{SinkExt, StreamExt, future::join_all};
 use serde_json::{Value, json};
 use support::{client::Socket, server::Server, within};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncReadExt, AsyncWriteExt, Interest},
     net::{TcpSocket, TcpStream},
     time::{interval, sleep, timeout},
 };
@@ -542,6 +542,32 @@ async fn silence_before_a_cut_takes_nothing_from_the_grace() {
     let member = member(&server).await;
     let mut socket = seated(&server, &member).await;
     let all = Duration::from_secs(4);
+/// One who takes nothing is reset. A connection that is only closed stays open for minutes: the system goes on offering
+/// what was not taken.
+#[tokio::test]
+async fn who_takes_nothing_is_reset() {
+    let server = Server::start().await;
+    let request =
+        format!("GET /static/{}/wasm/session_bg.wasm HTTP/1.1\r\nhost: localhost\r\n\r\n", build(&server).await);
+    let mut wide = TcpStream::connect(&server.address).await.unwrap();
+    let mut narrow = narrow(&server).await;
+    for stream in [&mut wide, &mut narrow] {
+        stream.write_all(request.repeat(60).as_bytes()).await.unwrap();
+    }
+    let ana = member(&server).await;
+    let mut talker = seated(&server, &ana).await;
+    let (silent, epoch) = silent(&server, &mut talker, 1).await;
+    // More than its socket takes, and less than may wait for it.
+    for counter in 1..=8 {
+        say_much(&mut talker, epoch, counter).await;
+    }
+    for stream in [&wide, &narrow, silent[0].get_ref()] {
+        let ready = within("a reset", stream.ready(Interest::ERROR)).await.unwrap();
+        assert!(ready.is_error());
+        assert!(stream.take_error().unwrap().is_some_and(|error| error.kind() == ErrorKind::ConnectionReset));
+    }
+}
+
     assert!(timeout(all, socket.next()).await.is_err(), "nothing is said for longer than the grace");
     drop(socket);
     server.logged("socket closed").await;

@@ -183,7 +183,7 @@ async fn answer(stream: TcpStream, http: Http, stopping: CancellationToken) -> O
         }
         None => {
             // The last answer may have been given before the body of its request was there.
-            if stream.shutdown().await.is_ok() {
+            if !stream.is_over() && stream.shutdown().await.is_ok() {
                 let _ = timeout(CLOSE_WITHIN, ws::drain(&mut stream)).await;
             }
             None

@@ -14,6 +14,8 @@ use tokio::{
     net::{TcpStream, tcp::OwnedWriteHalf},
 };
 
+use crate::watched::Abort;
+
 /// One half of a socket. Copies of it write to the same.
 #[derive(Clone)]
 pub(crate) struct SharedHalf(Arc<OwnedWriteHalf>);
@@ -37,6 +39,12 @@ impl SharedHalf {
 
     fn socket(&self) -> &TcpStream {
         (*self.0).as_ref()
+    }
+}
+
+impl Abort for SharedHalf {
+    fn abort(&self) {
+        self.socket().abort();
     }
 }
 

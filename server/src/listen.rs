@@ -206,7 +206,12 @@ fn prepare(listener: &TcpListener) -> io::Result<()> {
     // A frame is to go out when it is written, not when the next one is.
     socket.set_tcp_nodelay(true)?;
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
+    {
+        socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
+        // Holds after the server has closed a connection, too: without it, the system goes on for minutes to offer what
+        // a peer does not take.
+        socket.set_tcp_user_timeout(Some(limits::SILENCE))?;
+    }
     Ok(())
 }
 

@@ -7,10 +7,11 @@ use std::{
     task::{Context, Poll},
 };
 
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpStream, tcp::OwnedReadHalf},
-    time::{Sleep, sleep},
+    time::{Duration, Sleep, sleep},
 };
 use wire::limits;
 
@@ -21,28 +22,52 @@ pub(crate) struct Watched<S> {
     stream: S,
     /// Runs while the peer takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
+    is_over: bool,
 }
 
-impl<S> Watched<S> {
+/// A stream that can be ended without regard to what it has not sent yet.
+pub(crate) trait Abort {
+    /// Closing the stream resets the connection: the system drops what the peer did not take. It would offer that to the
+    /// peer for minutes more, and the connection would stay open for as long.
+    fn abort(&self);
+}
+
+impl Abort for TcpStream {
+    fn abort(&self) {
+        // Only a socket that is closed already refuses.
+        let _ = SockRef::from(self).set_linger(Some(Duration::ZERO));
+    }
+}
+
+impl<S: Abort> Watched<S> {
     fn progress<T>(&mut self, written: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.stalled = None;
             return written;
         }
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(limits::WRITE_WITHIN)));
-        stalled.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
+        stalled.as_mut().poll(context).map(|()| {
+            self.stream.abort();
+            self.is_over = true;
+            Err(io::ErrorKind::TimedOut.into())
+        })
+    }
+
+    /// Whether its peer took nothing for so long that the connection is given up.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over
     }
 }
 
 impl Watched<TcpStream> {
     pub(crate) fn new(stream: TcpStream) -> Self {
-        Self { stream, stalled: None }
+        Self { stream, stalled: None, is_over: false }
     }
 
     /// Both halves.
     pub(crate) fn split(self) -> (OwnedReadHalf, Watched<SharedHalf>) {
         let (reading, writing) = self.stream.into_split();
-        (reading, Watched { stream: SharedHalf::new(writing), stalled: None })
+        (reading, Watched { stream: SharedHalf::new(writing), stalled: None, is_over: false })
     }
 }
 
@@ -62,7 +87,7 @@ impl AsyncRead for Watched<TcpStream> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncWrite + Abort + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.progress(written, context)

@@ -1,6 +1,11 @@
 //! Clients that mean harm: what they do costs a bounded amount, and nobody else's connection.
 
-use std::{fs, io::ErrorKind, time::Duration};
+use std::{
+    fs,
+    io::ErrorKind,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use futures_util::{SinkExt, StreamExt, future::join_all};
 use serde_json::{Value, json};
@@ -25,13 +30,15 @@ async fn member(server: &Server) -> Value {
     member
 }
 
+/// A hello, with a higher attempt each time.
 fn hello(member: &Value) -> Vec<u8> {
+    static ATTEMPTS: AtomicU32 = AtomicU32::new(1);
     let field = |name: &str| member[name].clone();
     let hello = Hello {
         room_id: serde_json::from_value(field("room_id")).unwrap(),
         member_id: serde_json::from_value(field("member_id")).unwrap(),
         token: serde_json::from_value(field("token")).unwrap(),
-        attempt: 0,
+        attempt: ATTEMPTS.fetch_add(1, Ordering::Relaxed),
         seq: Seq(0),
         verifier: None,
     };
@@ -535,13 +542,6 @@ async fn who_does_not_read_an_answer_does_not_keep_its_place() {
     assert_eq!(answer.unwrap().status().as_u16(), 200);
 }
 
-/// A member that had nothing to say before its connection was cut has as long as any other to come back.
-#[tokio::test]
-async fn silence_before_a_cut_takes_nothing_from_the_grace() {
-    let server = Server::with(&["--grace", "3", "--log", "cloakroom=debug"]).await;
-    let member = member(&server).await;
-    let mut socket = seated(&server, &member).await;
-    let all = Duration::from_secs(4);
 /// One who takes nothing is reset. A connection that is only closed stays open for minutes: the system goes on offering
 /// what was not taken.
 #[tokio::test]
@@ -568,6 +568,13 @@ async fn who_takes_nothing_is_reset() {
     }
 }
 
+/// A member that had nothing to say before its connection was cut has as long as any other to come back.
+#[tokio::test]
+async fn silence_before_a_cut_takes_nothing_from_the_grace() {
+    let server = Server::with(&["--grace", "3", "--log", "cloakroom=debug"]).await;
+    let member = member(&server).await;
+    let mut socket = seated(&server, &member).await;
+    let all = Duration::from_secs(4);
     assert!(timeout(all, socket.next()).await.is_err(), "nothing is said for longer than the grace");
     drop(socket);
     server.logged("socket closed").await;

@@ -180,8 +180,8 @@ impl Pair {
         assert_eq!(log.create(ROOM, name("Club"), hash(1), newcomer("Ana", 1), now()).await, Ok(ANA));
         assert_eq!(log.admit(name("Club"), hash(1), newcomer("Bo", 2), now()).await, Ok((ROOM, BO)));
         let (to_ana, to_bo) = (outbox(), outbox());
-        let ana = log.follow(ROOM, claim(ANA, 1), 0, Seq(0), to_ana.clone(), now()).await.unwrap();
-        let bo = log.follow(ROOM, claim(BO, 2), 0, Seq(0), to_bo.clone(), now()).await.unwrap();
+        let ana = log.follow(ROOM, claim(ANA, 1), 1, Seq(0), to_ana.clone(), now()).await.unwrap();
+        let bo = log.follow(ROOM, claim(BO, 2), 1, Seq(0), to_bo.clone(), now()).await.unwrap();
         take(&ana, ClientFrame::Message { epoch: epoch(0), counter: Counter(1), sealed: b"alone" }).unwrap();
         take(&bo, ClientFrame::Knock { generation: 0, sealed: b"knock" }).unwrap();
         let commit = ClientFrame::Commit {
@@ -308,7 +308,7 @@ async fn who_comes_back_receives_what_it_missed(make: Make) {
     bo.disconnect(Ending::Lost(now()), now());
     say(&ana, 2).unwrap();
     let again = outbox();
-    let bo = log.follow(ROOM, claim(BO, 2), 0, Seq(4), again.clone(), now()).await.unwrap();
+    let bo = log.follow(ROOM, claim(BO, 2), 2, Seq(4), again.clone(), now()).await.unwrap();
     say(&ana, 3).unwrap();
     let missed = [accepted(5, 2), presence(6, BO, false), said(7, ANA, 2), presence(8, BO, true)];
     let seen = [&[welcome(8, 1, Standing::Inside, 2)], &missed[..], &[said(9, ANA, 3)]].concat();
@@ -316,7 +316,7 @@ async fn who_comes_back_receives_what_it_missed(make: Make) {
     // One that says it knows of nothing is outside, and receives nothing.
     bo.disconnect(Ending::Lost(now()), now());
     let again = outbox();
-    let _bo = log.follow(ROOM, claim(BO, 2), 0, Seq(0), again.clone(), now()).await.unwrap();
+    let _bo = log.follow(ROOM, claim(BO, 2), 3, Seq(0), again.clone(), now()).await.unwrap();
     say(&ana, 4).unwrap();
     assert_hears(&again, words(&[welcome(11, 1, Standing::Outside, 2)])).await;
 }
@@ -328,7 +328,7 @@ async fn rooms_that_fell_silent_leave_something_to_others(make: Make) {
     for room in 1..=30 {
         let id = RoomId([room; 16]);
         let ana = log.create(id, name(&format!("Club {room}")), hash(1), newcomer("Ana", 1), now()).await.unwrap();
-        let ana = log.follow(id, claim(ana, 1), 0, Seq(0), outbox(), now()).await.unwrap();
+        let ana = log.follow(id, claim(ana, 1), 1, Seq(0), outbox(), now()).await.unwrap();
         for counter in 1..=100 {
             let message =
                 ClientFrame::Message { epoch: Epoch::default(), counter: Counter(counter), sealed: &[0; 1000] };
@@ -340,7 +340,7 @@ async fn rooms_that_fell_silent_leave_something_to_others(make: Make) {
         ana.disconnect(Ending::Lost(now()), now());
         let again = outbox();
         // The beginning, a hundred messages, and that she went.
-        let _back = log.follow(*id, claim(ANA, 1), 0, Seq(92), again.clone(), now()).await.unwrap();
+        let _back = log.follow(*id, claim(ANA, 1), 2, Seq(92), again.clone(), now()).await.unwrap();
         let heard = drained(&again).await;
         assert_eq!(heard[0], words(&[welcome(103, 0, Standing::Inside, 100)])[0], "in room {id:?}");
     }
@@ -350,7 +350,7 @@ async fn the_newest_connection_wins(make: Make) {
     let Pair { log, ana, bo, to_ana: _to_ana, to_bo: older } = Pair::new(make).await;
     say(&bo, 1).unwrap();
     let newer = outbox();
-    let new_seat = log.follow(ROOM, claim(BO, 2), 0, Seq(4), newer.clone(), now()).await.unwrap();
+    let new_seat = log.follow(ROOM, claim(BO, 2), 2, Seq(4), newer.clone(), now()).await.unwrap();
     assert_eq!(drained(&older).await.last().unwrap(), "Replaced");
     assert_eq!(say(&bo, 2), Err(CloseCode::Replaced));
     // The end of the older one is not the end of the newer one.
@@ -367,7 +367,7 @@ async fn the_welcome_comes_first(make: Make) {
     let Pair { log, ana: _ana, bo, .. } = Pair::new(make).await;
     bo.disconnect(Ending::Lost(now()), now());
     let again = outbox();
-    let bo = log.follow(ROOM, claim(BO, 2), 0, Seq(3), again.clone(), now()).await.unwrap();
+    let bo = log.follow(ROOM, claim(BO, 2), 2, Seq(3), again.clone(), now()).await.unwrap();
     take(&bo, ClientFrame::Ping).unwrap();
     say(&bo, 1).unwrap();
     take(&bo, ClientFrame::Ping).unwrap();
@@ -391,7 +391,7 @@ async fn only_the_right_claim_follows_or_leaves(make: Make) {
     let ana = log.create(id, name("Club"), hash(1), newcomer("Ana", 1), now()).await.unwrap();
     let refused = |id, claim| {
         let log = &log;
-        async move { log.follow(id, claim, 0, Seq(0), outbox(), now()).await.err() }
+        async move { log.follow(id, claim, 1, Seq(0), outbox(), now()).await.err() }
     };
     assert_eq!(refused(RoomId([2; 16]), claim(ana, 1)).await, Some(CloseCode::UnknownToken));
     assert_eq!(refused(id, claim(MemberId(9), 1)).await, Some(CloseCode::UnknownToken));
@@ -436,7 +436,7 @@ async fn stopping_closes_everything(make: Make) {
     for outbox in [to_ana, to_bo] {
         assert_eq!(drained(&outbox).await.last().unwrap(), "Stopping");
     }
-    let late = log.follow(ROOM, claim(ANA, 1), 0, Seq(0), outbox(), now()).await.err();
+    let late = log.follow(ROOM, claim(ANA, 1), 1, Seq(0), outbox(), now()).await.err();
     assert_eq!(late, Some(CloseCode::Stopping));
 }
 

@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeSet,
     fs,
+    sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 
@@ -93,12 +94,14 @@ impl Scene {
         Self { server, verifier, ana, bo }
     }
 
+    /// A hello, with a higher attempt each time.
     fn hello(&self, who: &Value) -> Hello {
+        static ATTEMPTS: AtomicU32 = AtomicU32::new(1);
         Hello {
             room_id: serde_json::from_value(self.ana["room_id"].clone()).unwrap(),
             member_id: serde_json::from_value(who["member_id"].clone()).unwrap(),
             token: serde_json::from_value(who["token"].clone()).unwrap(),
-            attempt: 0,
+            attempt: ATTEMPTS.fetch_add(1, Ordering::Relaxed),
             seq: Seq(0),
             verifier: None,
         }
@@ -453,15 +456,18 @@ async fn bring_about(case: &str) -> Vec<String> {
         "newer socket of the same member" => {
             let older = s.connected(&s.bo).await;
             let _newer = s.connected(&s.bo).await;
-            // One that was on its way, and comes after a later one.
-            let hello = |attempt| Message::binary(ClientFrame::Hello(Hello { attempt, ..s.hello(&s.bo) }).to_bytes());
-            let mut newer = s.socket().await;
-            newer.send(hello(2)).await.unwrap();
-            assert_eq!(frame(&mut newer).await[1], 0x81);
-            let late = after(s, false, vec![hello(1)]).await;
-            send(&mut newer, ClientFrame::Ping).await;
-            assert_eq!(frame(&mut newer).await[1], 0x87, "the newer one is still there");
-            vec![closed(older).await, late]
+            let mut replaced = vec![closed(older).await];
+            let [late, hello] = [(); 2].map(|()| s.hello(&s.bo));
+            let mut newest = s.socket().await;
+            send(&mut newest, ClientFrame::Hello(hello.clone())).await;
+            assert_eq!(frame(&mut newest).await[1], 0x81);
+            // One that was on its way meanwhile; the very same one, from somebody who read it; and one without a number.
+            for passed_over in [late, hello.clone(), Hello { attempt: 0, ..hello }] {
+                replaced.push(after(s, false, vec![Message::binary(ClientFrame::Hello(passed_over).to_bytes())]).await);
+            }
+            send(&mut newest, ClientFrame::Ping).await;
+            assert_eq!(frame(&mut newest).await[1], 0x87, "the newest one is still there");
+            replaced
         }
         "reads too slowly (if the code still gets through)" => {
             let mut slow = s.connected(&s.bo).await;

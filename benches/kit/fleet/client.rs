@@ -18,6 +18,8 @@ pub struct Client {
     pub(super) rest: Vec<u8>,
     /// How far it has got.
     pub state: State,
+    /// Hellos that it has said.
+    pub(super) attempts: u32,
     /// The last event that it knows of.
     pub seq: Seq,
     /// Of its last message, and of its last that was accepted.
@@ -60,6 +62,7 @@ impl Client {
             is_dirty: false,
             rest: Vec::new(),
             state: State::Away,
+            attempts: 0,
             seq: Seq(0),
             sent: Counter(0),
             accepted: Counter(0),

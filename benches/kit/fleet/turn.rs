@@ -49,12 +49,13 @@ impl Fleet {
     pub fn greet(&mut self, slot: usize) {
         let client = &mut self.clients[slot];
         client.state = State::Greeted;
+        client.attempts += 1;
         let place = &client.place;
         let hello = ClientFrame::Hello(Hello {
             room_id: place.room_id,
             member_id: place.member_id,
             token: place.token.clone(),
-            attempt: 0,
+            attempt: client.attempts,
             seq: client.seq,
             verifier: None,
         });

@@ -79,8 +79,9 @@ impl Room {
     /// `seq`, if it was in the group and all of that is still here; else it has to knock, or to found the group.
     ///
     /// # Errors
-    /// Those of [`Room::check`]; [`CloseCode::Replaced`] where a later one of the member's attempts came before this
-    /// one, which was on its way on a connection that is given up; [`CloseCode::TooOften`] where there were too many.
+    /// Those of [`Room::check`]; [`CloseCode::Replaced`] where this or a later one of the member's attempts came before:
+    /// it was on its way on a connection that is given up, or somebody says it again; [`CloseCode::TooOften`] where there
+    /// were too many.
     pub fn connect(
         &mut self,
         claim: &Claim,
@@ -91,7 +92,7 @@ impl Room {
         effects: &mut Vec<Effect>,
     ) -> Result<(), CloseCode> {
         // First, so that it does not bind the token to an address that the member has left.
-        if attempt < self.known(claim)?.attempt {
+        if attempt <= self.known(claim)?.attempt {
             return Err(CloseCode::Replaced);
         }
         self.check(claim)?;

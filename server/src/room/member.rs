@@ -20,7 +20,7 @@ pub(super) struct Member {
     pub address: Address,
     /// Of its last message.
     pub counter: Counter,
-    /// Which of its attempts the last hello was.
+    /// Which of its attempts the last hello was; 0 before the first.
     pub attempt: u32,
     /// How many more hellos it may say, a second each.
     pub hellos: Bucket,

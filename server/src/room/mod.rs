@@ -89,6 +89,7 @@ pub struct Newcomer {
 }
 
 /// Who says to be a member.
+#[derive(Clone)]
 pub struct Claim {
     /// Which.
     pub member_id: MemberId,

@@ -24,7 +24,7 @@ pub struct Hello {
     pub member_id: MemberId,
     /// That member's token.
     pub token: Token,
-    /// Which of that member's attempts to connect this is: one that comes after a later one is not listened to.
+    /// Which of that member's attempts to connect this is, from 1: one that is not higher than all before is refused.
     pub attempt: u32,
     /// The number of the last event that the member knows of; 0 if it is not in the group.
     pub seq: Seq,

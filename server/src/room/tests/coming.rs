@@ -174,27 +174,42 @@ fn a_newer_connection_takes_over() {
 }
 
 #[test]
-fn a_hello_that_comes_after_a_later_one_changes_nothing() {
+fn a_hello_that_comes_late_or_again_changes_nothing() {
     let mut scene = Scene::together(2);
     let last = scene.room.seq.0;
-    let moved = Claim { address: address(7), hash: Some(SecondHash::of(9)), ..Scene::claim(2) };
-    scene.attempt(&Scene::claim(2), 1, last).unwrap();
-    scene.attempt(&moved, 3, last).unwrap();
+    let was_here = Claim { hash: Some(SecondHash::of(9)), ..Scene::claim(2) };
+    let moved = Claim { address: address(7), ..was_here.clone() };
+    scene.attempt(&Scene::claim(2), 11, last).unwrap();
+    scene.attempt(&moved, 13, last).unwrap();
     let now = ConnectionId(scene.connections);
     scene.told(2);
-    let was_here = Claim { hash: Some(SecondHash::of(9)), ..Scene::claim(2) };
-    assert_eq!(scene.attempt(&was_here, 2, last), Err(CloseCode::Replaced));
+    for attempt in [0, 1, 12, 13] {
+        for claim in [&was_here, &moved] {
+            assert_eq!(scene.attempt(claim, attempt, last), Err(CloseCode::Replaced), "{attempt}");
+        }
+    }
     assert_eq!(scene.room.holds(MemberId(2), now), Ok(()));
     assert!(scene.told(2).is_empty());
     let stolen = Claim { token: token(1), ..Scene::claim(2) };
-    assert_eq!(scene.attempt(&stolen, 1, last), Err(CloseCode::TokenRefused), "only who has the token learns of it");
+    assert_eq!(scene.attempt(&stolen, 11, last), Err(CloseCode::TokenRefused), "only who has the token learns of it");
     // Where nobody is connected, it changes nothing either.
     scene.lose(2);
-    assert_eq!(scene.attempt(&was_here, 2, last), Err(CloseCode::Replaced));
+    for attempt in [12, 13] {
+        assert_eq!(scene.attempt(&was_here, attempt, last), Err(CloseCode::Replaced));
+    }
     // What was refused does not count: without the verifier, a thief of the token cannot put its owner out.
     assert_eq!(scene.attempt(&Scene::claim(2), u32::MAX, last), Err(CloseCode::AddressChanged));
     let moved = Claim { hash: None, ..moved };
-    assert_eq!(scene.attempt(&moved, 3, last), Ok(()), "still bound to where it was last");
+    assert_eq!(scene.attempt(&moved, 14, last), Ok(()), "still bound to where it was last");
+}
+
+/// Attempts count from 1: 0 is as late as any other that was there before.
+#[test]
+fn the_first_hello_has_a_number() {
+    let mut scene = Scene::new();
+    scene.admit("Ana", 1).unwrap();
+    assert_eq!(scene.attempt(&Scene::claim(1), 0, 0), Err(CloseCode::Replaced));
+    assert_eq!(scene.attempt(&Scene::claim(1), 1, 0), Ok(()));
 }
 
 #[test]

@@ -102,8 +102,9 @@ impl Scene {
         Claim { member_id: MemberId(id), token: token(byte), address: address(byte), hash: None }
     }
 
+    /// The member's next attempt.
     fn connect(&mut self, id: u32, seq: u64) -> Result<(), CloseCode> {
-        self.attempt(&Self::claim(id), 0, seq)
+        self.attempt(&Self::claim(id), u32::try_from(self.connections + 1).unwrap(), seq)
     }
 
     fn attempt(&mut self, claim: &Claim, attempt: u32, seq: u64) -> Result<(), CloseCode> {

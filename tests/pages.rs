@@ -96,6 +96,31 @@ async fn what_comes_after_an_answer_resets_nothing() {
     stream.write_all(b"}").await.unwrap();
 }
 
+/// How long a body is must not be said in two ways (RFC 9112, section 6.3): a proxy may believe the other one.
+#[tokio::test]
+async fn a_request_with_two_lengths_is_refused_and_ends_the_connection() {
+    let server = Server::start().await;
+    let (chunked, length) = ("transfer-encoding: chunked", "content-length: 15");
+    for head in [[length, chunked], [chunked, length], [chunked, "x: y"], ["transfer-encoding: gzip, chunked", length]]
+    {
+        for request in ["POST /api/salt", "GET /healthz", "GET /api/socket"] {
+            let mut stream = TcpStream::connect(&server.address).await.unwrap();
+            let head = format!(
+                "{request} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n{}\r\n\r\n",
+                head.join("\r\n")
+            );
+            // The second request is not answered: where the first one ends is not known.
+            let body = "c\r\n{\"room\":\"x\"}\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
+            stream.write_all((head + body).as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            within("the end", stream.read_to_string(&mut answer)).await.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+            assert!(answer.contains("`malformed`") || answer.contains("\"malformed\""), "{answer}");
+            assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{answer}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn pages_are_the_same_bytes_for_everyone() {
     let server = Server::start().await;

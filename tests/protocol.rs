@@ -274,6 +274,17 @@ async fn bring_about(case: &str) -> Vec<String> {
             s.raw("GET /api/socket HTTP/1.1\r\nhost: localhost", b"").await,
             s.raw(&format!("POST /api/join HTTP/1.1\r\n{JSON}"), b"{").await,
             s.raw(&format!("POST /api/join HTTP/1.1\r\n{JSON}"), b"{\"room\": 3}").await,
+            s.raw(&format!("POST /api/salt HTTP/1.1\r\n{JSON}"), b"[\"Book club\"]").await,
+            s.raw(&format!("POST /api/join HTTP/1.1\r\n{JSON}"), json!(["x", "Cy", verifier]).to_string().as_bytes())
+                .await,
+            answer(s.server.post("/api/leave", &json!([s.bo["room_id"], s.bo["member_id"], s.bo["token"]])).await),
+            answer(
+                s.server
+                    .post("/api/leave", &json!({ "room_id": room_id(1), "member_id": 0, "token": bytes32(3) }))
+                    .await,
+            ),
+            s.raw(&format!("POST /api/salt HTTP/1.1\r\n{JSON}\r\ntransfer-encoding: chunked"), b"2\r\n{}\r\n0\r\n\r\n")
+                .await,
             s.raw(&format!("POST /api/salt HTTP/1.1\r\n{JSON}"), b"{\"room\": \"\xff\xfe\"}").await,
             s.join(json!({ "room": "Book club", "user": "Cy", "verifier": "too short" })).await,
         ],
@@ -392,6 +403,14 @@ async fn bring_about(case: &str) -> Vec<String> {
         "malformed frame; text message" => vec![
             after(s, true, vec![Message::binary(vec![])]).await,
             after(s, true, vec![Message::binary(vec![1, 0x7f])]).await,
+            after(
+                s,
+                false,
+                vec![Message::binary(
+                    ClientFrame::Hello(Hello { member_id: MemberId(0), ..s.hello(&s.bo) }).to_bytes(),
+                )],
+            )
+            .await,
             after(s, true, vec![Message::text("hello")]).await,
             after(s, false, vec![Message::text("hello")]).await,
             after(s, true, vec![Message::binary(ClientFrame::Hello(s.hello(&s.bo)).to_bytes())]).await,

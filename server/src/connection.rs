@@ -100,8 +100,11 @@ impl Service<Request<Incoming>> for Http {
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let mut response = if let Among::Nobody = self.place.among {
             // It is only told so.
-            let close = [(header::CONNECTION, HeaderValue::from_static("close"))];
-            (close, Refused::from(Refusal::TooManyConnections)).into_response()
+            last(Refusal::TooManyConnections)
+        } else if request.headers().contains_key(header::TRANSFER_ENCODING) {
+            // Whether a Content-Length stood beside it is not told: HTTP takes that away. A proxy may have believed it,
+            // and take the end of the body for another request (RFC 9112, section 6.3).
+            last(Refusal::Malformed)
         } else if request.uri().path() == SOCKET {
             match self.open(&request) {
                 Ok(response) => return Either::Left(ready(Ok(response))),
@@ -122,6 +125,11 @@ impl Service<Request<Incoming>> for Http {
 impl Http {
     fn open(&self, request: &Request<Incoming>) -> Result<Response, Refusal> {
         guard::admit(request, self.app.config.public_origin.as_ref())?;
+/// The last answer on a connection.
+fn last(refusal: Refusal) -> Response {
+    ([(header::CONNECTION, HeaderValue::from_static("close"))], Refused::from(refusal)).into_response()
+}
+
         if *request.method() != Method::GET {
             return Err(Refusal::MethodNotAllowed);
         }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use wire::{
     CloseCode, Refusal, RoomName, Token, UserName,
-    door::{Admission, CreateRequest, JoinRequest, LeaveRequest, SaltAnswer, SaltRequest},
+    door::{Admission, CreateRequest, JoinRequest, LeaveRequest, Object, SaltAnswer, SaltRequest},
 };
 use zeroize::Zeroizing;
 
@@ -22,7 +22,7 @@ use crate::{
     routes::App,
 };
 
-/// A body in JSON. The media type must say so: a page of another site cannot send that unasked.
+/// A body: an object in JSON. The media type must say so: a page of another site cannot send that unasked.
 pub(crate) struct Body<T>(T);
 
 impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
@@ -37,7 +37,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
         let bytes = Bytes::from_request(request, app).await.map_err(|rejection| {
             if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE { Refusal::TooLarge } else { Refusal::Malformed }
         })?;
-        let parsed = serde_json::from_slice(&bytes).map(Self).map_err(|_| Refusal::Malformed.into());
+        let parsed = serde_json::from_slice(&bytes).map(|Object(body)| Self(body)).map_err(|_| Refusal::Malformed.into());
         // The body may hold a verifier or a token.
         drop(bytes.try_into_mut().map(|bytes| Zeroizing::new(Vec::from(bytes))));
         parsed

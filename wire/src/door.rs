@@ -1,7 +1,12 @@
 //! The door: bodies of `POST /api/…`, JSON in UTF-8. Names arrive as text, and the server parses
 //! them itself, so that a bad name can be told from a malformed body.
 
-use serde::{Deserialize, Serialize};
+use core::{fmt, marker::PhantomData};
+
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{MapAccess, Visitor, value::MapAccessDeserializer},
+};
 
 use crate::{MemberId, Refusal, RoomId, Salt, Token, Verifier};
 
@@ -15,6 +20,30 @@ pub const JOIN: &str = "/api/join";
 pub const LEAVE: &str = "/api/leave";
 /// The WebSocket.
 pub const SOCKET: &str = "/api/socket";
+
+/// A body of the door, either way: a JSON object. Parsed by itself, a body's type would take an array, too.
+#[derive(Debug)]
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(members))
+            }
+        }
+
+        deserializer.deserialize_map(Members(PhantomData)).map(Self)
+    }
+}
 
 /// Asks for the server's part of a room's salt, whether the room exists or not.
 #[derive(Debug, Serialize, Deserialize)]
@@ -90,5 +119,35 @@ pub struct RefusalBody {
 impl From<Refusal> for RefusalBody {
     fn from(refusal: Refusal) -> Self {
         Self { error: refusal.code(), message: refusal.words() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::de::DeserializeOwned;
+
+    /// Parses these members as an object, and as an array of them.
+    fn both<T: DeserializeOwned>(members: &[(&str, &str)]) -> [bool; 2] {
+        let object = members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect::<Vec<_>>().join(",");
+        let array = members.iter().map(|(_, value)| *value).collect::<Vec<_>>().join(",");
+        [format!("{{{object}}}"), format!("[{array}]")].map(|text| serde_json::from_str::<Object<T>>(&text).is_ok())
+    }
+
+    #[test]
+    fn a_body_is_an_object() {
+        let (id, bytes) = (format!("\"{}\"", "A".repeat(22)), format!("\"{}\"", "A".repeat(43)));
+        let (room, user, build) = (("room", "\"r\""), ("user", "\"u\""), ("build", "\"b\""));
+        let (room_id, verifier) = (("room_id", id.as_str()), ("verifier", bytes.as_str()));
+        let (member_id, token) = (("member_id", "1"), ("token", bytes.as_str()));
+        let taken = [true, false];
+        assert_eq!(both::<SaltRequest>(&[room]), taken);
+        assert_eq!(both::<SaltAnswer>(&[("salt", &bytes), build]), taken);
+        assert_eq!(both::<CreateRequest>(&[room, user, room_id, verifier]), taken);
+        assert_eq!(both::<JoinRequest>(&[room, user, verifier]), taken);
+        assert_eq!(both::<Admission>(&[room_id, member_id, token]), taken);
+        assert_eq!(both::<LeaveRequest>(&[room_id, member_id, token]), taken);
+        assert_eq!(both::<Admission>(&[room_id, ("member_id", "0"), token]), [false; 2]);
+        assert!(serde_json::from_str::<Object<SaltRequest>>("null").is_err());
     }
 }

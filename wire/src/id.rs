@@ -32,7 +32,7 @@ impl<'de> Deserialize<'de> for RoomId {
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident($inner:ty)) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
         #[serde(transparent)]
         pub struct $name(pub $inner);
 
@@ -45,7 +45,8 @@ macro_rules! number {
 }
 
 number! {
-    /// A member of a room, for one visit. Given by the server, from 1, and never again in that room.
+    /// A member of a room, for one visit. Given by the server, from 1, and never again in that room. What comes from
+    /// outside is parsed, and 0 refused.
     MemberId(u32)
 }
 number! {
@@ -55,6 +56,25 @@ number! {
 number! {
     /// A place among one member's own messages, from 1.
     Counter(u64)
+}
+
+impl<'de> Deserialize<'de> for MemberId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        u32::deserialize(deserializer)?.try_into().map_err(de::Error::custom)
+    }
+}
+
+/// A member's id is never 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a member's id is at least 1")]
+pub struct NoMember;
+
+impl TryFrom<u32> for MemberId {
+    type Error = NoMember;
+
+    fn try_from(id: u32) -> Result<Self, NoMember> {
+        if id == 0 { Err(NoMember) } else { Ok(Self(id)) }
+    }
 }
 
 /// A moment of a room's group: which group it is, and which of its epochs (RFC 9420, section 2). Every commit leads to
@@ -94,5 +114,20 @@ impl Seq {
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_member_has_the_id_0() {
+        for (text, id) in
+            [("1", Some(1)), ("4294967295", Some(u32::MAX)), ("0", None), ("4294967296", None), ("-1", None)]
+        {
+            assert_eq!(serde_json::from_str::<MemberId>(text).ok(), id.map(MemberId), "{text}");
+        }
+        assert_eq!(serde_json::to_string(&MemberId(7)).unwrap(), "7");
     }
 }

@@ -14,7 +14,7 @@ mod secret;
 
 pub use error::{CloseCode, Refusal};
 pub use frame::{ClientFrame, Departure, FrameError, Hello, Person, ServerFrame, Standing, Welcome};
-pub use id::{Counter, Epoch, MemberId, RoomId, Seq};
+pub use id::{Counter, Epoch, MemberId, NoMember, RoomId, Seq};
 pub use name::{NameError, RoomName, Skeleton, UserName};
 pub use secret::{Salt, Token, Verifier};
 

@@ -22,7 +22,7 @@ use std::collections::VecDeque;
 
 use wire::{
     MemberId, Refusal, RoomId, RoomName, Salt, UserName, Verifier,
-    door::{self, Admission, CreateRequest, JoinRequest, SaltAnswer, SaltRequest},
+    door::{self, Admission, CreateRequest, JoinRequest, Object, SaltAnswer, SaltRequest},
 };
 use zeroize::Zeroizing;
 
@@ -235,7 +235,7 @@ impl Session {
     }
 
     fn salted(&mut self, approach: Approach, body: &[u8]) -> Phase {
-        match serde_json::from_slice::<SaltAnswer>(body) {
+        match serde_json::from_slice(body).map(|Object::<SaltAnswer>(answer)| answer) {
             Ok(answer) if !self.build.is_empty() && answer.build != self.build => {
                 self.show(View::Refused {
                     code: "stale".into(),
@@ -278,7 +278,7 @@ impl Session {
         body: &[u8],
         env: &mut impl Env,
     ) -> Phase {
-        match serde_json::from_slice::<Admission>(body) {
+        match serde_json::from_slice(body).map(|Object::<Admission>(admission)| admission) {
             // A creator's room has the id that the creator gave it, and no other.
             Ok(admission) if approach.intent == Intent::Join || admission.room_id == approach.room_id => {
                 self.show(View::Admitted {
@@ -305,7 +305,7 @@ impl Session {
         struct Body {
             error: String,
         }
-        let told = serde_json::from_slice::<Body>(body).ok();
+        let told = serde_json::from_slice(body).map(|Object::<Body>(body)| body).ok();
         let known = told.and_then(|body| Refusal::ALL.iter().copied().find(|refusal| refusal.code() == body.error));
         let by_status = || Refusal::ALL.iter().copied().find(|refusal| refusal.status() == status && status >= 500);
         self.refuse(known.or_else(by_status).unwrap_or(Refusal::Internal));

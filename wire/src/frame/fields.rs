@@ -22,7 +22,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn member_id(&mut self) -> Result<MemberId, FrameError> {
-        self.u32().map(MemberId)
+        MemberId::try_from(self.u32()?).map_err(|_| FrameError::Malformed)
     }
 
     pub(super) fn counter(&mut self) -> Result<Counter, FrameError> {

@@ -122,3 +122,46 @@ fn wrong_frames_are_told_apart() {
         assert_eq!(ClientFrame::parse(&commit.to_bytes()), Err(FrameError::Malformed));
     }
 }
+
+/// In whichever place of whichever frame.
+#[test]
+fn no_member_has_the_id_0() {
+    let nobody = MemberId(0);
+    let Some(ClientFrame::Hello(hello)) = client_frames().into_iter().next() else { panic!("a hello") };
+    let lists =
+        |admitted, removed| ClientFrame::Commit { epoch: EPOCH, admitted, removed, commit: b"c", welcome: b"w" };
+    for frame in [
+        ClientFrame::Hello(Hello { member_id: nobody, ..hello }),
+        lists(vec![nobody], vec![]),
+        lists(vec![MemberId(1)], vec![MemberId(2), nobody]),
+        ClientFrame::Pass { epoch: EPOCH, members: vec![nobody] },
+    ] {
+        assert_eq!(ClientFrame::parse(&frame.to_bytes()), Err(FrameError::Malformed), "{frame:?}");
+    }
+    let (seq, counter, connected) = (Seq(1), Counter(1), true);
+    let commit = |author, admitted, removed| ServerFrame::Commit {
+        seq,
+        author,
+        epoch: EPOCH,
+        admitted,
+        removed,
+        commit: b"commit",
+    };
+    for frame in [
+        ServerFrame::Message { seq, sender: nobody, counter, sealed: b"sealed" },
+        ServerFrame::Left { seq, member_id: nobody, departure: Departure::Left, counter },
+        ServerFrame::Presence { seq, member_id: nobody, connected },
+        commit(nobody, vec![], vec![]),
+        commit(MemberId(1), vec![nobody], vec![]),
+        commit(MemberId(1), vec![], vec![nobody]),
+        ServerFrame::Duty { epoch: EPOCH, commits: 0, knocks: vec![(nobody, b"knock")] },
+        ServerFrame::LetIn {
+            seq,
+            epoch: EPOCH,
+            people: vec![Person { member_id: nobody, counter, connected, in_group: true }],
+            welcome: b"welcome",
+        },
+    ] {
+        assert_eq!(ServerFrame::parse(&frame.to_bytes()), Err(FrameError::Malformed), "{frame:?}");
+    }
+}

@@ -363,3 +363,48 @@ async fn a_public_origin_is_the_only_one() {
     assert_eq!(post("http://localhost").await.unwrap().status().as_u16(), 403);
     assert_eq!(get(&server, "/healthz", &[("host", "anything")]).await.status().as_u16(), 200);
 }
+
+/// A proxy that hands on another host than people open, or none, is found in the log.
+#[tokio::test]
+async fn a_refused_origin_is_logged_with_the_hosts_that_differ() {
+    let post = async |server: &Server, headers: &[(&str, &str)]| {
+        let mut request = Client::new().post(format!("http://{}/api/salt?secret-query", server.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.header("content-type", "application/json").body(r#"{"room":"secret-room"}"#);
+        request.send().await.unwrap().status().as_u16()
+    };
+    let server = Server::start().await;
+    assert_eq!(post(&server, &[("origin", "https://chat.example/secret-path")]).await, 403);
+    let line = server.logged("origin refused").await;
+    assert!(line.contains("origin_host=chat.example ") && line.contains(&format!("host={}", server.address)), "{line}");
+    assert_eq!(post(&server, &[("host", "chat.example")]).await, 421);
+    assert!(!server.log().contains("secret"), "{}", server.log());
+
+    let server = Server::with(&["--public-origin", "https://chat.example"]).await;
+    let long = format!("http://{}\\\"evil", "x".repeat(5000));
+    assert_eq!(post(&server, &[("origin", &long), ("host", "inner")]).await, 403);
+    let line = server.logged("origin refused").await;
+    assert!(line.contains("host=chat.example") && line.len() < 400, "{line}");
+    for _ in 0..20 {
+        assert_eq!(post(&server, &[("origin", "http://evil.example")]).await, 403);
+    }
+    assert_eq!(server.log().matches("origin refused").count(), 1, "nobody fills the log with them");
+    let server = Server::start().await;
+    assert_eq!(post(&server, &[("host", "chat.example")]).await, 421);
+    assert!(server.logged("host refused").await.contains("host=chat.example"));
+}
+
+/// A proxy that does not pass WebSockets on is found in the log.
+#[tokio::test]
+async fn a_socket_without_an_upgrade_is_logged_once() {
+    let server = Server::start().await;
+    for _ in 0..3 {
+        let stripped = [("sec-websocket-version", "13"), ("sec-websocket-key", "AAAAAAAAAAAAAAAAAAAAAA==")];
+        assert_eq!(get(&server, "/api/socket", &stripped).await.status().as_u16(), 400);
+    }
+    server.logged("socket request without Upgrade").await;
+    assert_eq!(get(&server, "/healthz", &[]).await.status().as_u16(), 200);
+    assert_eq!(server.log().matches("without Upgrade").count(), 1, "nobody fills the log with them");
+}

@@ -6,6 +6,7 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     sync::{Arc, OnceLock},
+    time::Instant,
 };
 
 use axum::{
@@ -124,17 +125,20 @@ impl Service<Request<Incoming>> for Http {
 
 impl Http {
     fn open(&self, request: &Request<Incoming>) -> Result<Response, Refusal> {
-        guard::admit(request, self.app.config.public_origin.as_ref())?;
 /// The last answer on a connection.
 fn last(refusal: Refusal) -> Response {
     ([(header::CONNECTION, HeaderValue::from_static("close"))], Refused::from(refusal)).into_response()
 }
 
+        guard::admit(request, &self.app)?;
         if *request.method() != Method::GET {
             return Err(Refusal::MethodNotAllowed);
         }
         let response = ws::accept(request).map_err(|error| match error {
             HandshakeError::Malformed => Refusal::Malformed,
+        if !request.headers().contains_key(header::UPGRADE) && self.app.not_upgraded.allows(Instant::now()) {
+            tracing::warn!("socket request without Upgrade: a proxy may not pass WebSockets on");
+        }
             HandshakeError::Version => Refusal::WebSocketVersion,
         })?;
         let address = Address::of(self.peer, request.headers(), &self.app.config);

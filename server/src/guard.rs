@@ -1,6 +1,8 @@
 //! What stands before every handler: which host and origin are served, how long a request may take,
 //! and the headers that every answer carries but the one that opens a WebSocket.
 
+use std::time::Instant;
+
 use axum::{
     extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, header},
@@ -20,6 +22,9 @@ use crate::{
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
      img-src 'self' blob:; connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; \
      frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types cloakroom";
+
+/// Characters of a host that are logged.
+const HOST_CHARS: usize = 100;
 
 const HEADERS: &[(&str, &str)] = &[
     ("content-security-policy", CONTENT_SECURITY_POLICY),
@@ -55,7 +60,7 @@ pub(crate) fn dress(response: &mut Response, config: &Config) {
 /// Refuses hosts that are not ours and requests that another site's page makes, and gives every
 /// request its time.
 pub(crate) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
-    if let Err(refusal) = admit(&request, app.config.public_origin.as_ref()) {
+    if let Err(refusal) = admit(&request, &app) {
         return Refused::from(refusal).into_response();
     }
     match tokio::time::timeout(limits::REQUEST_WITHIN, next.run(request)).await {
@@ -64,10 +69,37 @@ pub(crate) async fn check(State(app): State<App>, request: Request, next: Next) 
     }
 }
 
+/// Whether a request's host and origin are served. What it was compared with is logged, once in a while: a proxy that
+/// hands on another host than people open is found by it.
+pub(crate) fn admit<B>(request: &hyper::Request<B>, app: &App) -> Result<(), Refusal> {
+    let public_origin = app.config.public_origin.as_ref();
+    let admitted = compare(request, public_origin);
+    if let Err(refusal @ (Refusal::HostRefused | Refusal::OriginRefused)) = admitted
+        && app.refusals.allows(Instant::now())
+    {
+        let told = |name| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let origin = host_of(told(header::ORIGIN));
+        let host = host_of(public_origin.map_or(told(header::HOST), PublicOrigin::as_str));
+        if refusal == Refusal::HostRefused {
+            tracing::warn!(%host, "host refused: see --public-origin");
+        } else {
+            tracing::warn!(origin_host = %origin, %host, "origin refused: does a proxy pass Host on?");
+        }
+    }
+    admitted
+}
+
+/// The host in an origin, or in a host with a port: escaped and bounded, without a path or whatever else stands there.
+fn host_of(text: &str) -> String {
+    let host = text.split_once("://").map_or(text, |(_, host)| host);
+    let host = host.split(['/', '?', '#']).next().unwrap_or_default();
+    host.escape_default().take(HOST_CHARS).collect()
+}
+
 /// Where no public origin is set, only names that cannot be rebound to this server by a foreign DNS
 /// are served: localhost and IP literals. A request without `Origin` comes from no page, and passes:
 /// no cookie authenticates anything here.
-pub(crate) fn admit<B>(request: &hyper::Request<B>, public_origin: Option<&PublicOrigin>) -> Result<(), Refusal> {
+fn compare<B>(request: &hyper::Request<B>, public_origin: Option<&PublicOrigin>) -> Result<(), Refusal> {
     let host = one(request.headers(), &header::HOST)?.unwrap_or_default().to_ascii_lowercase();
     if public_origin.is_none() && !is_local_or_literal(&host) {
         return Err(Refusal::HostRefused);
@@ -121,7 +153,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let public = public.map(|origin| origin.parse().unwrap());
-        admit(&request.body(Body::empty()).unwrap(), public.as_ref())
+        compare(&request.body(Body::empty()).unwrap(), public.as_ref())
     }
 
     #[test]
@@ -176,5 +208,20 @@ mod tests {
         assert_eq!(public("https://internal"), Err(Refusal::OriginRefused));
         let twice = [("host", "localhost"), ("origin", "http://localhost"), ("origin", "http://evil.example")];
         assert_eq!(ask(Method::POST, "/x", &twice, None), Err(Refusal::Malformed));
+    }
+
+    #[test]
+    fn hosts_for_the_log() {
+        for (text, host) in [
+            ("https://chat.example:8443", "chat.example:8443"),
+            ("https://chat.example/path?query", "chat.example"),
+            ("localhost:8080", "localhost:8080"),
+            ("null", "null"),
+            ("http://a\tb\"\u{1b}[31m", "a\\tb\\\"\\u{1b}[31m"),
+            ("", ""),
+        ] {
+            assert_eq!(host_of(text), host);
+        }
+        assert_eq!(host_of(&"x".repeat(9999)).len(), HOST_CHARS);
     }
 }

@@ -27,6 +27,7 @@ use crate::{
     rate::PerMinute,
     room::Bounds,
     routes::{App, Shared, router},
+    seldom::Seldom,
 };
 
 /// Where the server listens if nothing else is said.
@@ -61,10 +62,10 @@ pub enum ServeError {
     /// Entropy or signals are missing.
     #[error("the system refused what the server needs: {0}")]
     System(#[from] io::Error),
-}
     /// A task ended that runs for as long as the server does.
     #[error("the server cannot go on: its task {0:?} has ended")]
     Ended(&'static str),
+}
 
 /// When to stop.
 #[derive(Clone, Default)]
@@ -156,6 +157,8 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
         creates: PerMinute::new(config.creates_per_minute),
         joins: PerMinute::new(config.joins_per_minute),
         crowd: Crowd::new(config.max_connections_per_address),
+        refusals: Seldom::default(),
+        not_upgraded: Seldom::default(),
         queues,
         stopping: shutdown.0.clone(),
         config,
@@ -164,10 +167,10 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
     let _ = rlimit::increase_nofile_limit(rlimit::INFINITY);
     let connections = TaskTracker::new();
     let places = Arc::new(Semaphore::new(app.config.max_connections));
+    let mut essential = Essential::default();
     for listener in listeners {
         prepare(&listener)?;
         announce(&listener, &app)?;
-    let mut essential = Essential::default();
         let listener = Arc::new(listener);
         let (app, connections, places) = (app.clone(), connections.clone(), Arc::clone(&places));
         let shutdown = shutdown.clone();

@@ -15,6 +15,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use wire::{Refusal, door as paths};
 
 use crate::{
+    seldom::Seldom,
     Config, ServerSecret, Total, crowd::Crowd, door, guard, log::SharedLog, pages, rate::PerMinute, refuse::Refused,
 };
 
@@ -28,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) secret: ServerSecret,
     pub(crate) creates: PerMinute,
     pub(crate) joins: PerMinute,
+    pub(crate) refusals: Seldom,
+    pub(crate) not_upgraded: Seldom,
     pub(crate) crowd: Arc<Crowd>,
     /// What waits to be written, to all members together.
     pub(crate) queues: Arc<Total>,

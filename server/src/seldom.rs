@@ -1,0 +1,36 @@
+//! Log lines that anybody can cause are written once a minute at most, so that nobody fills the log with them.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+const EVERY: Duration = Duration::from_secs(60);
+
+/// When such a line was written last.
+#[derive(Default)]
+pub(crate) struct Seldom(Mutex<Option<Instant>>);
+
+impl Seldom {
+    /// Whether the line may be written now.
+    pub(crate) fn allows(&self, now: Instant) -> bool {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let allows = last.is_none_or(|last| now.saturating_duration_since(last) >= EVERY);
+        if allows {
+            *last = Some(now);
+        }
+        allows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn once_a_minute() {
+        let (seldom, start) = (Seldom::default(), Instant::now());
+        let at = |seconds| seldom.allows(start + Duration::from_secs(seconds));
+        assert_eq!([0, 1, 59, 60, 61, 200].map(at), [true, false, false, true, false, true]);
+    }
+}

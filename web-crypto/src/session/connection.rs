@@ -11,6 +11,12 @@ const ATTEMPT: Duration = Duration::from_secs(10);
 /// How long the other side may take to answer when the network is in doubt.
 const PROBE: Duration = Duration::from_secs(3);
 
+/// Attempts in a row whose sockets never opened, before the door is asked whether it can be reached.
+const UNOPENED: u32 = 3;
+/// What the person reads where the door can be reached, and no socket opens.
+const BLOCKED: &str = "Something between you and the server blocks WebSockets. \
+                       Ask the administrator of the network or of the server's proxy.";
+
 /// However little is left, attempts come no faster one after the other.
 const HASTE: Duration = Duration::from_secs(1);
 
@@ -41,6 +47,47 @@ pub(super) struct Timing {
     failures: u32,
     /// Until when the server keeps the place at least.
     kept: u64,
+}
+
+/// Whether sockets pass where requests do. A proxy or a network may stop the one and let the other through.
+#[derive(Debug, Default)]
+pub(super) struct Passage {
+    /// The last attempt came as far as an open socket.
+    opened: bool,
+    /// Attempts in a row that did not.
+    unopened: u32,
+    /// After those, the door answered.
+    blocked: bool,
+}
+
+impl Passage {
+    pub(super) fn connecting(&mut self) {
+        self.opened = false;
+    }
+
+    pub(super) fn opened(&mut self) {
+        *self = Self { opened: true, ..Self::default() };
+    }
+
+    /// An attempt or a connection is over. Whether the door is to be asked now: without its answer, a line that is cut
+    /// looks the same.
+    pub(super) fn closed(&mut self) -> bool {
+        if !self.opened {
+            self.unopened = self.unopened.saturating_add(1);
+        }
+        self.unopened >= UNOPENED
+    }
+
+    /// Whether the door has answered. Whether that changes what the person is to read.
+    pub(super) fn door(&mut self, answered: bool) -> bool {
+        let blocked = answered && self.unopened >= UNOPENED;
+        core::mem::replace(&mut self.blocked, blocked) != blocked
+    }
+
+    /// What the person is to read, if anything.
+    pub(super) fn words(&self) -> Option<&'static str> {
+        self.blocked.then_some(BLOCKED)
+    }
 }
 
 fn ms(duration: Duration) -> u64 {
@@ -121,6 +168,14 @@ impl Timing {
             if in_doubt {
                 *deadline = (*deadline).min(env.now().saturating_add(ms(PROBE)));
             }
+        }
+    }
+
+    /// How long it is until the next attempt, if that is waited for.
+    pub(super) fn wait_left(&self, env: &impl Env) -> Option<u64> {
+        match self.state {
+            State::Waiting { until } => Some(until.saturating_sub(env.now())),
+            State::Trying { .. } | State::Up { .. } => None,
         }
     }
 

@@ -4,25 +4,29 @@ use std::collections::VecDeque;
 
 use wire::{
     ClientFrame, CloseCode, FrameError, Hello, RoomId, ServerFrame, Token, Verifier,
-    door::{self, Admission, LeaveRequest},
+    door::{self, Admission, LeaveRequest, Object, SaltAnswer, SaltRequest},
 };
 use zeroize::Zeroizing;
 
 use super::{
     Connection, Env, Input, Output, View,
     circle::{Circle, Trouble},
-    connection::{Due, Timing},
+    connection::{Due, Passage, Timing},
 };
 use crate::{
     group::Me,
     keys::{Key, RoomSecret},
 };
 
+/// A name to ask the door for a salt by: it answers every one, and this one says nothing of the room.
+const ANY_ROOM: &str = "any";
+
 pub(super) struct Inside {
     room_id: RoomId,
     token: Token,
     verifier: Verifier,
     timing: Timing,
+    passage: Passage,
     /// Hellos that were sent.
     attempt: u32,
     /// The next hello shows the verifier too: the address has changed.
@@ -49,6 +53,7 @@ impl Inside {
             token: admission.token,
             verifier,
             timing: Timing::trying(env),
+            passage: Passage::default(),
             attempt: 0,
             rebind: false,
             circle: Circle::new(room_id, me, door_key),
@@ -83,6 +88,7 @@ impl Inside {
             Input::Opened => {
                 // It goes on, however slowly: the welcome has a time of its own.
                 self.timing.try_now(env);
+                self.passage.opened();
                 self.attempt = self.attempt.saturating_add(1);
                 let hello = Hello {
                     room_id: self.room_id,
@@ -108,6 +114,11 @@ impl Inside {
                 }
             }
             Input::Closed(number) => return self.closed(number, env, out),
+            Input::Answered { status, body } => {
+                let is_ours = status == 200 && serde_json::from_slice::<Object<SaltAnswer>>(body).is_ok();
+                self.door(is_ours, env, out);
+            }
+            Input::Unanswered => self.door(false, env, out),
             Input::Woken => match self.timing.due(env.now()) {
                 Due::Connect => self.connect(env, out),
                 Due::GiveUp => self.drop_connection(CloseCode::Silent.words(), env, out),
@@ -150,8 +161,9 @@ impl Inside {
 
     fn connect(&mut self, env: &mut impl Env, out: &mut VecDeque<Output>) {
         self.timing.try_now(env);
+        self.passage.connecting();
         out.push_back(Output::Connect);
-        show_connection(Connection::Connecting, 0, "", out);
+        show_connection(Connection::Connecting, 0, self.passage.words().unwrap_or_default(), out);
     }
 
     fn drop_connection(&mut self, words: &'static str, env: &mut impl Env, out: &mut VecDeque<Output>) {
@@ -166,7 +178,20 @@ impl Inside {
 
     fn waiting(&mut self, wait: u64, words: &'static str, out: &mut VecDeque<Output>) {
         self.circle.disconnected();
-        show_connection(Connection::Waiting, wait, words, out);
+        if self.passage.closed() {
+            let body = serde_json::to_vec(&SaltRequest { room: ANY_ROOM.to_owned() }).unwrap_or_default();
+            out.push_back(Output::Post(door::SALT, Zeroizing::new(body)));
+        }
+        show_connection(Connection::Waiting, wait, self.passage.words().unwrap_or(words), out);
+    }
+
+    /// Whether the door has answered, which was asked because no socket opens.
+    fn door(&mut self, answered: bool, env: &impl Env, out: &mut VecDeque<Output>) {
+        if self.passage.door(answered)
+            && let Some(wait) = self.timing.wait_left(env)
+        {
+            show_connection(Connection::Waiting, wait, self.passage.words().unwrap_or_default(), out);
+        }
     }
 
     fn closed(&mut self, number: u16, env: &mut impl Env, out: &mut VecDeque<Output>) -> bool {

@@ -86,6 +86,55 @@ fn an_attempt_that_comes_to_nothing_is_given_up() {
     assert_eq!((scene.disconnects, scene.connection().0.as_str()), (1, "waiting"));
 }
 
+/// A network that lets requests through and no sockets is told from one that is cut, and tried on all the same.
+#[test]
+fn sockets_that_never_open_while_the_door_answers_are_told() {
+    const BLOCKED: &str = "Something between you and the server blocks WebSockets. \
+                           Ask the administrator of the network or of the server's proxy.";
+    let mut scene = Scene::inside();
+    let told = |words: &str| ("waiting".to_owned(), words.to_owned());
+    let salt = json!({ "salt": Token::from([1; 32]).to_text(), "build": "another" });
+    let fails = |scene: &mut Scene| {
+        let asked = scene.posted.len();
+        scene.wake();
+        scene.input(Input::Closed(1006));
+        scene.posted[asked..].iter().map(|(path, _)| *path).collect::<Vec<_>>()
+    };
+    // One that was open does not count.
+    scene.input(Input::Closed(1006));
+    assert!(fails(&mut scene).is_empty() && fails(&mut scene).is_empty(), "a line may be cut for a moment");
+    assert_eq!(fails(&mut scene), [door::SALT]);
+    assert_eq!(scene.connection(), told(""), "nothing is said before the door has answered");
+    // A page of the network's own is no answer of the door.
+    scene.answer(200, &json!("Welcome to our hotel"));
+    scene.input(Input::Unanswered);
+    scene.answer(403, &json!({ "error": "origin_refused" }));
+    assert!(scene.take("connection").is_empty());
+    assert_eq!(fails(&mut scene), [door::SALT]);
+    scene.answer(200, &salt);
+    let shown = scene.take("connection").pop().unwrap();
+    assert_eq!((&shown["state"], &shown["words"]), (&json!("waiting"), &json!(BLOCKED)));
+    assert_eq!(shown["retry_in_ms"], scene.wake.unwrap());
+    // It goes on, and so do the words, until one opens or the door falls silent as well.
+    let connects = scene.connects;
+    scene.wake();
+    assert_eq!((scene.connects, scene.connection()), (connects + 1, ("connecting".to_owned(), BLOCKED.to_owned())));
+    scene.input(Input::Woken);
+    scene.wake();
+    assert_eq!(scene.connection(), told(BLOCKED), "given up, after no answer at all");
+    scene.input(Input::Unanswered);
+    assert_eq!(scene.connection(), told(""));
+    assert_eq!(fails(&mut scene), [door::SALT]);
+    scene.answer(200, &salt);
+    assert_eq!(scene.connection(), told(BLOCKED));
+    scene.reopen();
+    scene.welcome(Standing::Inside, 1);
+    assert_eq!(scene.connection(), ("connected".to_owned(), String::new()));
+    scene.input(Input::Closed(1006));
+    assert_eq!(scene.connection(), told(""));
+    assert!(fails(&mut scene).is_empty(), "counted anew");
+}
+
 #[test]
 fn an_attempt_that_gets_on_has_more_time() {
     let mut scene = Scene::inside();

@@ -6,9 +6,14 @@ use std::{
     io::{Read, Seek, SeekFrom},
 };
 
-use support::{client::Person, proxy::Proxy, server::Server};
+use serde_json::{Value, json};
+use support::{client::Person, proxy::Proxy, server::Server, within};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 use web_crypto::{keys::RoomSecret, stretch::stretch};
-use wire::{RoomId, RoomName, Salt};
+use wire::{ClientFrame, Hello, RoomId, RoomName, Salt, Seq, Token, Verifier};
 
 const PASSWORD: &str = "xylophone-quagmire-7319";
 const ROOM: &str = "Zanzibar-planning-room";
@@ -118,4 +123,160 @@ fn the_search_finds_what_is_there() {
     let planted = b"planted in this very process".to_vec();
     assert!(contains(&memory(std::process::id()), &planted));
     assert!(!contains(b"aab", b"ab c") && contains(b"aaab", b"aab"));
+}
+
+/// A request, and the body of its answer. The connection stays open, unless the headers say otherwise.
+async fn post(stream: &mut TcpStream, path: &str, headers: &str, body: &Value) -> Value {
+    let body = body.to_string();
+    let length = body.len();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n{headers}\r\n"
+    );
+    stream.write_all((head + &body).as_bytes()).await.unwrap();
+    answer(stream).await
+}
+
+async fn answer(stream: &mut TcpStream) -> Value {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(within("an answer", stream.read_u8()).await.unwrap());
+    }
+    let head = String::from_utf8(head).unwrap();
+    let length =
+        head.split("content-length: ").nth(1).map_or(0, |rest| rest.split("\r\n").next().unwrap().parse().unwrap());
+    let mut body = vec![0; length];
+    within("its body", stream.read_exact(&mut body)).await.unwrap();
+    serde_json::from_slice(&body).unwrap_or_default()
+}
+
+fn upgrade(headers: &str) -> Vec<u8> {
+    format!(
+        "GET /api/socket HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
+         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
+    )
+    .into_bytes()
+}
+
+/// A frame with a mask of zeros (RFC 6455, section 5.2), so that what is read is what is searched for.
+fn framed(first: u8, payload: &[u8]) -> Vec<u8> {
+    [&[first, 0x80 | u8::try_from(payload.len()).unwrap(), 0, 0, 0, 0], payload].concat()
+}
+
+/// Reads up to a welcome.
+async fn welcomed(stream: &mut TcpStream) {
+    let mut read = Vec::new();
+    while !read.ends_with(&[0x01, 0x81]) {
+        read.push(within("a welcome", stream.read_u8()).await.unwrap());
+    }
+}
+
+/// Which halves of these are there, in which form. In one pass: there is much to search, and this is not optimised.
+fn halves(memory: &[u8], secrets: &[(&str, [u8; 32])]) -> Vec<String> {
+    let forms = secrets.iter().flat_map(|(name, secret)| forms(secret).into_iter().map(move |form| (name, form)));
+    let halves = forms.flat_map(|(name, form)| {
+        let (front, back) = form.split_at(form.len() / 2);
+        [front, back].map(|half| (format!("half of {name} as {} bytes", form.len()), half.to_vec()))
+    });
+    let halves = halves.collect::<Vec<_>>();
+    let start = |bytes: &[u8]| usize::from(bytes[0]) << 8 | usize::from(bytes[1]);
+    let mut starts = vec![false; 1 << 16];
+    halves.iter().for_each(|(_, half)| starts[start(half)] = true);
+    let mut found = Vec::new();
+    let mut before = memory[0];
+    for (at, byte) in memory.iter().enumerate().skip(1) {
+        if starts[usize::from(before) << 8 | usize::from(*byte)] {
+            let here = &memory[at - 1..];
+            found.extend(halves.iter().filter(|(_, half)| here.starts_with(half)).map(|(name, _)| name.clone()));
+        }
+        before = *byte;
+    }
+    found
+}
+
+/// Waits until a process has none of these in its memory, in no form and by no half.
+async fn forgets(server: &Server, when: &str, secrets: &[(&str, [u8; 32])]) {
+    let mut found = Vec::new();
+    let forgotten = async {
+        loop {
+            // What is on a stack is written over by what is done next.
+            for _ in 0..20 {
+                reqwest::get(format!("http://{}/healthz", server.address)).await.unwrap();
+            }
+            found = halves(&memory(server.pid()), secrets);
+            if found.is_empty() {
+                return;
+            }
+        }
+    };
+    let forgotten = tokio::time::timeout(support::PATIENCE, forgotten).await;
+    assert!(forgotten.is_ok(), "{when}: {found:?}");
+}
+
+/// Verifiers and tokens are hashed as they come, and what they came in is wiped: at the door and in hellos, on connections
+/// that end and on those that stay open.
+#[tokio::test]
+async fn the_server_keeps_no_verifier_and_no_token() {
+    let server = Server::with(&["--trusted-proxy", "127.0.0.1"]).await;
+    let [verifier, guess] = [(); 2].map(|()| {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).unwrap();
+        bytes
+    });
+    let shown = |bytes: [u8; 32]| Verifier::from(bytes).to_text();
+    let connect = || async { TcpStream::connect(&server.address).await.unwrap() };
+    let join = |user: &str, verifier| json!({ "room": ROOM, "user": user, "verifier": shown(verifier) });
+
+    let (mut kept, mut brief, mut slow, mut wrong) =
+        (connect().await, connect().await, connect().await, connect().await);
+    let create = json!({ "room": ROOM, "user": ANA, "room_id": RoomId([1; 16]), "verifier": shown(verifier) });
+    let ana = post(&mut kept, "/api/create", "", &create).await;
+    let bo = post(&mut brief, "/api/join", "connection: close\r\n", &join("Bo", verifier)).await;
+    assert_eq!(post(&mut wrong, "/api/join", "", &join("Eve", guess)).await["error"], "wrong_credentials");
+    // A body that comes in two pieces.
+    let body = join("Cy", verifier).to_string();
+    let (front, back) = body.split_at(body.len() - 20);
+    let head = "POST /api/join HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ";
+    slow.write_all(format!("{head}{}\r\n\r\n{front}", body.len()).as_bytes()).await.unwrap();
+    let dan = post(&mut wrong, "/api/join", "", &join("Dan", verifier)).await;
+    slow.write_all(back.as_bytes()).await.unwrap();
+    let cy = answer(&mut slow).await;
+
+    let token = |who: &Value| *serde_json::from_value::<Token>(who["token"].clone()).unwrap().as_bytes();
+    let hello = |who: &Value, verifier: Option<[u8; 32]>| {
+        let (room_id, member_id) = (RoomId([1; 16]), serde_json::from_value(who["member_id"].clone()).unwrap());
+        let verifier = verifier.map(Verifier::from);
+        let hello = Hello { room_id, member_id, token: token(who).into(), attempt: 1, seq: Seq(0), verifier };
+        ClientFrame::Hello(hello).to_bytes()
+    };
+    let (mut at_once, mut later, mut moved, mut never) =
+        (connect().await, connect().await, connect().await, connect().await);
+    // A hello right behind the request, one by itself, and one in fragments, with the verifier, from another address.
+    at_once.write_all(&[upgrade(""), framed(0x82, &hello(&ana, None))].concat()).await.unwrap();
+    later.write_all(&upgrade("")).await.unwrap();
+    answer(&mut later).await;
+    later.write_all(&framed(0x82, &hello(&bo, None))).await.unwrap();
+    let long = hello(&cy, Some(verifier));
+    let (front, back) = long.split_at(90);
+    moved.write_all(&upgrade("x-forwarded-for: 192.0.2.1\r\n")).await.unwrap();
+    answer(&mut moved).await;
+    moved.write_all(&framed(0x02, front)).await.unwrap();
+    // One whose end never comes.
+    never.write_all(&[upgrade(""), framed(0x02, &hello(&dan, None))].concat()).await.unwrap();
+    answer(&mut never).await;
+    drop(never);
+    welcomed(&mut at_once).await;
+    welcomed(&mut later).await;
+    moved.write_all(&framed(0x80, back)).await.unwrap();
+    welcomed(&mut moved).await;
+
+    let mut secrets = vec![("the verifier", verifier), ("a guess", guess)];
+    secrets.extend([("Ana's token", token(&ana)), ("Bo's", token(&bo)), ("Cy's", token(&cy)), ("Dan's", token(&dan))]);
+    forgets(&server, "while they are there", &secrets).await;
+    let leave = json!({ "room_id": RoomId([1; 16]), "member_id": ana["member_id"], "token": ana["token"] });
+    post(&mut kept, "/api/leave", "", &leave).await;
+    later.write_all(&framed(0x82, &ClientFrame::Leave.to_bytes())).await.unwrap();
+    drop(moved);
+    forgets(&server, "when they are gone", &secrets).await;
+    drop((kept, slow, wrong));
+    forgets(&server, "when all connections are closed", &secrets).await;
 }

@@ -27,6 +27,7 @@ use tokio::{io::AsyncWriteExt, net::TcpStream, sync::OwnedSemaphorePermit, time:
 use tokio_util::{either::Either, sync::CancellationToken};
 use tower::ServiceExt;
 use wire::{Refusal, door::SOCKET, limits};
+use zeroize::Zeroizing;
 
 use crate::{
     Address,
@@ -37,6 +38,7 @@ use crate::{
     routes::App,
     socket::{self, CLOSE_WITHIN, Caller, Opened},
     watched::Watched,
+    wiped::wipe_buffer,
     ws::{self, HandshakeError},
 };
 
@@ -123,22 +125,22 @@ impl Service<Request<Incoming>> for Http {
     }
 }
 
-impl Http {
-    fn open(&self, request: &Request<Incoming>) -> Result<Response, Refusal> {
 /// The last answer on a connection.
 fn last(refusal: Refusal) -> Response {
     ([(header::CONNECTION, HeaderValue::from_static("close"))], Refused::from(refusal)).into_response()
 }
 
+impl Http {
+    fn open(&self, request: &Request<Incoming>) -> Result<Response, Refusal> {
         guard::admit(request, &self.app)?;
         if *request.method() != Method::GET {
             return Err(Refusal::MethodNotAllowed);
         }
-        let response = ws::accept(request).map_err(|error| match error {
-            HandshakeError::Malformed => Refusal::Malformed,
         if !request.headers().contains_key(header::UPGRADE) && self.app.not_upgraded.allows(Instant::now()) {
             tracing::warn!("socket request without Upgrade: a proxy may not pass WebSockets on");
         }
+        let response = ws::accept(request).map_err(|error| match error {
+            HandshakeError::Malformed => Refusal::Malformed,
             HandshakeError::Version => Refusal::WebSocketVersion,
         })?;
         let address = Address::of(self.peer, request.headers(), &self.app.config);
@@ -188,12 +190,14 @@ async fn answer(stream: TcpStream, http: Http, stopping: CancellationToken) -> O
     let Parts { io, read_buf, service: Http { app, place, opened, .. }, .. } = serving.into_parts();
     let mut stream = io.into_inner();
     match opened.into_inner().filter(|_| served.is_ok()) {
-        // A copy: while one of its bytes is held, the whole of HTTP's buffer is.
         Some((address, entered)) => {
-            let before = read_buf.to_vec();
+            // A copy: while one of its bytes is held, the whole of HTTP's buffer is. A hello may be in it.
+            let before = Zeroizing::new(read_buf.to_vec());
+            wipe_buffer(read_buf);
             Some(Opened { stream, before, caller: Caller { app, address, _place: (place, entered) } })
         }
         None => {
+            wipe_buffer(read_buf);
             // The last answer may have been given before the body of its request was there.
             if !stream.is_over() && stream.shutdown().await.is_ok() {
                 let _ = timeout(CLOSE_WITHIN, ws::drain(&mut stream)).await;

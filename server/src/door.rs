@@ -1,13 +1,15 @@
 //! The door: salt, create, join, leave. Each parses, checks, applies, answers.
 
-use std::time::Instant;
+use std::{future::poll_fn, pin::Pin, time::Instant};
 
 use axum::{
     Json,
     extract::{FromRequest, Request, State},
-    http::{StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
 };
 use bytes::Bytes;
+use hyper::body::Body as _;
 use serde::de::DeserializeOwned;
 use wire::{
     CloseCode, Refusal, RoomName, Token, UserName,
@@ -20,7 +22,11 @@ use crate::{
     refuse::Refused,
     room::{Claim, Newcomer},
     routes::App,
+    wiped::wipe,
 };
+
+/// More than an admission has in JSON: the ids, the token and their names.
+const ADMISSION_BYTES: usize = 256;
 
 /// A body: an object in JSON. The media type must say so: a page of another site cannot send that unasked.
 pub(crate) struct Body<T>(T);
@@ -34,14 +40,38 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
         if !essence.trim().eq_ignore_ascii_case("application/json") {
             return Err(Refusal::NotJson.into());
         }
-        let bytes = Bytes::from_request(request, app).await.map_err(|rejection| {
-            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE { Refusal::TooLarge } else { Refusal::Malformed }
-        })?;
-        let parsed = serde_json::from_slice(&bytes).map(|Object(body)| Self(body)).map_err(|_| Refusal::Malformed.into());
-        // The body may hold a verifier or a token.
-        drop(bytes.try_into_mut().map(|bytes| Zeroizing::new(Vec::from(bytes))));
-        parsed
+        // The head goes first: while it is held, so is the buffer that it came in, and the body with it.
+        let bytes = read(request.into_body(), app.config.max_door_bytes).await?;
+        let Object(parsed) = serde_json::from_slice(&bytes).map_err(|_| Refusal::Malformed)?;
+        Ok(Self(parsed))
     }
+}
+
+/// Reads a body of so many bytes at most. It may hold a verifier or a token, and is wiped when it was parsed.
+async fn read(mut body: axum::body::Body, most: usize) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+    let length = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if length > most {
+        return Err(Refusal::TooLarge);
+    }
+    // A vector that grows leaves copies behind: it has its length from the start.
+    let mut whole = Zeroizing::new(Vec::with_capacity(length));
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        let Ok(part) = frame.map_err(|_| Refusal::Malformed)?.into_data() else { continue };
+        if part.len() > length - whole.len() {
+            return Err(Refusal::Malformed);
+        }
+        whole.extend_from_slice(&part);
+        wipe(part);
+    }
+    Ok(whole)
+}
+
+/// The answer to someone who is let in. It holds a token, and is wiped when it was sent.
+fn admitted(admission: &Admission) -> Result<Response, Refused> {
+    let mut body = Zeroizing::new(Vec::with_capacity(ADMISSION_BYTES));
+    serde_json::to_writer(&mut *body, admission).map_err(|_| Refusal::Internal)?;
+    let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    Ok((json, axum::body::Body::from(Bytes::from_owner(body))).into_response())
 }
 
 fn room_name(text: &str) -> Result<RoomName, Refusal> {
@@ -53,9 +83,7 @@ fn user_name(text: &str) -> Result<UserName, Refusal> {
 }
 
 fn new_token() -> Result<Token, Refusal> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(|_| Refusal::Internal)?;
-    Ok(Token::from(bytes))
+    Token::filled(|bytes| getrandom::fill(bytes).map_err(|_| Refusal::Internal))
 }
 
 pub(crate) async fn salt(
@@ -70,7 +98,7 @@ pub(crate) async fn create(
     State(app): State<App>,
     address: Address,
     Body(request): Body<CreateRequest>,
-) -> Result<(StatusCode, Json<Admission>), Refused> {
+) -> Result<Response, Refused> {
     let room = room_name(&request.room)?;
     let user = user_name(&request.user)?;
     app.creates.check(address)?;
@@ -80,14 +108,14 @@ pub(crate) async fn create(
     let creator = Newcomer { user, token: TokenHash::from(&token), address };
     let member_id = app.log.create(request.room_id, room, hash, creator, Instant::now()).await?;
 
-    Ok((StatusCode::OK, Json(Admission { room_id: request.room_id, member_id, token })))
+    admitted(&Admission { room_id: request.room_id, member_id, token })
 }
 
 pub(crate) async fn join(
     State(app): State<App>,
     address: Address,
     Body(request): Body<JoinRequest>,
-) -> Result<Json<Admission>, Refused> {
+) -> Result<Response, Refused> {
     let room = room_name(&request.room)?;
     let user = user_name(&request.user)?;
     app.joins.check(address)?;
@@ -97,7 +125,7 @@ pub(crate) async fn join(
     let newcomer = Newcomer { user, token: TokenHash::from(&token), address };
     let (room_id, member_id) = app.log.admit(room, hash, newcomer, Instant::now()).await?;
 
-    Ok(Json(Admission { room_id, member_id, token }))
+    admitted(&Admission { room_id, member_id, token })
 }
 
 pub(crate) async fn leave(

@@ -27,6 +27,7 @@ mod stderr;
 mod throttle;
 mod total;
 mod watched;
+mod wiped;
 pub mod ws;
 
 pub use address::Address;
@@ -34,5 +35,5 @@ pub use config::Config;
 pub use listen::{ServeError, Shutdown, bind, serve};
 pub use outbox::{Budget, Outbox};
 pub use secret::{SecondHash, ServerSecret, TokenHash};
-pub use total::Total;
 pub use stderr::StderrLog;
+pub use total::Total;

@@ -4,7 +4,6 @@ use std::{ops::Deref, sync::Arc};
 
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
     http::{HeaderMap, Uri},
     middleware,
     response::{IntoResponse, Response},
@@ -15,8 +14,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use wire::{Refusal, door as paths};
 
 use crate::{
-    seldom::Seldom,
     Config, ServerSecret, Total, crowd::Crowd, door, guard, log::SharedLog, pages, rate::PerMinute, refuse::Refused,
+    seldom::Seldom,
 };
 
 /// What handlers share.
@@ -29,9 +28,9 @@ pub(crate) struct Shared {
     pub(crate) secret: ServerSecret,
     pub(crate) creates: PerMinute,
     pub(crate) joins: PerMinute,
+    pub(crate) crowd: Arc<Crowd>,
     pub(crate) refusals: Seldom,
     pub(crate) not_upgraded: Seldom,
-    pub(crate) crowd: Arc<Crowd>,
     /// What waits to be written, to all members together.
     pub(crate) queues: Arc<Total>,
     pub(crate) stopping: CancellationToken,
@@ -61,7 +60,6 @@ pub(crate) fn router(app: App) -> Router {
         .route(paths::LEAVE, post(door::leave))
         .fallback(nothing_here)
         .method_not_allowed_fallback(|| async { Refused::from(Refusal::MethodNotAllowed) })
-        .layer(DefaultBodyLimit::max(app.config.max_door_bytes))
         .layer(middleware::from_fn_with_state(app.clone(), guard::check))
         .layer(CatchPanicLayer::custom(|_| {
             tracing::error!("a handler panicked");

@@ -17,7 +17,8 @@ use tokio::{
 use tracing::Level;
 use uuid::Uuid;
 use watch::Heard;
-use wire::{CloseCode, Hello};
+use wire::CloseCode;
+use zeroize::Zeroizing;
 
 use crate::{
     Address, Config, Outbox,
@@ -54,7 +55,7 @@ impl From<CloseCode> for Over {
     }
 }
 
-impl From<Over> for Result<Hello, Over> {
+impl<T> From<Over> for Result<T, Over> {
     fn from(over: Over) -> Self {
         Err(over)
     }
@@ -82,7 +83,7 @@ pub(crate) struct Caller {
 pub(crate) struct Opened {
     pub(crate) stream: Watched<TcpStream>,
     /// What came after the request.
-    pub(crate) before: Vec<u8>,
+    pub(crate) before: Zeroizing<Vec<u8>>,
     pub(crate) caller: Caller,
 }
 
@@ -93,7 +94,9 @@ pub(crate) fn serve(Opened { stream, before, caller }: Opened) -> impl Future<Ou
     // One who comes back is sent all that it missed at once; one who is let in, a frame as large as a commit's.
     let group = max_replay_bytes.saturating_add(2 * max_frame_bytes);
     let outbox = Outbox::with_half(max_queue_bytes, group, &caller.app.queues, writing.half());
-    carry(Reader::new(reading, before, HELLO_BYTES), Writer::new(writing), outbox, caller)
+    let mut reader = Reader::new(reading, before, HELLO_BYTES);
+    reader.wipes(true);
+    carry(reader, Writer::new(writing), outbox, caller)
 }
 
 /// One socket from hello to close.

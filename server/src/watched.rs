@@ -1,5 +1,5 @@
 //! A TCP stream that does not wait for ever for a peer that takes nothing. Below HTTP and WebSocket, so that it counts
-//! bytes, not messages, and holds for both.
+//! bytes, not messages, and holds for both. It also wipes what HTTP leaves in the buffer that it reads into.
 
 use std::{
     io,
@@ -83,6 +83,8 @@ impl AsyncRead for Watched<TcpStream> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        // HTTP reads into one buffer as long as the connection lasts: the last request's secrets are still in it.
+        buffer.initialize_unfilled().fill(0);
         Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }

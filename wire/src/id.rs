@@ -24,7 +24,7 @@ impl Serialize for RoomId {
 impl<'de> Deserialize<'de> for RoomId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         crate::secret::bytes(deserializer)
-            .map(RoomId)
+            .map(|bytes| RoomId(**bytes))
             .map_err(|()| de::Error::custom("a room id is 16 bytes in unpadded base64url"))
     }
 }

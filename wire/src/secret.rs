@@ -1,25 +1,29 @@
-//! Byte strings that travel in base64url. None of them prints itself, and all wipe themselves.
+//! Byte strings that travel in base64url. None of them prints itself, and all wipe themselves. Each has its place on the
+//! heap: to move one copies no secret byte.
 
 use core::fmt;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use subtle::{Choice, ConstantTimeEq};
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+/// Characters of 32 bytes in base64url.
+const TEXT_BYTES: usize = 43;
 
 struct Text<const N: usize>;
 
 impl<const N: usize> de::Visitor<'_> for Text<N> {
-    type Value = [u8; N];
+    type Value = Box<Zeroizing<[u8; N]>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{N} bytes in unpadded base64url")
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<[u8; N], E> {
-        let mut bytes = [0; N];
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        let mut bytes = Box::new(Zeroizing::new([0; N]));
         // The error says nothing of the text itself: it may be a secret.
-        match Base64UrlUnpadded::decode(text, &mut bytes) {
+        match Base64UrlUnpadded::decode(text, bytes.as_mut_slice()) {
             Ok(decoded) if decoded.len() == N => Ok(bytes),
             _ => Err(E::custom("not the expected number of bytes in unpadded base64url")),
         }
@@ -27,15 +31,22 @@ impl<const N: usize> de::Visitor<'_> for Text<N> {
 }
 
 /// Exactly `N` bytes from unpadded base64url.
-pub(crate) fn bytes<'de, D: Deserializer<'de>, const N: usize>(deserializer: D) -> Result<[u8; N], ()> {
+pub(crate) fn bytes<'de, D: Deserializer<'de>, const N: usize>(deserializer: D) -> Result<Box<Zeroizing<[u8; N]>>, ()> {
     deserializer.deserialize_str(Text).map_err(|_| ())
 }
 
 macro_rules! secret {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Zeroize, ZeroizeOnDrop)]
-        pub struct $name([u8; 32]);
+        pub struct $name(Box<Zeroizing<[u8; 32]>>);
+
+        impl ZeroizeOnDrop for $name {}
+
+        impl Clone for $name {
+            fn clone(&self) -> Self {
+                Self::from(self.as_bytes())
+            }
+        }
 
         impl $name {
             /// The bytes themselves.
@@ -47,19 +58,39 @@ macro_rules! secret {
             /// As it stands in JSON: 43 characters of unpadded base64url.
             #[must_use]
             pub fn to_text(&self) -> String {
-                Base64UrlUnpadded::encode_string(&self.0)
+                Base64UrlUnpadded::encode_string(self.as_bytes())
+            }
+
+            /// Whatever `fill` puts into 32 zero bytes.
+            ///
+            /// # Errors
+            /// Those of `fill`.
+            pub fn filled<E>(fill: impl FnOnce(&mut [u8]) -> Result<(), E>) -> Result<Self, E> {
+                let mut bytes = Box::new(Zeroizing::new([0; 32]));
+                fill(bytes.as_mut_slice())?;
+                Ok(Self(bytes))
             }
         }
 
         impl From<[u8; 32]> for $name {
-            fn from(bytes: [u8; 32]) -> Self {
-                Self(bytes)
+            fn from(mut bytes: [u8; 32]) -> Self {
+                let own = Self::from(&bytes);
+                bytes.zeroize();
+                own
+            }
+        }
+
+        impl From<&[u8; 32]> for $name {
+            fn from(bytes: &[u8; 32]) -> Self {
+                let mut own = Box::new(Zeroizing::new([0; 32]));
+                own.copy_from_slice(bytes);
+                Self(own)
             }
         }
 
         impl ConstantTimeEq for $name {
             fn ct_eq(&self, other: &Self) -> Choice {
-                self.0.ct_eq(&other.0)
+                self.as_bytes().ct_eq(other.as_bytes())
             }
         }
 
@@ -79,7 +110,9 @@ macro_rules! secret {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(&self.to_text())
+                let mut text = Zeroizing::new([0; TEXT_BYTES]);
+                let text = Base64UrlUnpadded::encode(self.as_bytes(), text.as_mut_slice());
+                serializer.serialize_str(text.map_err(ser::Error::custom)?)
             }
         }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use tokio::{io::AsyncRead, time::sleep};
-use wire::{ClientFrame, CloseCode, FrameError, Hello, limits};
+use wire::{ClientFrame, CloseCode, FrameError, Hello, RoomId, Seq, limits};
 
 use super::{Over, watch::Heard};
 use crate::{
@@ -54,6 +54,8 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
                 Err(over) => return over,
             };
             self.reader.limit(app.config.max_frame_bytes);
+            // Only a hello holds secrets.
+            self.reader.wipes(false);
             let outbox = self.outbox;
             loop {
                 if let ControlFlow::Break(over) = self.next(|bytes, now| take(bytes, seat, outbox, now)).await {
@@ -69,24 +71,24 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
     }
 
     async fn come_in(&mut self, app: &App, address: Address) -> Result<Box<dyn Seat>, Over> {
-        let outbox = self.outbox;
-        let hello = tokio::select! {
-            hello = self.hello() => hello?,
+        let outbox = self.outbox.clone();
+        let Greeting { room_id, claim, attempt, seq } = tokio::select! {
+            greeting = self.greeting(app, address) => greeting?,
             () = sleep(limits::HELLO_WITHIN) => return Err(CloseCode::NoHello.into()),
             () = app.stopping.cancelled() => return Err(CloseCode::Stopping.into()),
         };
-        Ok(greet(hello, app, address, outbox).await?)
+        Ok(app.log.follow(room_id, claim, attempt, seq, outbox, Instant::now()).await?)
     }
 
-    async fn hello(&mut self) -> Result<Hello, Over> {
+    async fn greeting(&mut self, app: &App, address: Address) -> Result<Greeting, Over> {
         loop {
-            let hello = self.next(|bytes, _| match ClientFrame::parse(bytes) {
-                Ok(ClientFrame::Hello(hello)) => ControlFlow::Break(Ok(hello)),
+            let greeting = self.next(|bytes, _| match ClientFrame::parse(bytes) {
+                Ok(ClientFrame::Hello(hello)) => ControlFlow::Break(Greeting::of(&hello, app, address)),
                 Ok(_) => ControlFlow::Break(Err(CloseCode::NoHello.into())),
                 Err(error) => ControlFlow::Break(Err(misread(error).into())),
             });
-            if let ControlFlow::Break(hello) = hello.await {
-                return hello;
+            if let ControlFlow::Break(greeting) = greeting.await {
+                return greeting;
             }
         }
     }
@@ -165,19 +167,28 @@ async fn pause(throttle: &Throttle, heard: &Heard) -> Result<(), CloseCode> {
     }
 }
 
-/// Takes the member's place.
-async fn greet(hello: Hello, app: &App, address: Address, outbox: &Outbox) -> Result<Box<dyn Seat>, CloseCode> {
-    // A verifier in a hello is an attempt at the password like one at the door.
-    if hello.verifier.is_some() && app.joins.check(address).is_err() {
-        return Err(CloseCode::AddressChanged);
+/// What a hello says, with hashes in place of its secrets: those are not kept while the member's place is waited for.
+struct Greeting {
+    room_id: RoomId,
+    claim: Claim,
+    attempt: u32,
+    seq: Seq,
+}
+
+impl Greeting {
+    fn of(hello: &Hello, app: &App, address: Address) -> Result<Self, Over> {
+        // A verifier in a hello is an attempt at the password like one at the door.
+        if hello.verifier.is_some() && app.joins.check(address).is_err() {
+            return Err(CloseCode::AddressChanged.into());
+        }
+        let claim = Claim {
+            member_id: hello.member_id,
+            token: TokenHash::from(&hello.token),
+            address,
+            hash: hello.verifier.as_ref().map(|verifier| app.secret.second_hash(verifier)),
+        };
+        Ok(Self { room_id: hello.room_id, claim, attempt: hello.attempt, seq: hello.seq })
     }
-    let claim = Claim {
-        member_id: hello.member_id,
-        token: TokenHash::from(&hello.token),
-        address,
-        hash: hello.verifier.as_ref().map(|verifier| app.secret.second_hash(verifier)),
-    };
-    app.log.follow(hello.room_id, claim, hello.attempt, hello.seq, outbox.clone(), Instant::now()).await
 }
 
 /// Takes a member's frame.

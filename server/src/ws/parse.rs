@@ -6,6 +6,7 @@
 use std::{mem, str};
 
 use bytes::{BufMut, buf::Limit};
+use zeroize::Zeroize;
 
 use super::{Close, Fault, Opcode, head::Head, mask::Mask};
 
@@ -40,6 +41,8 @@ pub struct Parser {
     /// What is here of a control frame, which may come between the fragments of a message.
     control: Vec<u8>,
     over: Over,
+    /// Whether what is kept of a message is wiped in the end.
+    wipes: bool,
 }
 
 /// What is over with the last event.
@@ -84,7 +87,14 @@ impl Parser {
             checked: 0,
             control: Vec::new(),
             over: Over::Nothing,
+            wipes: false,
         }
+    }
+
+    /// Whether the memory that a message is kept in is wiped before it is given back. It then has the room for the
+    /// largest message at once: to grow would leave copies behind.
+    pub fn wipes(&mut self, wipes: bool) {
+        self.wipes = wipes;
     }
 
     /// From the next frame on, messages may have so many bytes.
@@ -101,7 +111,10 @@ impl Parser {
     /// Gives back the memory that the last event was in.
     pub fn release(&mut self) {
         match self.over {
-            Over::Message => (self.data, self.checked) = (Vec::new(), 0),
+            Over::Message => {
+                self.wipe();
+                (self.data, self.checked) = (Vec::new(), 0);
+            }
             Over::Control => self.control = Vec::new(),
             Over::Nothing | Over::Everything => return,
         }
@@ -168,6 +181,9 @@ impl Parser {
             if is_control {
                 self.control.extend_from_slice(part);
             } else {
+                if self.wipes && self.data.capacity() == 0 {
+                    self.data.reserve_exact(self.limit);
+                }
                 self.data.extend_from_slice(part);
                 self.check()?;
             }
@@ -245,6 +261,12 @@ impl Parser {
         self.check()
     }
 
+    fn wipe(&mut self) {
+        if self.wipes {
+            self.data.zeroize();
+        }
+    }
+
     /// Looks at a text as it comes: one that cannot become UTF-8 any more is not waited for.
     fn check(&mut self) -> Result<(), Fault> {
         if self.message != Some(Opcode::Text) {
@@ -256,6 +278,12 @@ impl Parser {
             Err(_) => return Err(Fault::NotUtf8),
         }
         Ok(())
+    }
+}
+
+impl Drop for Parser {
+    fn drop(&mut self) {
+        self.wipe();
     }
 }
 

@@ -10,6 +10,7 @@ use std::{
 };
 
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{Event, Fault, Parser};
 
@@ -42,14 +43,21 @@ pub struct Reader<R> {
     stream: R,
     parser: Parser,
     /// What came in before, and was not looked at yet.
-    before: Vec<u8>,
+    before: Zeroizing<Vec<u8>>,
     waited: bool,
+    wipes: bool,
 }
 
 impl<R: AsyncRead + Unpin> Reader<R> {
     /// Reads from this stream, of which these bytes were read already, messages of `limit` bytes at most.
-    pub fn new(stream: R, before: Vec<u8>, limit: usize) -> Self {
-        Self { stream, parser: Parser::new(limit), before, waited: false }
+    pub fn new(stream: R, before: impl Into<Zeroizing<Vec<u8>>>, limit: usize) -> Self {
+        Self { stream, parser: Parser::new(limit), before: before.into(), waited: false, wipes: false }
+    }
+
+    /// Whether what is read is wiped once it was handed on: until this is said otherwise, it is not.
+    pub fn wipes(&mut self, wipes: bool) {
+        self.wipes = wipes;
+        self.parser.wipes(wipes);
     }
 
     /// From the next frame on, messages may have so many bytes.
@@ -80,7 +88,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         mut take: impl FnMut(Event<'_>) -> ControlFlow<T>,
     ) -> impl Future<Output = Result<(usize, ControlFlow<T>), End>> {
         async move {
-            let Self { stream, parser, before, waited } = self;
+            let Self { stream, parser, before, waited, wipes } = self;
             if !before.is_empty() {
                 let mut bytes = mem::take(before);
                 return hand_on(parser, before, &mut bytes, &mut take);
@@ -101,7 +109,14 @@ impl<R: AsyncRead + Unpin> Reader<R> {
                 *waited |= read.is_pending();
                 ready!(read)?;
                 let bytes = buffer.filled_mut();
-                Poll::Ready(if bytes.is_empty() { Err(End::Gone) } else { hand_on(parser, before, bytes, &mut take) })
+                if bytes.is_empty() {
+                    return Poll::Ready(Err(End::Gone));
+                }
+                let handed_on = hand_on(parser, before, bytes, &mut take);
+                if *wipes {
+                    buffer.filled_mut().zeroize();
+                }
+                Poll::Ready(handed_on)
             })
             .await
         }
@@ -109,7 +124,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
 
     /// See [`drain`].
     pub async fn drain(&mut self) {
-        (self.before, self.parser) = (Vec::new(), Parser::new(0));
+        (self.before, self.parser) = (Zeroizing::default(), Parser::new(0));
         drain(&mut self.stream).await;
     }
 }

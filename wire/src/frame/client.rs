@@ -96,10 +96,10 @@ impl<'a> ClientFrame<'a> {
             HELLO => Self::Hello(Hello {
                 room_id: RoomId(body.array()?),
                 member_id: body.member_id()?,
-                token: body.array::<32>()?.into(),
+                token: body.array_ref()?.into(),
                 attempt: body.u32()?,
                 seq: body.seq()?,
-                verifier: if body.is_empty() { None } else { Some(body.array::<32>()?.into()) },
+                verifier: if body.is_empty() { None } else { Some(body.array_ref()?.into()) },
             }),
             MESSAGE => Self::Message { epoch: body.epoch()?, counter: body.counter()?, sealed: body.rest()? },
             LEAVE => Self::Leave,

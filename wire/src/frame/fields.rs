@@ -7,10 +7,15 @@ use crate::{Counter, Epoch, MemberId, Seq, VERSION, limits};
 pub(super) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], FrameError> {
+    /// Where they lie: a secret is copied to its own place only.
+    pub(super) fn array_ref<const N: usize>(&mut self) -> Result<&'a [u8; N], FrameError> {
         let (head, tail) = self.0.split_first_chunk().ok_or(FrameError::Malformed)?;
         self.0 = tail;
-        Ok(*head)
+        Ok(head)
+    }
+
+    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], FrameError> {
+        self.array_ref().copied()
     }
 
     pub(super) fn u8(&mut self) -> Result<u8, FrameError> {

@@ -345,6 +345,6 @@ fn nothing_is_kept_between_messages() {
         let mut byte = std::slice::from_mut(byte);
         while parser.next(&mut byte).unwrap().is_some() {}
     }
-    let Parser { head, data, control, .. } = parser;
+    let Parser { head, data, control, .. } = &parser;
     assert_eq!((head.capacity(), data.capacity(), control.capacity()), (0, 0, 0));
 }

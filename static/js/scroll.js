@@ -22,9 +22,9 @@ export class Scroll {
     return this.#following;
   }
 
-  /** From the next layout on, the end is in view. Asking for the log's height here would lay it out twice. */
+  /** Brings the end into view. Where it is in view, the next layout keeps it there: asking for the height lays out twice. */
   follow() {
-    this.#follow(true);
+    if (!this.#following) this.toEnd();
   }
 
   toEnd() {

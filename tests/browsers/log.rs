@@ -134,6 +134,13 @@ async fn further_up(engine: Engine) {
         eventually("it is at the end", async || (top().await > place + 800.0).then_some(())).await;
         assert!(!ana.sees("button", "Jump to latest").await);
         assert!(ana.is_on(&log).await);
+
+        // One's own message brings the end into view, from however far up.
+        ana.runs("arguments[0].scrollTop = 0", &[log.to_value()]).await;
+        ana.by_role("button", "Jump to latest").await;
+        ana.is_told(&[message(1, "Ana", "mine", EVENING + 300)]).await;
+        eventually("it is at the end", async || (top().await > place + 800.0).then_some(())).await;
+        assert!(!ana.sees("button", "Jump to latest").await);
     })
     .await;
 }

@@ -136,7 +136,10 @@ impl Http {
         if *request.method() != Method::GET {
             return Err(Refusal::MethodNotAllowed);
         }
-        if !request.headers().contains_key(header::UPGRADE) && self.app.not_upgraded.allows(Instant::now()) {
+        // A browser's handshake has this key, and a proxy that takes Upgrade away leaves it there.
+        let headers = request.headers();
+        let was_handshake = headers.contains_key(header::SEC_WEBSOCKET_KEY);
+        if was_handshake && !headers.contains_key(header::UPGRADE) && self.app.not_upgraded.allows(Instant::now()) {
             tracing::warn!("socket request without Upgrade: a proxy may not pass WebSockets on");
         }
         let response = ws::accept(request).map_err(|error| match error {

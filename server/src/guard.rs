@@ -83,7 +83,8 @@ pub(crate) fn admit<B>(request: &hyper::Request<B>, app: &App) -> Result<(), Ref
         if refusal == Refusal::HostRefused {
             tracing::warn!(%host, "host refused: see --public-origin");
         } else {
-            tracing::warn!(origin_host = %origin, %host, "origin refused: does a proxy pass Host on?");
+            let hint = if public_origin.is_some() { "not --public-origin" } else { "does a proxy pass Host on?" };
+            tracing::warn!(origin_host = %origin, %host, "origin refused: {hint}");
         }
     }
     admitted

@@ -1,6 +1,11 @@
 //! The server's program: configuration, log, store, sockets, and then it serves.
 
-use std::{num::NonZero, process::ExitCode, thread::available_parallelism};
+use std::{
+    num::NonZero,
+    panic,
+    process::ExitCode,
+    thread::{self, available_parallelism},
+};
 
 use clap::Parser;
 use cloakroom::{Config, ServeError, Shutdown, StderrLog, bind, serve};
@@ -20,12 +25,16 @@ fn main() -> ExitCode {
         .with_env_filter(EnvFilter::new(&config.log))
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .init();
-    let ended = run(config);
-    if let Err(error) = &ended {
+    panic::set_hook(Box::new(|panic| {
+        let thread = thread::current();
+        tracing::error!(thread = thread.name().unwrap_or_default(), "{panic}");
+    }));
+    let ended = panic::catch_unwind(|| run(config));
+    if let Ok(Err(error)) = &ended {
         tracing::error!("{error}");
     }
     log.flush();
-    if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if matches!(ended, Ok(Ok(()))) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn run(config: Config) -> Result<(), ServeError> {

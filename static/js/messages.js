@@ -106,15 +106,16 @@ export class Messages {
     return entry;
   }
 
-  /** Once a newcomer is heard of, its note says so; once it is gone, another note does. */
+  /** When a newcomer speaks, its note becomes "came in". When it leaves unheard, it becomes "was let in". */
   #await(people) {
     this.#people = people;
     if (this.#newcomers.size === 0) return;
     const places = new Map(people.map(({ id, place }) => [id, place]));
     for (const [id, { event, note }] of this.#newcomers) {
       const place = places.get(id);
-      if (place === 'here') note.replaceChildren(...named(arrivals(event, place)));
-      if (place !== 'coming') this.#newcomers.delete(id);
+      if (place === 'coming' || place === 'leaving') continue;
+      note.replaceChildren(...named(arrivals(event, place ?? 'gone')));
+      this.#newcomers.delete(id);
     }
   }
 

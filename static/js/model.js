@@ -115,7 +115,7 @@ const steps = {
     // Newcomers see nothing of what was said before: they are told so.
     if (before.size === 0) return isAlone(came) ? came : noted(came, { type: 'joined', at });
     return people
-      .filter(({ id, you, connected }) => !you && before.has(id) && before.get(id).connected !== connected)
+      .filter(({ id, you, connected, place }) => !you && place !== 'coming' && before.has(id) && before.get(id).connected !== connected)
       .reduce((noting, person) => (person.connected ? back : away)(noting, person, at), came);
   },
 

@@ -99,8 +99,8 @@ export const notes = {
   reconnected: () => ['You are connected again'],
   left: ({ name, lost, here }) => [{ name }, (here === false && departures.unheard)
     || (lost ? departures.lost : departures.left)],
-  unlisted: () => ['Someone was in the encryption group who is not on the list of people. '
-    + 'This page did not join it, sends nothing to it, and asks to be let in again.'],
+  unlisted: () => ['The list of people and the encryption group differ: somebody could read unseen. '
+    + 'This page stays out and asks again.'],
   missed: ({ name, count }) => [`${messages(count)} from `, { name }, ' did not arrive'],
   unreadable: ({ name, why }) => unreadable[why]?.(name) ?? unreadable.sealed(name),
 };
@@ -108,14 +108,15 @@ export const notes = {
 const departures = {
   left: ' left',
   lost: ' lost the connection',
-  unheard: ' is out again, without a word. Until now, messages opened for them too.',
+  unheard: ' left without saying anything. Until now this member could read along.',
 };
+
+const arrived = { coming: ' is coming in', here: ' came in', gone: ' was let in' };
 
 /** A newcomer in the log: let in at first, and then either heard of or gone. The keys are theirs from the beginning. */
 export function arrivals({ name, another }, place) {
-  const who = another ? ['Another ', { name }] : [{ name }];
-  const why = another ? '. The name was used before, maybe by someone else.' : '';
-  return [...who, (place === 'here' ? ' came in' : ' is coming in') + (why || (place === 'here' ? '' : '…'))];
+  const end = another ? '. The name was used before, maybe by someone else.' : '';
+  return [...(another ? ['Another '] : []), { name }, arrived[place], end || (place === 'coming' ? '…' : '')];
 }
 
 const unreadable = {

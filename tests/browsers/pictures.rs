@@ -306,6 +306,62 @@ async fn talk() {
     .await;
 }
 
+/// Members that are let in, are not heard of, and are on their way out.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "makes pictures for people to look at"]
+async fn comings_and_goings() {
+    const NOON: u64 = 1_795_262_400_000;
+    let server = Server::start().await;
+    play("pictures of comings and goings", async |scene| {
+        let ana = scene.person("Ana", Engine::Chromium).await;
+        ana.rehearses(&server.origin()).await;
+        let person = |id: u32, name: &str, place: &str| {
+            json!({ "id": id, "name": name, "connected": true, "place": place, "another": id == 5, "you": id == 1,
+                "fingerprint": "35046 92171 94413 46616 46680 80290" })
+        };
+        let entered = |id: u32, name: &str| {
+            json!({ "type": "entered", "id": id, "name": name, "another": id == 5, "here": false, "at": NOON })
+        };
+        let left = |id: u32, name: &str, here: bool| {
+            json!({ "type": "left", "id": id, "name": name, "lost": false, "here": here, "at": NOON })
+        };
+        let of = |people: &[(u32, &str, &str)]| {
+            let people = people.iter().map(|(id, name, place)| person(*id, name, place)).collect::<Vec<_>>();
+            json!({ "type": "people", "people": people, "at": NOON })
+        };
+        ana.is_told(&[
+            json!({ "type": "keys", "epoch": { "generation": 0, "number": 1 }, "anew": false, "at": NOON }),
+            of(&[(1, "Ana", "here"), (2, "Bo", "here")]),
+            message(2, "Bo", "Is Cy coming, too?", NOON),
+            entered(3, "Cy"),
+            of(&[(1, "Ana", "here"), (2, "Bo", "here"), (3, "Cy", "coming")]),
+            of(&[(1, "Ana", "here"), (2, "Bo", "here"), (3, "Cy", "here")]),
+            entered(4, "Mallory"),
+            entered(5, "Во"),
+            of(&[(1, "Ana", "here"), (2, "Bo", "leaving"), (3, "Cy", "here"), (4, "Mallory", "coming"), (5, "Во", "coming")]),
+        ])
+        .await;
+        shoot(&ana, "people, coming and leaving").await;
+        ana.press("Security").await;
+        shoot(&ana, "people, in security").await;
+        ana.press("Close").await;
+        ana.resizes(360, 640).await;
+        ana.press("People").await;
+        shoot(&ana, "people, on the list").await;
+        ana.is_told(&[
+            left(4, "Mallory", false),
+            left(2, "Bo", true),
+            of(&[(1, "Ana", "here"), (3, "Cy", "here"), (5, "Во", "here")]),
+            json!({ "type": "unlisted", "at": NOON }),
+            json!({ "type": "connection", "state": "knocking" }),
+        ])
+        .await;
+        ana.resizes(1440, 900).await;
+        shoot(&ana, "people, gone").await;
+    })
+    .await;
+}
+
 /// What the README shows: the room as it is on most days.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "makes the pictures of the README"]

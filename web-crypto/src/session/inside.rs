@@ -275,9 +275,9 @@ impl Inside {
     }
 }
 
-/// Said at the end of a session that found a member in the group that is not on the room's list, time after time.
+/// Said at the end of a session whose group held others than were named, time after time.
 const UNLISTED: &str =
-    "Someone is in this room's encryption group who is not on its list of people. This page stayed out of it.";
+    "The list of people and the encryption group differ: somebody could read unseen. This page stayed out.";
 
 fn show_connection(state: Connection, retry_in_ms: u64, words: &'static str, out: &mut VecDeque<Output>) {
     out.push_back(Output::Show(View::Connection { state, retry_in_ms, words }));

@@ -116,13 +116,16 @@ pub(super) struct Peers {
 struct Names(VecDeque<(Skeleton, Vec<u8>)>);
 
 impl Names {
-    /// Remembers a name. Returns whether it looks like one that another key had.
-    fn meet(&mut self, mate: &Mate) -> bool {
+    /// Remembers a name. Returns whether it looks like one that another key had. Where there are too many, the oldest
+    /// goes of those whose members are not `there` any more.
+    fn meet(&mut self, mate: &Mate, there: &BTreeMap<MemberId, Peer>) -> bool {
         let mut known = self.0.iter().filter(|(skeleton, _)| skeleton.same(&mate.skeleton));
         let another = known.clone().any(|(_, key)| *key != mate.key);
         if !known.any(|(_, key)| *key == mate.key) {
             if self.0.len() == NAMES {
-                self.0.pop_front();
+                let is_there = |key: &[u8]| there.values().any(|peer| peer.key == key);
+                let oldest = self.0.iter().position(|(_, key)| !is_there(key)).unwrap_or(0);
+                self.0.remove(oldest);
             }
             self.0.push_back((mate.skeleton.clone(), mate.key.clone()));
         }
@@ -148,9 +151,15 @@ impl Peers {
         self.peers.iter().filter(|(_, peer)| peer.leaving.is_some()).map(|(id, _)| *id).collect()
     }
 
-    /// Forgets a member whose leaf is no longer in the tree, and says so.
+    /// Those who were in an earlier group, and are not in this tree.
+    pub(super) fn absent(&self, roster: &Roster) -> Vec<MemberId> {
+        self.ids().into_iter().filter(|id| roster.get(*id).is_none()).collect()
+    }
+
+    /// Forgets a member whose leaf is no longer in the tree, and says so. Should it come in again, its count goes on.
     pub(super) fn depart(&mut self, id: MemberId, out: &mut VecDeque<Output>) {
         if let Some(peer) = self.peers.remove(&id) {
+            self.before.insert(id, peer.known());
             let name = peer.name.as_str().to_owned();
             let lost = peer.leaving == Some(Departure::Lost);
             out.push_back(Output::Show(View::Left { id, name, lost, here: peer.here }));
@@ -184,7 +193,7 @@ impl Peers {
     }
 
     fn meet(&mut self, mate: &Mate, connected: bool, here: bool, before: Counter) {
-        let another = self.names.meet(mate);
+        let another = self.names.meet(mate, &self.peers);
         self.peers.insert(mate.member_id, Peer::new(mate, connected, here, before, another));
     }
 
@@ -196,6 +205,7 @@ impl Peers {
         }
         let missing = self.peers.get_mut(&mate.member_id).map_or(0, |peer| {
             peer.connected = connected;
+            peer.here |= counter > Counter(0);
             peer.leaving = None;
             peer.heard_of(counter)
         });

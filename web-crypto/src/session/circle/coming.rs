@@ -13,6 +13,10 @@ use crate::{
 /// How long a founder waits for those who were in the group before, in milliseconds: what it said alone they could never
 /// read.
 const GATHERING: u64 = 3000;
+/// How long members of a group that began anew are waited for before they are said to have gone, in milliseconds.
+const AWAITING: u64 = 15_000;
+/// How often a person is told that a group was not gone into, in milliseconds: a server can bring it about at any time.
+const UNLISTED_EVERY: u64 = 60_000;
 
 impl Circle {
     pub(super) fn found(
@@ -127,6 +131,8 @@ impl Circle {
         self.until = seq;
         self.refresh.committed(env);
         self.unlisted = false;
+        // The server says nothing of those who leave while they are outside.
+        self.awaiting = (!self.is_complete()).then(|| env.now().saturating_add(AWAITING));
         self.talk.here();
         out.push_back(Output::Show(View::Keys { epoch, anew }));
     }
@@ -161,7 +167,9 @@ impl Circle {
     ) -> Result<(), Trouble> {
         self.leave_group();
         self.unlisted = why == Stuck::Unlisted;
-        if self.unlisted {
+        let is_news = self.told_unlisted.is_none_or(|told| env.now().saturating_sub(told) >= UNLISTED_EVERY);
+        if self.unlisted && is_news {
+            self.told_unlisted = Some(env.now());
             out.push_back(Output::Show(View::Unlisted));
         }
         out.push_back(Output::Send(ClientFrame::Stuck { epoch }.to_bytes()));
@@ -172,6 +180,7 @@ impl Circle {
     pub(super) fn leave_group(&mut self) {
         self.group = None;
         self.gathering = None;
+        self.awaiting = None;
         self.gone.clear();
         self.talk.epoch_changed();
     }

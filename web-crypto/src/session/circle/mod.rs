@@ -43,8 +43,12 @@ pub(super) struct Circle {
     refresh: Refresh,
     /// Until then one who has founded the group anew says nothing: those who were in it before are about to come in.
     gathering: Option<u64>,
+    /// Until then those are waited for who were in the group before it began anew; then they are gone.
+    awaiting: Option<u64>,
     /// The last group was dropped, or not gone into, because a member was in it that is not named.
     unlisted: bool,
+    /// When the person was last told so.
+    told_unlisted: Option<u64>,
     /// Commits sent on this connection, and the epoch that the last one was to end.
     commits: u32,
     committed: Option<Epoch>,
@@ -66,7 +70,9 @@ impl Circle {
             talk: Talk::default(),
             refresh: Refresh::default(),
             gathering: None,
+            awaiting: None,
             unlisted: false,
+            told_unlisted: None,
             commits: 0,
             committed: None,
         }
@@ -96,12 +102,20 @@ impl Circle {
         if !self.connected || self.group.is_none() {
             return u64::MAX;
         }
-        self.gathering.map_or(self.refresh.due(), |until| until.min(self.refresh.due()))
+        [self.gathering, self.awaiting].into_iter().flatten().fold(self.refresh.due(), u64::min)
     }
 
     /// The time may have come to speak, or to renew one's own keys.
     pub(super) fn woken(&mut self, env: &mut impl Env, out: &mut VecDeque<Output>) -> Result<(), Trouble> {
         self.gathering.take_if(|until| *until <= env.now());
+        if self.awaiting.take_if(|until| *until <= env.now()).is_some()
+            && let Some(group) = &self.group
+        {
+            for id in self.peers.absent(group.roster()) {
+                self.talk.left(id, out);
+                self.peers.depart(id, out);
+            }
+        }
         self.renew(env, out);
         self.flush(out)
     }

@@ -89,7 +89,12 @@ impl Circle {
         let group = self.group.as_mut().filter(|group| group.epoch() == epoch).ok_or(Trouble::Disturbed)?;
         let before = group.roster().clone();
         // The server says that it ordered what it was never sent.
-        group.confirm(&self.me).map_err(|_| Trouble::Disturbed)?;
+        if !group.has_commit() {
+            return Err(Trouble::Disturbed);
+        }
+        if let Err(why) = group.confirm(&self.me) {
+            return self.stuck(epoch, why, env, out);
+        }
         self.refresh.committed(env);
         self.advanced(&before, out)
     }
@@ -111,6 +116,7 @@ impl Circle {
         self.talk.epoch_changed();
         if self.is_complete() {
             self.gathering = None;
+            self.awaiting = None;
         }
         out.push_back(Output::Show(View::Keys { epoch: group.epoch(), anew: false }));
         self.show_people(out);

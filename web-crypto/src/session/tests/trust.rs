@@ -135,7 +135,7 @@ fn a_leaf_from_before_that_nobody_names_keeps_a_newcomer_out() {
         // The server says why, in the end; the words are those of the true reason.
         scene.input(Input::Closed(4010));
         let ended = scene.take("ended").remove(0);
-        assert!(ended["words"].as_str().unwrap().contains("not on its list"), "{ended}");
+        assert!(ended["words"].as_str().unwrap().contains("somebody could read unseen"), "{ended}");
     }
 }
 
@@ -198,7 +198,7 @@ fn a_commit_before_ones_eyes_that_lets_somebody_in_unnamed_is_not_followed() {
     assert_eq!(scene.counters_sent(), [2]);
     scene.input(Input::Closed(4010));
     let ended = scene.take("ended").remove(0);
-    assert!(!ended["words"].as_str().unwrap().contains("not on its list"), "that is over");
+    assert!(!ended["words"].as_str().unwrap().contains("somebody could read unseen"), "that is over");
 }
 
 #[test]
@@ -270,4 +270,54 @@ fn a_newcomer_is_here_once_it_is_heard_of() {
     scene.message(CY, 1, &here);
     assert_eq!(places(&mut scene)[2], ("Cy".to_owned(), "here".to_owned()));
     assert!(scene.take("entered").is_empty(), "that was told before");
+}
+
+#[test]
+fn a_member_that_does_not_come_back_into_a_new_group_is_said_to_have_left() {
+    let mut scene = Scene::inside();
+    scene.event(|seq| ServerFrame::Anew { seq, generation: 1, founder: true });
+    assert_eq!(scene.people(), ["Bo"]);
+    let until = scene.env.now + 15_000;
+    while scene.env.now < until {
+        assert!(scene.take("left").is_empty(), "not before it had time to");
+        scene.wake();
+        scene.frame(ServerFrame::Pong);
+    }
+    assert_eq!(scene.each("left", "name"), ["Ana"]);
+    // Should it come after all, that is told too, and its messages count from where they were.
+    let knock = scene.ana.knock(1);
+    scene.frame(ServerFrame::Duty { epoch: epoch(1, 0), commits: 0, knocks: vec![(MemberId(ANA), &knock)] });
+    let commit = scene.commits_sent().remove(0);
+    scene.event(|seq| ServerFrame::Committed { seq, epoch: epoch(1, 0) });
+    scene.ana.join(epoch(1, 1), &commit.welcome);
+    assert_eq!(scene.each("entered", "name"), ["Ana"]);
+    scene.ana_says("back");
+    assert_eq!(scene.each("message", "text"), ["back"]);
+    assert!(scene.take("missed").is_empty());
+}
+
+#[test]
+fn a_newcomer_that_spoke_while_one_was_outside_is_here() {
+    let mut scene = Scene::inside();
+    scene.cy_comes();
+    scene.reopen();
+    scene.welcome(Standing::Outside, 1);
+    let (_, knock) = scene.knocks().pop().unwrap();
+    let commit = scene.ana.commit(&[(ME, &knock)], &[]);
+    scene.ana.confirm();
+    let_in(&mut scene, &commit.welcome, vec![person(ANA, 3), person(ME, 1), person(CY, 1)]);
+    assert_eq!(places(&mut scene)[2], ("Cy".to_owned(), "here".to_owned()));
+}
+
+#[test]
+fn a_person_is_told_once_in_a_while_however_often_it_happens() {
+    let mut scene = Scene::outside();
+    for times in [0, 1, 2] {
+        let (_, knock) = scene.knocks().pop().unwrap();
+        let commit = scene.ana.commit(&[(ME, &knock)], &[]);
+        scene.ana.confirm();
+        let_in(&mut scene, &commit.welcome, vec![person(ME, 0)]);
+        assert_eq!(scene.take("unlisted").len(), usize::from(times != 1));
+        scene.env.now += if times == 0 { 59_999 } else { 1 };
+    }
 }

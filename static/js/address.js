@@ -2,7 +2,7 @@
 
 /**
  * The names that an address brings along; `/chat/{room}` brings the room's. What sends a browser on may have decoded
- * the name before: all that follows is the name, slashes too.
+ * the name before: all that follows is the name, slashes too, but for one at the end.
  */
 export function namesIn({ pathname, search }) {
   const query = new URLSearchParams(search);

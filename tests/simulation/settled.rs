@@ -36,6 +36,9 @@ fn together(world: &World) {
         let wanted = honest.iter().filter_map(|(_, client)| client.id()).collect::<BTreeSet<_>>();
         assert!(wanted.is_subset(&present), "{index} does not see {wanted:?} but {present:?}");
         assert!(present.is_subset(&ids), "{index} sees {present:?}, but there are {ids:?}");
+        // Nobody is stuck any more: those who are shown are those who can read, no more and no less.
+        let shown = client.shown.keys().map(|(id, _)| *id).collect::<BTreeSet<_>>();
+        assert_eq!(shown, present, "{index} is shown others than those in the tree");
         for (counter, (text, _)) in &client.said {
             assert!(client.accepted.contains(counter), "{index} said {text:?}, and it was not taken");
         }

@@ -39,12 +39,14 @@ async fn long_names_and_both_directions(engine: Engine) {
             { "id": 1, "name": "Ana", "connected": true, "you": true, "fingerprint": DIGITS },
             { "id": 3, "name": long, "connected": true, "you": false, "fingerprint": DIGITS },
             { "id": 4, "name": "نور", "connected": false, "you": false, "fingerprint": DIGITS },
+            { "id": 5, "name": long, "connected": true, "place": "coming", "another": true, "you": false,
+                "fingerprint": DIGITS },
         ]);
         ana.is_told(&[
             message(2, "Bo", "yesterday", NOON - DAY),
             json!({ "type": "left", "id": 2, "name": "Bo", "at": NOON }),
             json!({ "type": "people", "people": people, "at": NOON }),
-            json!({ "type": "entered", "id": 5, "name": long, "at": NOON }),
+            json!({ "type": "entered", "id": 5, "name": long, "another": true, "here": false, "at": NOON }),
             message(1, "Ana", &"wide".repeat(60), NOON),
             message(5, &long, &"wide".repeat(60), NOON),
             message(4, "نور", "مرحبا، لقد أنهيت الكتاب أمس! انظروا https://example.org/", NOON + 1),

@@ -253,7 +253,7 @@ async fn talk() {
         ana.rehearses(&server.origin()).await;
         let people = json!([
             { "id": 1, "name": "Ana", "connected": true, "you": true },
-            { "id": 3, "name": "Bo", "connected": true, "you": false },
+            { "id": 3, "name": "Bo", "connected": true, "another": true, "you": false },
             { "id": 4, "name": "نور", "connected": false, "you": false },
             { "id": 5, "name": "Cy", "connected": true, "you": false },
         ]);
@@ -262,7 +262,7 @@ async fn talk() {
             message(2, "Bo", "Did you finish the book?", NOON - DAY),
             json!({ "type": "left", "id": 2, "name": "Bo", "at": NOON }),
             json!({ "type": "people", "people": people, "at": NOON }),
-            json!({ "type": "entered", "id": 3, "name": "Bo", "at": NOON }),
+            json!({ "type": "entered", "id": 3, "name": "Bo", "another": true, "here": true, "at": NOON }),
             message(1, "Ana", "Nearly. Two chapters left.", NOON + 1),
             json!({ "type": "accepted", "counter": NOON + 1 }),
             message(1, "Ana", "See https://example.org/chapters/twenty-one", NOON + 2),

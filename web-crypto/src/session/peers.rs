@@ -146,7 +146,7 @@ impl Peers {
         self.peers.get_mut(&id)
     }
 
-    /// Those who are gone, as far as anyone has told, and were not yet seen to be out of the tree.
+    /// Members that `left` has named, and that were in the last tree.
     pub(super) fn leaving(&self) -> Vec<MemberId> {
         self.peers.iter().filter(|(_, peer)| peer.leaving.is_some()).map(|(id, _)| *id).collect()
     }
@@ -156,10 +156,13 @@ impl Peers {
         self.ids().into_iter().filter(|id| roster.get(*id).is_none()).collect()
     }
 
-    /// Forgets a member whose leaf is no longer in the tree, and says so. Should it come in again, its count goes on.
+    /// Forgets a member whose leaf is no longer in the tree, and says so. One that `left` did not name can come in again:
+    /// its count goes on then. A number that `left` has named is never given again, so nothing of it is kept.
     pub(super) fn depart(&mut self, id: MemberId, out: &mut VecDeque<Output>) {
         if let Some(peer) = self.peers.remove(&id) {
-            self.before.insert(id, peer.known());
+            if peer.leaving.is_none() {
+                self.before.insert(id, peer.known());
+            }
             let name = peer.name.as_str().to_owned();
             let lost = peer.leaving == Some(Departure::Lost);
             out.push_back(Output::Show(View::Left { id, name, lost, here: peer.here }));

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::scene::{ROOM, Sent, secret};
 use crate::{
     content::Content,
-    group::{Commit, Forgery, Group, Knock, Me, Received, Stuck, group_id},
+    group::{Commit, Forgery, Group, Knock, Me, Newcomer, Received, Stuck, group_id},
     keys::Key,
 };
 
@@ -71,29 +71,26 @@ impl Other {
     /// Lets in all who knock, and removes all who are gone.
     pub(super) fn commit(&mut self, knocks: &[(u32, &[u8])], gone: &[u32]) -> Commit {
         let gone = gone.iter().copied().map(MemberId).collect::<BTreeSet<_>>();
-        let Self { me, group, .. } = self;
-        let group = group.as_mut().unwrap();
-        let (door_key, group_id) = (secret().door_key(ROOM), group_id(ROOM, group.epoch().generation));
-        let mut newcomers = Vec::new();
-        for (id, sealed) in knocks {
-            let knock = Knock { door_key: &door_key, group_id, member_id: MemberId(*id) };
-            newcomers.push(group.hear(me, &knock, sealed, &newcomers, &gone).unwrap());
-        }
-        group.commit(me, &newcomers, &gone).unwrap()
+        let newcomers = self.hear(knocks, &gone);
+        self.group.as_mut().unwrap().commit(&self.me, &newcomers, &gone).unwrap()
     }
 
     /// Lets in all who knock, and one more whom the frame does not name. The Welcome is for all of them.
     pub(super) fn commit_with_ghost(&mut self, knocks: &[(u32, &[u8])], ghost: &Other) -> Commit {
-        let Self { me, group, .. } = self;
-        let group = group.as_mut().unwrap();
+        let newcomers = self.hear(knocks, &BTreeSet::new());
+        let unnamed = Forgery::Unnamed(ghost.me.key_package().unwrap());
+        self.group.as_mut().unwrap().forge(&self.me, &newcomers, &BTreeSet::new(), &unnamed).unwrap()
+    }
+
+    fn hear(&self, knocks: &[(u32, &[u8])], gone: &BTreeSet<MemberId>) -> Vec<Newcomer> {
+        let group = self.group.as_ref().unwrap();
         let (door_key, group_id) = (secret().door_key(ROOM), group_id(ROOM, group.epoch().generation));
         let mut newcomers = Vec::new();
         for (id, sealed) in knocks {
             let knock = Knock { door_key: &door_key, group_id, member_id: MemberId(*id) };
-            newcomers.push(group.hear(me, &knock, sealed, &newcomers, &BTreeSet::new()).unwrap());
+            newcomers.push(group.hear(&self.me, &knock, sealed, &newcomers, gone).unwrap());
         }
-        let unnamed = Forgery::Unnamed(ghost.me.key_package().unwrap());
-        group.forge(me, &newcomers, &BTreeSet::new(), &unnamed).unwrap()
+        newcomers
     }
 
     pub(super) fn confirm(&mut self) {

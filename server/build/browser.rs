@@ -12,9 +12,10 @@ use crate::{cache::Cache, site::File};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
-/// Argon2id gains nothing from simd128, and older engines lack it; the AEAD gains.
-const MODULES: [(&str, &str); 5] =
-    [("derive", ""), ("qr", ""), ("session", "-Ctarget-feature=+simd128"), ("strength", ""), ("words", "")];
+/// The programs of web-crypto-face. Simd128 is for the AEAD of `session`; without that module there is no room, so the
+/// others may ask for it too, and all are built from the same dependencies.
+const MODULES: [&str; 5] = ["derive", "qr", "session", "strength", "words"];
+const FEATURES: &str = "-Ctarget-feature=+simd128";
 
 /// What speaks of the outer build, and would turn the inner one into another. Where crates come from
 /// (CARGO_HOME, CARGO_NET_*, CARGO_HTTP_*, CARGO_REGISTRIES_*) stays.
@@ -74,27 +75,25 @@ pub fn has_target() -> bool {
 
 /// Compiles all modules. Cargo decides what is fresh; glue is written anew only for a new module.
 pub fn compile(root: &Path, target_dir: &Path, cache: &Cache) -> Vec<File> {
-    MODULES.iter().flat_map(|(name, flags)| glue(name, &module(root, target_dir, name, flags), cache)).collect()
-}
-
-fn module(root: &Path, target_dir: &Path, name: &str, flags: &str) -> Vec<u8> {
-    // Paths of this machine have no place in what is served, and would make each machine's build another.
+    // Paths of this machine have no place in what is served, and would make each machine's build another. Cargo names
+    // the workspace's own files from the workspace's root, and the registry's by their whole path.
     let home = env::var("CARGO_HOME").or_else(|_| env::var("HOME").map(|home| format!("{home}/.cargo")));
-    let mut rustflags = vec![format!("--remap-path-prefix={}=/cloakroom", root.display())];
+    let mut rustflags = vec![FEATURES.to_owned()];
     rustflags.extend(home.map(|home| format!("--remap-path-prefix={home}=/cargo")));
-    rustflags.extend((!flags.is_empty()).then(|| flags.to_owned()));
 
-    let target_dir = target_dir.join(name);
     let status = inner(program("CARGO"))
         .current_dir(root)
-        .args(["build", "--quiet", "--locked", "--package", "web-crypto", "--lib", "--profile", "browser"])
-        .args(["--no-default-features", "--features", name, "--target", TARGET, "--target-dir"])
-        .arg(&target_dir)
+        .args(["build", "--quiet", "--locked", "--package", "web-crypto-face", "--bins", "--profile", "browser"])
+        .args(["--target", TARGET, "--target-dir"])
+        .arg(target_dir)
         .env("CARGO_ENCODED_RUSTFLAGS", rustflags.join("\x1f"))
         .status()
         .expect("cargo runs");
     assert!(status.success(), "web-crypto did not compile for the browser: see above");
-    fs::read(target_dir.join(TARGET).join("browser/web_crypto.wasm")).expect("cargo wrote the module")
+
+    let built = target_dir.join(TARGET).join("browser");
+    let module = |name| fs::read(built.join(format!("{name}.wasm"))).expect("cargo wrote the module");
+    MODULES.iter().flat_map(|name| glue(name, &module(name), cache)).collect()
 }
 
 fn glue(name: &str, module: &[u8], cache: &Cache) -> [File; 2] {

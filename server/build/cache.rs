@@ -1,6 +1,6 @@
 //! Results that are costly to make, kept by what they are made of.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, process, thread};
 
 use sha2::{Digest, Sha256};
 
@@ -21,8 +21,8 @@ impl Cache {
         let path = self.0.join(name);
         fs::read(&path).unwrap_or_else(|_| {
             let made = make();
-            // Two builds may write at once: a rename leaves no half a file.
-            let part = path.with_extension(std::process::id().to_string());
+            // Two builds, or two threads, may write at once: a rename leaves no half a file.
+            let part = path.with_extension(format!("{}-{:?}", process::id(), thread::current().id()));
             fs::write(&part, &made).unwrap();
             fs::rename(part, path).unwrap();
             made

@@ -1,6 +1,13 @@
 //! From files to a table in the server's own code.
 
-use std::{fmt::Write as _, fs, io::Write as _, path::Path};
+use std::{
+    fmt::Write as _,
+    fs,
+    io::Write as _,
+    path::Path,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+};
 
 use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest, Sha256};
@@ -11,6 +18,7 @@ use crate::{
 };
 
 pub fn write(out: &Path, build: &str, files: &[File], pages: &[File], cache: &Cache) {
+    compress(files.iter().chain(pages).collect(), cache);
     let mut code = format!("const EMBEDDED_BUILD: &str = {build:?};\n");
     for (table, files) in [("STATIC", files), ("PAGES", pages)] {
         writeln!(code, "static {table}: &[File] = &[").unwrap();
@@ -27,14 +35,38 @@ pub fn write(out: &Path, build: &str, files: &[File], pages: &[File], cache: &Ca
                 media_type(&file.path),
                 hex(&Sha256::digest(&file.bytes)[..8]),
                 put("plain", file.bytes.clone()),
-                put("gzip", cache.get("gzip 9", &file.bytes, || gzip(&file.bytes))),
-                put("brotli", cache.get("brotli 11", &file.bytes, || brotli(&file.bytes))),
+                put("gzip", gzipped(file, cache)),
+                put("brotli", brotlied(file, cache)),
             )
             .unwrap();
         }
         writeln!(code, "];").unwrap();
     }
     write_changed(&out.join("embedded.rs"), code.as_bytes());
+}
+
+/// Fills the cache, on all cores: this takes longer than all else that is done here, and the largest file the longest.
+fn compress(mut files: Vec<&File>, cache: &Cache) {
+    files.sort_by_key(|file| std::cmp::Reverse(file.bytes.len()));
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    brotlied(file, cache);
+                    gzipped(file, cache);
+                }
+            });
+        }
+    });
+}
+
+fn gzipped(file: &File, cache: &Cache) -> Vec<u8> {
+    cache.get("gzip 9", &file.bytes, || gzip(&file.bytes))
+}
+
+fn brotlied(file: &File, cache: &Cache) -> Vec<u8> {
+    cache.get("brotli 11", &file.bytes, || brotli(&file.bytes))
 }
 
 /// Leaves a file alone that is so already: the server is not compiled for nothing.

@@ -11,7 +11,7 @@ use std::{
 use axum::http::uri::Authority;
 use clap::Parser;
 use ipnet::IpNet;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 use wire::limits;
 
 /// A web chat whose server cannot read what is said.
@@ -98,7 +98,7 @@ pub struct Config {
 
     /// What to log: error, warn, info, debug, trace, or a filter such as cloakroom=debug
     #[arg(long, env = "CLOAKROOM_LOG", value_name = "LEVEL", default_value = "info", value_parser = filter)]
-    pub log: String,
+    pub log: Targets,
 }
 
 fn rate(limit: u32) -> NonZeroU32 {
@@ -119,12 +119,8 @@ fn between(least: usize, most: usize) -> impl Fn(&str) -> Result<usize, String> 
     }
 }
 
-/// Checked here, so that a mistake is named; made into a filter where the log is set up.
-fn filter(text: &str) -> Result<String, String> {
-    match EnvFilter::builder().parse(text) {
-        Ok(_) => Ok(text.to_owned()),
-        Err(error) => Err(format!("wants error, warn, info, debug, trace, or a filter: {error}")),
-    }
+fn filter(text: &str) -> Result<Targets, String> {
+    text.parse().map_err(|error| format!("wants error, warn, info, debug, trace, or a filter: {error}"))
 }
 
 fn network(text: &str) -> Result<IpNet, String> {

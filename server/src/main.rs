@@ -10,7 +10,7 @@ use std::{
 use clap::Parser;
 use cloakroom::{Config, ServeError, Shutdown, StderrLog, bind, serve};
 use tokio::runtime::Builder;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{fmt, layer::SubscriberExt as _, registry, util::SubscriberInitExt as _};
 
 /// Sockets that are heard at one time: few enough that what they bring is passed on while it is in the processor's cache.
 const HEARD_AT_A_TIME: usize = 64;
@@ -18,13 +18,12 @@ const HEARD_AT_A_TIME: usize = 64;
 fn main() -> ExitCode {
     let config = Config::parse();
     let log = StderrLog::start();
-    tracing_subscriber::fmt()
+    let lines = fmt::layer()
         .with_writer(log.clone())
         // It would say so by a macro that panics where standard error is closed.
         .log_internal_errors(false)
-        .with_env_filter(EnvFilter::new(&config.log))
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-        .init();
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
+    registry().with(lines).with(config.log.clone()).init();
     panic::set_hook(Box::new(|panic| {
         let thread = thread::current();
         tracing::error!(thread = thread.name().unwrap_or_default(), "{panic}");

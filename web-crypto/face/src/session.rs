@@ -1,10 +1,11 @@
 //! The session worker's module.
+#![cfg_attr(target_family = "wasm", no_main)]
 
 use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 use zeroize::Zeroizing;
 
-use crate::{
+use web_crypto::{
     Stretched,
     session::{Env, Input, Intent, Output, Picture, Session},
 };
@@ -193,3 +194,7 @@ impl From<Output> for OutputFace {
         }
     }
 }
+
+/// Elsewhere there is nothing to do.
+#[cfg(not(target_family = "wasm"))]
+fn main() {}

@@ -1,8 +1,9 @@
 //! The module that draws links.
+#![cfg_attr(target_family = "wasm", no_main)]
 
 use wasm_bindgen::prelude::*;
 
-use crate::qr;
+use web_crypto::qr;
 
 /// [`qr::Drawing`].
 #[wasm_bindgen(js_name = Drawing, getter_with_clone)]
@@ -18,3 +19,7 @@ pub struct DrawingFace {
 pub fn draw_face(text: &str) -> Option<DrawingFace> {
     qr::draw(text).map(|qr::Drawing { size, path }| DrawingFace { size, path })
 }
+
+/// Elsewhere there is nothing to do.
+#[cfg(not(target_family = "wasm"))]
+fn main() {}

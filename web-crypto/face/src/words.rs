@@ -1,8 +1,9 @@
 //! The module with the words: passphrases and safety words.
+#![cfg_attr(target_family = "wasm", no_main)]
 
 use wasm_bindgen::prelude::*;
 
-use crate::passphrase;
+use web_crypto::passphrase;
 
 /// [`passphrase::suggest`], from the browser's own randomness.
 #[wasm_bindgen(js_name = suggest)]
@@ -21,3 +22,7 @@ pub fn suggest_face() -> JsValue {
 pub fn safety_words_face(bytes: &[u8]) -> Option<String> {
     passphrase::safety_words(bytes.try_into().ok()?)
 }
+
+/// Elsewhere there is nothing to do.
+#[cfg(not(target_family = "wasm"))]
+fn main() {}

@@ -1,10 +1,11 @@
 //! The derivation worker's module.
+#![cfg_attr(target_family = "wasm", no_main)]
 
 use wasm_bindgen::prelude::*;
 use wire::Salt;
 use zeroize::Zeroizing;
 
-use crate::stretch;
+use web_crypto::stretch;
 
 /// [`stretch::stretch`]: 32 bytes, or throws `{code, words}`.
 #[wasm_bindgen(js_name = stretch)]
@@ -39,3 +40,7 @@ impl Failure {
         Self { code: code.to_owned(), words: words.to_owned() }
     }
 }
+
+/// Elsewhere there is nothing to do.
+#[cfg(not(target_family = "wasm"))]
+fn main() {}

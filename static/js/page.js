@@ -1,6 +1,7 @@
 import { doorPath, namesIn, roomPath } from './address.js';
 import { Client } from './client.js';
 import { Door } from './door.js';
+import { idle } from './idle.js';
 import { next, start } from './model.js';
 import { lacking } from './support.js';
 
@@ -25,19 +26,22 @@ export class Page {
     if (words) {
       this.#tell({ type: 'unable', words });
     } else {
-      this.#client.start();
       this.#listen();
       this.#furnished = this.#furnish();
     }
     this.#door.open();
   }
 
-  /** Loads the room once the door stands. */
+  /** Starts the workers and loads the room once the form can be used, in pieces: between them the page answers. */
   async #furnish() {
     if (document.readyState !== 'complete') await new Promise((done) => addEventListener('load', done, { once: true }));
+    await idle();
+    this.#client.start();
+    await idle();
     document.head.append(document.getElementById('room-modules').content);
     try {
       const { Room } = await import('./room.js');
+      await idle();
       this.#room = new Room({
         send: (text) => this.#send(text),
         picture: (picture) => this.#client.picture(picture),

@@ -1,3 +1,4 @@
+import { idle } from './idle.js';
 import { startWorker } from './trusted.js';
 import { holdsOut } from './words.js';
 
@@ -7,6 +8,8 @@ const DAY = 86_400;
 const YEAR = 365 * DAY;
 /** From how many seconds on each bar of the meter is filled. */
 const BARS = [0, DAY, YEAR, 100 * YEAR];
+/** A pause this long in typing lets the estimator load, which is larger than all the rest of the page. */
+const PAUSE_MS = 250;
 
 /** How long a password withstands guessing. The estimate comes late, or never: nothing waits for it. */
 export class Strength {
@@ -14,6 +17,7 @@ export class Strength {
   #words = document.getElementById('strength-words');
   #worker = null;
   #busy = false;
+  #pause = 0;
   #next = null; // what was typed since the estimate that is under way began
 
   estimate(typed) {
@@ -22,8 +26,8 @@ export class Strength {
       return;
     }
     this.#next = typed;
-    this.#worker ??= this.#start();
-    if (!this.#busy) this.#ask();
+    if (this.#worker === null) this.#startLater();
+    else if (!this.#busy) this.#ask();
   }
 
   /** What was drawn at random needs no estimate: so many guesses, as a power of ten, are known to be needed. */
@@ -38,9 +42,20 @@ export class Strength {
     this.#worker = null;
     this.#busy = false;
     this.#next = null;
+    clearTimeout(this.#pause);
     this.#meter.setAttribute('aria-valuenow', '0');
     this.#meter.removeAttribute('aria-valuetext');
     this.#words.textContent = '';
+  }
+
+  #startLater() {
+    clearTimeout(this.#pause);
+    this.#pause = setTimeout(async () => {
+      await idle();
+      if (this.#next === null || this.#worker !== null) return;
+      this.#worker = this.#start();
+      this.#ask();
+    }, PAUSE_MS);
   }
 
   #start() {

@@ -1,0 +1,9 @@
+/** By then the page goes on, idle or not. */
+const WITHIN_MS = 1000;
+
+/** Resolves when the page has nothing else to do. */
+export const idle = () => new Promise((resolve) => {
+  // WebKit has no idle callbacks.
+  if (globalThis.requestIdleCallback) requestIdleCallback(() => resolve(), { timeout: WITHIN_MS });
+  else setTimeout(resolve);
+});

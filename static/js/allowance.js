@@ -6,25 +6,27 @@ const SAID_AT = [500, 100, 20, 0];
 /** How much a message may still hold: shown near the end, and said aloud only now and then on the way there. */
 export class Allowance {
   #most;
-  #count = document.getElementById('composer-count');
-  #said = document.getElementById('composer-said');
   #step = 0; // how many of the steps have been passed
 
   constructor(most) {
     this.#most = most;
   }
 
-  /** Counts a text, and tells how many characters it has too many. */
+  /**
+   * Counts a text → { excess, shown, said }: how many characters it has too many, the words that are shown beside it,
+   * and those that are said aloud, or null as long as nothing new is to be said.
+   */
   measure(text) {
     const rest = this.#rest(text);
     const words = rest < 0 ? tooMany(-rest) : left(rest);
-    this.#count.textContent = rest <= SHOWN_FROM ? words : '';
-    this.#count.classList.toggle('composer__count--over', rest < 0);
-
     const step = SAID_AT.filter((at) => rest <= at).length + (rest < 0 ? 1 : 0);
-    if (step !== this.#step) this.#said.textContent = step === 0 ? '' : words;
+    const isNews = step !== this.#step;
     this.#step = step;
-    return Math.max(0, -rest);
+    return {
+      excess: Math.max(0, -rest),
+      shown: rest <= SHOWN_FROM ? words : '',
+      said: isNews ? (step === 0 ? '' : words) : null,
+    };
   }
 
   /** Counts Unicode scalar values, as the protocol does; a text never has more of them than code units. */

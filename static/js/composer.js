@@ -8,6 +8,8 @@ export class Composer {
   #button = this.#form.querySelector('[type=submit]');
   #problem = document.getElementById('composer-problem');
   #kept = document.getElementById('composer-kept');
+  #count = document.getElementById('composer-count');
+  #said = document.getElementById('composer-said');
   #allowance = new Allowance(Number(this.#box.dataset.most));
   #touch = matchMedia('(pointer: coarse) and (hover: none)');
   #excess = 0; // characters too many
@@ -65,7 +67,7 @@ export class Composer {
   #end() {
     this.#box.readOnly = true; // not disabled: that could not be copied from
     this.#button.hidden = true;
-    this.#allowance.measure('');
+    this.#measure('');
     this.#complain('');
     this.#form.hidden = !this.hasDraft;
     this.#kept.hidden = !this.hasDraft;
@@ -110,9 +112,17 @@ export class Composer {
 
   #changed() {
     const before = this.#excess;
-    this.#excess = this.#allowance.measure(this.#box.value);
+    this.#measure(this.#box.value);
     if (before > 0 && this.#excess === 0) this.#complain('');
     this.#grow();
+  }
+
+  #measure(text) {
+    const { excess, shown, said } = this.#allowance.measure(text);
+    this.#excess = excess;
+    this.#count.textContent = shown;
+    this.#count.classList.toggle('composer__count--over', excess > 0);
+    if (said !== null) this.#said.textContent = said;
   }
 
   /** For browsers whose text fields do not size themselves; the style sheet sets the limit. */

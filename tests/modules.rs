@@ -1,8 +1,11 @@
-//! The page's pure modules, by Node's own test runner: each file in `tests/modules` is about the module of its name.
+//! The page's pure modules, by Node's own test runner: each file in `tests/modules` is about the module of its name,
+//! where a hyphen stands for a folder.
 
 use std::{fs, process::Command};
 
+use serde_json::Value;
 use support::root;
+use wire::limits;
 
 #[test]
 fn pure_modules() {
@@ -12,4 +15,17 @@ fn pure_modules() {
     assert!(!files.is_empty());
     let output = Command::new("node").arg("--test").args(&files).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+/// The page refuses what the core would refuse, before it does the work.
+#[test]
+fn limits_of_pictures_are_those_of_the_protocol() {
+    let print = "import(process.argv[1]).then((limits) => console.log(JSON.stringify(limits)))";
+    let module = root().join("static/js/pictures/limits.js");
+    let output = Command::new("node").args(["--eval", print]).arg(module).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let page: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(page["MOST_BYTES"], limits::PICTURE_BYTES);
+    assert_eq!(page["MOST_SIDE"], limits::PICTURE_SIDE);
+    assert_eq!(page["MOST_WAITING"], limits::UNSENT_PICTURES);
 }

@@ -17,7 +17,7 @@ test('a room is found again in the address that it was given', () => {
     ]) {
       assert.equal(namesIn(new URL(address, 'https://chat.example')).room, room, address);
     }
-    assert.match(roomPath(room), /^\/chat\/[^/\\?#]+$/, 'one segment');
+    assert.match(roomPath(room), /^\/chat\/[^/\\?#]+$/u, 'one segment');
   }
 });
 
@@ -34,4 +34,11 @@ test('a name that was decoded on the way is read to its end', () => {
   ]) {
     assert.equal(namesIn(new URL(path, 'https://chat.example')).room, room, path);
   }
+});
+
+test('names in the query win over the one in the path', () => {
+  const namesOf = (address) => namesIn(new URL(address, 'https://chat.example'));
+  assert.deepEqual(namesOf('/login?username=Ana+Lee&roomname=a%26b'), { room: 'a&b', user: 'Ana Lee' });
+  assert.deepEqual(namesOf('/chat/one?roomname=another'), { room: 'another', user: '' });
+  assert.deepEqual(namesOf('/'), { room: '', user: '' });
 });

@@ -61,3 +61,43 @@ test('the parts put together are the text', () => {
     assert.equal(links(text).map((part) => part.text).join(''), text);
   }
 });
+
+const addressesIn = (text) => links(text).filter(({ href }) => href !== undefined).map((part) => part.text);
+
+test('an address ends where the sentence around it goes on', () => {
+  for (const [text, address] of [
+    ['See https://example.com.', 'https://example.com'],
+    ['https://example.com/a, then', 'https://example.com/a'],
+    ['Is it https://example.com/?', 'https://example.com/'],
+    ['https://example.com/?q=a.b', 'https://example.com/?q=a.b'],
+    ['https://example.com/a…', 'https://example.com/a'],
+    ['(https://example.com/a)', 'https://example.com/a'],
+    ['(https://example.com/a_(b))', 'https://example.com/a_(b)'],
+    ['https://example.com/a_(b).', 'https://example.com/a_(b)'],
+    ['[see https://example.com/a[0]]!', 'https://example.com/a[0]'],
+    ['<https://example.com/a>', 'https://example.com/a'],
+    ['“https://example.com/a”', 'https://example.com/a'],
+    ['https://example.com/a\u202ebcd', 'https://example.com/a'],
+    ['https://example.com/a\u2066bcd', 'https://example.com/a'],
+    ['https://example.com/读。', 'https://example.com/读'],
+  ]) assert.deepEqual(addressesIn(text), [address], text);
+});
+
+test('only addresses of pages and of mail are links', () => {
+  for (const text of [
+    '', 'example.com', 'javascript:alert(1)', 'data:text/html,a', 'file:///etc/passwd', 'ftp://example.com',
+    'xhttps://example.com', 'https://', 'https://[', 'http://999.999.999.999/',
+  ]) assert.deepEqual(addressesIn(text), [], text);
+});
+
+test('only the first fifty addresses are links', () => {
+  const text = Array.from({ length: 60 }, (_, index) => `https://example.com/${index}`).join(' ');
+  assert.equal(addressesIn(text).length, 50);
+  assert.equal(addressesIn(text).at(-1), 'https://example.com/49');
+  assert.equal(links(text).map((part) => part.text).join(''), text);
+});
+
+test('a link leads to the address as the browser reads it', () => {
+  const [{ href }] = links('https://exam\u00adple.com/a b');
+  assert.equal(href, 'https://example.com/a');
+});

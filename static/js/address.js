@@ -19,7 +19,7 @@ export const inviteLink = (origin, room) => `${origin}/login?username=&roomname=
 export const doorPath = (path, { room, user }) => `${path}?${new URLSearchParams({ roomname: room, username: user })}`;
 
 function roomInPath(pathname) {
-  const [, room] = /^\/chat\/(.+?)\/?$/s.exec(pathname) ?? [];
+  const [, room] = /^\/chat\/(.+?)\/?$/su.exec(pathname) ?? [];
   try {
     return decodeURIComponent(room ?? '');
   } catch {

@@ -12,7 +12,7 @@ export class Chime {
     this.#context ??= new AudioContext();
     const context = this.#context;
     context.resume();
-    NOTES_HZ.forEach((pitch, index) => play(context, pitch, context.currentTime + index * APART_S));
+    for (const [index, pitch] of NOTES_HZ.entries()) play(context, pitch, context.currentTime + index * APART_S);
   }
 }
 

@@ -38,19 +38,20 @@ export class Invite {
     if (this.#link.value !== link) this.#link.value = link;
     this.#room.textContent = room;
     this.#alone.hidden = !isAlone(state);
-    this.#greet(isNew(state));
+    this.#greet(state);
     if (phase !== 'over') return;
     this.#dialog.close();
     for (const opener of this.#openers) opener.disabled = true;
   }
 
   /** Shown by itself in a new room, once, and beside what one does: it takes neither focus nor keys. */
-  #greet(isNew) {
-    if (isNew && !this.#greeted) {
+  #greet(state) {
+    const isUntouched = isNew(state);
+    if (isUntouched && !this.#greeted) {
       this.#greeted = true;
       this.#prepare('none');
       this.#dialog.open = true; // show() would take the focus
-    } else if (!isNew && this.#standsBeside()) {
+    } else if (!isUntouched && this.#standsBeside()) {
       this.#dialog.close();
     }
   }

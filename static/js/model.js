@@ -3,7 +3,7 @@
 // sent, picture_looked, reading, muted, compared, wondered, chosen.
 
 import { Log } from './log.js';
-import { arrivals, notes, notLoaded, stopped } from './words.js';
+import { notes, notLoaded, stopped } from './words.js';
 
 const GROUP_WITHIN_MS = 5 * 60 * 1000;
 // On a line that comes and goes the list of people tells the rest: the log is for what is said.

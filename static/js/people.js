@@ -47,8 +47,8 @@ export class People {
       this.#rows.delete(id);
     }
     // In the order of arrival; who is away for the moment stands below.
-    [...people.filter(({ connected }) => connected), ...people.filter(({ connected }) => !connected)]
-      .forEach((person, place) => this.#put(person, place));
+    const ordered = [...people.filter(({ connected }) => connected), ...people.filter(({ connected }) => !connected)];
+    for (const [place, person] of ordered.entries()) this.#put(person, place);
     // What is moved loses the focus, and what is gone takes it along.
     if (focused && focused !== document.activeElement) {
       (focused.isConnected ? focused : this.#panel).focus({ preventScroll: true });

@@ -8,6 +8,7 @@ export class Allowance {
   #most;
   #step = 0; // how many of the steps have been passed
 
+  /** @param {number} most */
   constructor(most) {
     this.#most = most;
   }
@@ -15,6 +16,8 @@ export class Allowance {
   /**
    * Counts a text → { excess, shown, said }: how many characters it has too many, the words that are shown beside it,
    * and those that are said aloud, or null as long as nothing new is to be said.
+   *
+   * @param {string} text
    */
   measure(text) {
     const rest = this.#rest(text);
@@ -29,7 +32,11 @@ export class Allowance {
     };
   }
 
-  /** Counts Unicode scalar values, as the protocol does; a text never has more of them than code units. */
+  /**
+   * Counts Unicode scalar values, as the protocol does; a text never has more of them than code units.
+   *
+   * @param {string} text
+   */
   #rest(text) {
     if (text.length < this.#most - SHOWN_FROM) return this.#most - text.length;
     let rest = this.#most;

@@ -5,6 +5,7 @@ const LOUD = 0.12;
 
 /** Two soft tones. */
 export class Chime {
+  /** @type {AudioContext | null} */
   #context = null;
 
   /** Browsers give sound only to a page whose reader asked for it, so this belongs in a press of a button. */
@@ -16,6 +17,11 @@ export class Chime {
   }
 }
 
+/**
+ * @param {AudioContext} context
+ * @param {number} pitch
+ * @param {number} at
+ */
 function play(context, pitch, at) {
   const tone = new OscillatorNode(context, { frequency: pitch });
   const volume = new GainNode(context, { gain: 0 });

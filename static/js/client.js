@@ -1,5 +1,10 @@
 import { startWorker } from './trusted.js';
 
+/**
+ * @import { EventOf } from './model.js'
+ * @import { FromSafety, FromSession, OwnPicture, RequestOf, SessionRequests, ToDerive, ToSafety } from './trusted.js'
+ */
+
 /** By then the server has noticed by itself. */
 const FAREWELL_WITHIN_MS = 90_000;
 const ANSWER_WITHIN_MS = 5000;
@@ -11,12 +16,17 @@ const AGAIN_AFTER_MS = 2000;
  */
 export class Client {
   #tell;
+  /** @type {Worker | null} */
   #derive = null;
+  /** @type {Worker | null} */
   #session = null;
+  /** @type {Worker | null} */
   #safety = null;
-  #listening = null;
+  #listening = new AbortController();
+  /** @type {Blob | null} */
   #farewell = null; // what is sent on leaving, ready to go
 
+  /** @param {(event: EventOf) => void} tell */
   constructor(tell) {
     this.#tell = tell;
   }
@@ -35,20 +45,24 @@ export class Client {
     this.#session.addEventListener('message', ({ data }) => this.#hear(data), this.#listening);
   }
 
+  /** @param {{ intent: string, room: string, user: string, password: string }} attempt */
   enter({ intent, room, user, password }) {
     const { port1, port2 } = new MessageChannel();
-    this.#session.postMessage({ do: 'enter', intent, room, user, port: port1 }, [port1]);
-    this.#derive.postMessage({ do: 'derive', room, password, port: port2 }, [port2]);
+    this.#post({ do: 'enter', intent, room, user, port: port1 }, [port1]);
+    this.#derive?.postMessage(/** @satisfies {ToDerive} */ ({ password, port: port2 }), [port2]);
   }
 
+  /** @param {string} text */
   send(text) {
     this.#post({ do: 'send', text });
   }
 
+  /** @param {OwnPicture} picture */
   picture(picture) {
-    this.#session?.postMessage({ do: 'picture', ...picture }, [picture.bytes.buffer]);
+    this.#post({ do: 'picture', ...picture }, [picture.bytes.buffer]);
   }
 
+  /** @param {number} number */
   cancel(number) {
     this.#post({ do: 'cancel', number });
   }
@@ -64,16 +78,19 @@ export class Client {
       fail();
       return;
     }
-    this.#safety.addEventListener('message', ({ data }) => this.#tell({ type: 'safety', ...data }), this.#listening);
+    this.#safety.addEventListener('message', (/** @type {MessageEvent<FromSafety>} */ { data }) => {
+      this.#tell({ type: 'safety', ...data });
+    }, this.#listening);
     this.#safety.addEventListener('error', fail, this.#listening);
-    this.#safety.postMessage({ port: port2 }, [port2]);
-    this.#session?.postMessage({ do: 'safety', port: port1 }, [port1]);
+    this.#safety.postMessage(/** @satisfies {ToSafety} */ ({ port: port2 }), [port2]);
+    this.#post({ do: 'safety', port: port1 }, [port1]);
   }
 
   leave() {
     this.#post({ do: 'leave' });
   }
 
+  /** @param {boolean} online */
   network(online) {
     this.#post({ do: 'network', online });
   }
@@ -84,7 +101,7 @@ export class Client {
 
   /** A message may still be on its way from a worker that was ended: nobody listens to it any more. */
   stop() {
-    this.#listening?.abort();
+    this.#listening.abort();
     this.#derive?.terminate();
     this.#session?.terminate();
     this.#safety?.terminate();
@@ -122,6 +139,7 @@ export class Client {
     this.stop();
   }
 
+  /** @param {'derive' | 'session'} name */
   #spawn(name) {
     const worker = startWorker(name);
     const fail = () => this.#fail();
@@ -130,6 +148,7 @@ export class Client {
     return worker;
   }
 
+  /** @param {FromSession} event */
   #hear(event) {
     if (event.type !== 'admitted') {
       this.#tell(event);
@@ -140,8 +159,12 @@ export class Client {
     this.#tell(told);
   }
 
-  #post(message) {
-    this.#session?.postMessage(message);
+  /**
+   * @param {RequestOf<SessionRequests>} request
+   * @param {Transferable[]} transferred
+   */
+  #post(request, transferred = []) {
+    this.#session?.postMessage(request, transferred);
   }
 
   #fail() {

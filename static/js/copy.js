@@ -5,6 +5,7 @@ export class Copy {
   #field;
   #said;
 
+  /** @param {{ button: HTMLElement, field: HTMLInputElement, said: HTMLElement }} parts */
   constructor({ button, field, said }) {
     this.#field = field;
     this.#said = said;

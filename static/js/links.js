@@ -1,4 +1,4 @@
-// Finds the addresses in a text: text → [{ text } | { text, href, host }]. The parts put together are the text again.
+// Finds the addresses in a text. The parts that it is taken apart into are the text again when they are put together.
 // `host` is where an address really leads, in ASCII, if it does not say so itself: letters can look like others, and
 // the part before an @ can look like a host: `apple.com@evil.example` is at evil.example. Otherwise it is null.
 
@@ -9,7 +9,13 @@ const TRAILING = /[.,;:!?'’…*_~|。、，！？]/u;
 const MOST = 50; // in one text: each link is an element that the browser has to style and lay out
 const BRACKETS = new Map([[')', '('], [']', '['], ['}', '{']]);
 
+/**
+ * @typedef {{ text: string, href?: undefined } | { text: string, href: string, host: string | null }} Part
+ *
+ * @param {string} text
+ */
 export function links(text) {
+  /** @type {Part[]} */
   const parts = [];
   let end = 0;
   let count = 0;
@@ -27,10 +33,15 @@ export function links(text) {
   return parts;
 }
 
-/** A sentence's full stop is not the address's; nor is a bracket that the address did not open. */
+/**
+ * A sentence's full stop is not the address's; nor is a bracket that the address did not open.
+ *
+ * @param {string} found
+ */
 function withoutTail(found) {
   const open = new Map();
   for (const mark of found) open.set(mark, (open.get(mark) ?? 0) + 1);
+  /** @param {string | undefined} mark */
   const count = (mark) => open.get(mark) ?? 0;
 
   let end = found.length;
@@ -43,11 +54,13 @@ function withoutTail(found) {
   return found.slice(0, end);
 }
 
+/** @param {string} address */
 function allowed(address) {
   const url = parsed(address);
   return url !== null && PROTOCOLS.has(url.protocol) ? url : null;
 }
 
+/** @param {string} address */
 function parsed(address) {
   try {
     return new URL(address);
@@ -56,13 +69,21 @@ function parsed(address) {
   }
 }
 
+/**
+ * @param {string} address
+ * @param {URL} url
+ */
 function otherHost(address, url) {
   if (url.protocol === 'mailto:') return otherMailHosts(address);
   const [, typed] = /^[^:]*:\/\/([^/\\?#]*)/u.exec(address) ?? [];
   return typed?.replace(/:\d*$/u, '').toLowerCase() === url.hostname ? null : url.host;
 }
 
-/** The hosts of the people to whom a letter goes: the browser leaves these as they were typed. */
+/**
+ * The hosts of the people to whom a letter goes: the browser leaves these as they were typed.
+ *
+ * @param {string} address
+ */
 function otherMailHosts(address) {
   const [, people] = /^mailto:([^?#]*)/iu.exec(address) ?? [];
   const hosts = (people ?? '').split(',').map((person) => {

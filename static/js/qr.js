@@ -1,12 +1,15 @@
 /** A link as a picture for the camera of a phone. What draws it is loaded when it is first asked for. */
 export class QrCode {
   #svg;
+  /** @type {string | null} */
   #drawn = null;
 
+  /** @param {Element} svg */
   constructor(svg) {
     this.#svg = svg;
   }
 
+  /** @param {string} link */
   async draw(link) {
     if (link === this.#drawn) return;
     this.#drawn = link;
@@ -20,10 +23,11 @@ export class QrCode {
     }
   }
 
+  /** @param {{ size: number, path: string }} drawing */
   #put({ size, path }) {
     // Readers find a code by the empty margin around it, four modules wide.
     this.#svg.setAttribute('viewBox', `-4 -4 ${size + 8} ${size + 8}`);
-    this.#svg.firstElementChild.setAttribute('d', path);
+    this.#svg.firstElementChild?.setAttribute('d', path);
     this.#svg.removeAttribute('hidden');
   }
 }

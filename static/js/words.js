@@ -1,6 +1,24 @@
 // Words that only the page knows; what went wrong at the server or in the core comes with words of its own.
 // A note is a list of parts, so that a name can be set apart from the direction of the text around it.
 
+/**
+ * @import { Person } from './model.js'
+ *
+ * @typedef {string | { name: string }} Part
+ *
+ * @typedef {object} Noted what notes are made from, by their types
+ * @property {{}} anew
+ * @property {{ name: string }} newKey
+ * @property {{}} joined
+ * @property {{ name: string }} away
+ * @property {{ name: string }} back
+ * @property {{}} reconnected
+ * @property {{ name: string, lost: boolean, here: boolean }} left
+ * @property {{}} unlisted
+ * @property {{ name: string, count: number }} missed
+ * @property {{ name: string, why: string }} unreadable
+ */
+
 export const empty = {
   room: 'Give the name of the room.',
   user: 'Give the name that others will see.',
@@ -9,6 +27,7 @@ export const empty = {
 
 export const remade = 'This room is there already. Join it, with its password.';
 
+/** @param {number} least */
 export const tooShort = (least) => `Use at least ${least} characters.`;
 
 export const stages = {
@@ -41,9 +60,12 @@ export const safety = {
   unknown: 'They could not be worked out for now. Check your connection and open this again.',
 };
 
+/** @param {string} name */
 export const compared = (name) => `Compared with ${name}`;
+/** @param {string} name */
 export const ownKey = (name) => `${name} (you)`;
 
+/** @param {number} seconds */
 export const inSeconds = (seconds) => (seconds > 0 ? ` in ${seconds} s…` : '…');
 
 export const tags = {
@@ -55,24 +77,37 @@ export const tags = {
   another: 'another',
 };
 
-/** What is said of a person before anything else: oneself, a change under way, a lost connection. */
+/**
+ * What is said of a person before anything else: oneself, a change under way, a lost connection.
+ *
+ * @param {Pick<Person, 'you' | 'place' | 'connected'>} person
+ */
 export const tagOf = ({ you, place, connected }) =>
   (you && tags.you) || (place !== 'here' && tags[place]) || (!connected && tags.away) || '';
 
-/** A link that does not say so itself. */
+/**
+ * A link that does not say so itself.
+ *
+ * @param {string} host
+ */
 export const leadsTo = (host) => `Opens ${host}`;
 
 export const mute = 'Mute';
 export const unmute = 'Unmute';
 
+/** @param {number} count */
 const characters = (count) => `${count} ${count === 1 ? 'character' : 'characters'}`;
+/** @param {number} count */
 export const left = (count) => `${characters(count)} left`;
+/** @param {number} count */
 export const tooMany = (count) => `${characters(count)} too many`;
+/** @param {number} count */
 export const tooLong = (count) => `This message is ${characters(count)} too long. Shorten it, or send it in parts.`;
 
 export const emoji = {
   recent: 'Used just now',
   found: 'Found',
+  /** @param {number} count */
   count: (count) => (count === 0 ? 'Nothing found' : `${count} found`),
   notLoaded: 'The emoji could not be loaded. Check your connection and try again.',
 };
@@ -86,10 +121,17 @@ export const states = {
   retry: 'Retry',
 };
 
+/** @param {number} count */
 const messages = (count) => `${count} ${count === 1 ? 'message' : 'messages'}`;
+/**
+ * @param {{ name: string, count: number }} veiled
+ * @returns {Part[]}
+ */
 export const hidden = ({ name, count }) => [`${messages(count)} from `, { name }, ', muted'];
+/** @param {number} count */
 export const newOnes = (count) => `${count} new`;
 
+/** @type {{ [Type in keyof Noted]: (of: Noted[Type]) => Part[] }} */
 export const notes = {
   anew: () => ['The encryption of this room was begun anew, with new keys.'],
   newKey: ({ name }) => [{ name }, ' has a new key. Compare it again before you trust it.'],
@@ -102,7 +144,7 @@ export const notes = {
   unlisted: () => ['The list of people and the encryption group differ: somebody could read unseen. '
     + 'This page stays out and asks again.'],
   missed: ({ name, count }) => [`${messages(count)} from `, { name }, ' did not arrive'],
-  unreadable: ({ name, why }) => unreadable[why]?.(name) ?? unreadable.sealed(name),
+  unreadable: ({ name, why }) => (unreadable[why] ?? unreadable.sealed)(name),
 };
 
 const departures = {
@@ -113,12 +155,19 @@ const departures = {
 
 const arrived = { coming: ' is coming in', here: ' came in', gone: ' was let in' };
 
-/** A newcomer in the log: let in at first, and then either heard of or gone. The keys are theirs from the beginning. */
+/**
+ * A newcomer in the log: let in at first, and then either heard of or gone. The keys are theirs from the beginning.
+ *
+ * @param {{ name: string, another: boolean }} newcomer
+ * @param {keyof typeof arrived} place
+ * @returns {Part[]}
+ */
 export function arrivals({ name, another }, place) {
   const end = another ? '. The name was used before, maybe by someone else.' : '';
   return [...(another ? ['Another '] : []), { name }, arrived[place], end || (place === 'coming' ? '…' : '')];
 }
 
+/** @type {Record<string, (name: string) => Part[]>} */
 const unreadable = {
   sealed: (name) => ['A message from ', { name }, ' could not be opened.'],
   kind: (name) => [{ name }, ' sent something that this version cannot show.'],
@@ -131,6 +180,7 @@ export const copyByHand = 'The browser did not allow it. It is selected: copy it
 
 export const noSuggestion = 'No passphrase could be drawn. Reload the page, or make one up from several random words.';
 
+/** @type {[string, number][]} */
 const spans = [
   ['year', 31_536_000],
   ['month', 2_628_000],
@@ -139,21 +189,26 @@ const spans = [
   ['minute', 60],
 ];
 
-/** A time that nobody will measure: one figure says enough. */
+/**
+ * A time that nobody will measure: one figure says enough.
+ *
+ * @param {number} seconds
+ */
 function span(seconds) {
   const years = seconds / 31_536_000;
   if (years >= 1e9) return 'billions of years';
   if (years >= 1e6) return 'millions of years';
   if (years >= 1e3) return 'thousands of years';
-  const [unit, length] = spans.find(([, each]) => seconds >= each) ?? [null, 1];
-  if (unit === null) return 'less than a minute';
+  const fitting = spans.find(([, each]) => seconds >= each);
+  if (fitting === undefined) return 'less than a minute';
+  const [unit, length] = fitting;
   const count = Math.floor(seconds / length);
   return `about ${count} ${unit}${count === 1 ? '' : 's'}`;
 }
 
+/** @param {number} seconds */
 export const holdsOut = (seconds) =>
   `Holds out ${span(seconds)} against someone with this server’s data and a hundred graphics cards.`;
-
 
 const nothingStays = 'Nothing of what was said is left on this page.';
 export const notLastOut = `The others see that you have gone. ${nothingStays}`;
@@ -161,7 +216,12 @@ export const unheardOut = 'You were not connected: whoever is still there sees t
   + `back, or after a minute or two. ${nothingStays}`;
 export const lastOut = 'You were the last one there, so the room is gone, with all that was said in it.';
 
+/**
+ * @param {string} room
+ * @param {number} unread
+ */
 export const title = (room, unread) => `${unread > 0 ? `(${unread}) ` : ''}${room} · Cloakroom`;
+/** @param {string} name */
 export const wrote = (name) => `${name} wrote`;
 export const unnotified = {
   unable: 'This browser shows no notifications for pages like this one.',

@@ -1,10 +1,20 @@
 // What a file is, by its own first bytes: neither a name nor a declared type is believed.
-// bytes → { type, width, height, animated }, { type } of what is known and not read, or null.
+
+/**
+ * @typedef {{ width: number, height: number, animated: boolean }} Size
+ * @typedef {{ type: string } & Size} Header
+ * @typedef {{ type: string, width?: undefined, height?: undefined, animated?: undefined }} Unread of what is known and not read
+ */
 
 const HEIC = new Set(['heic', 'heix', 'heim', 'heis', 'hevc', 'hevx', 'mif1', 'msf1']);
 
+/**
+ * @param {Uint8Array} bytes
+ * @returns {Header | Unread | null}
+ */
 export function headerOf(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  /** @type {Text} */
   const text = (start, end) => String.fromCharCode(...bytes.subarray(start, end));
   try {
     if (text(0, 8) === '\x89PNG\r\n\x1a\n') return sized('image/png', png(view, text));
@@ -20,8 +30,18 @@ export function headerOf(bytes) {
   return null;
 }
 
+/** @typedef {(start: number, end: number) => string} Text reads bytes as Latin-1 */
+
+/**
+ * @param {string} type
+ * @param {Size | null} found
+ */
 const sized = (type, found) => (found && found.width > 0 && found.height > 0 ? { type, ...found } : null);
 
+/**
+ * @param {DataView} view
+ * @param {Text} text
+ */
 function png(view, text) {
   if (text(12, 16) !== 'IHDR') return null;
   const size = { width: view.getUint32(16), height: view.getUint32(20) };
@@ -34,7 +54,11 @@ function png(view, text) {
   return { ...size, animated: false };
 }
 
-/** The size stands in the first frame header; before it there may be any number of other segments. */
+/**
+ * The size stands in the first frame header; before it there may be any number of other segments.
+ *
+ * @param {DataView} view
+ */
 function jpeg(view) {
   let at = 2;
   for (;;) {
@@ -50,9 +74,12 @@ function jpeg(view) {
   }
 }
 
+/** @param {DataView} view */
 function gif(view) {
   const size = { width: view.getUint16(6, true), height: view.getUint16(8, true) };
+  /** @param {number} flags */
   const table = (flags) => (flags & 0x80 ? 3 * 2 ** ((flags & 7) + 1) : 0);
+  /** @param {number} start */
   const afterBlocks = (start) => {
     let at = start;
     while (view.getUint8(at) > 0) at += 1 + view.getUint8(at);
@@ -77,11 +104,17 @@ function gif(view) {
   return { ...size, animated: images > 1 };
 }
 
+/**
+ * @param {DataView} view
+ * @param {string} chunk
+ */
 function webp(view, chunk) {
+  /** @param {number} at */
   const uint24 = (at) => view.getUint16(at, true) + view.getUint8(at + 2) * 0x10000;
   switch (chunk) {
     case 'VP8 ': {
       if (view.getUint8(23) !== 0x9d || view.getUint16(24) !== 0x012a) return null;
+      /** @param {number} at */
       const side = (at) => view.getUint16(at, true) & 0x3fff;
       return { width: side(26), height: side(28), animated: false };
     }

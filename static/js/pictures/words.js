@@ -1,18 +1,25 @@
 // The words about pictures; they come with the rest of it, when one is in a room.
 
+/** @import { Prepared } from '../trusted.js' */
+
 const count = new Intl.NumberFormat();
+/** @param {{ width: number, height: number }} size */
 const pixels = ({ width, height }) => `${count.format(width)}\u00a0×\u00a0${count.format(height)}`;
 
+/** @param {number} bytes */
 function weight(bytes) {
   const kilo = bytes / 1024;
   if (kilo < 1000) return `${Math.max(1, Math.round(kilo))} KB`;
   return `${new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 }).format(kilo / 1024)} MB`;
 }
 
+/** @param {string} name */
 export const pictureFrom = (name) => `Picture from ${name}`;
+/** @param {string} name */
 export const coming = (name) => `Picture from ${name} is coming`;
 export const going = 'Sending the picture';
 
+/** @type {Record<string, (name: string) => (string | { name: string })[]>} */
 export const ended = {
   broken: (name) => ['A picture from ', { name }, ' did not arrive whole.'],
   cancelled: (name) => [{ name }, ' cancelled a picture.'],
@@ -21,7 +28,11 @@ export const ended = {
 export const unsent = 'A picture';
 export const cancelled = 'You cancelled this picture.';
 
-/** What becomes of a file, for the person who is about to send it. */
+/**
+ * What becomes of a file, for the person who is about to send it.
+ *
+ * @param {Prepared} ready
+ */
 export function prepared({ width, height, blob, from, animated }) {
   const size = `${pixels({ width, height })} pixels, ${weight(blob.size)}`;
   const isSmaller = from.width !== width || from.height !== height;
@@ -47,8 +58,14 @@ export const refusals = {
   many: 'Four pictures are on their way already. Wait until one of them has been sent.',
 };
 
-/** Named by when it came, and never by its sender. */
+/**
+ * Named by when it came, and never by its sender.
+ *
+ * @param {number} at
+ * @param {string} type
+ */
 export function fileName(at, type) {
+  /** @param {number} number */
   const two = (number) => String(number).padStart(2, '0');
   const date = new Date(at);
   const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join('-');

@@ -1,4 +1,5 @@
 // Makes pictures ready to be sent, and looks at those that came before the page shows them.
+/** @import { PictureAnswers, PictureRequests, RequestOf } from '../trusted.js' */
 import { headerOf } from '../pictures/header.js';
 import { MOST_BYTES, MOST_FILE_BYTES, MOST_PIXELS, MOST_SIDE } from '../pictures/limits.js';
 
@@ -10,7 +11,12 @@ const UNSEEN = 4;
 // A rejected promise would stay in here; an error reaches the page.
 self.addEventListener('unhandledrejection', ({ reason }) => setTimeout(() => { throw reason; }));
 
-/** A file → { blob, width, height, from, animated }, or { refusal }. */
+/**
+ * Makes of a file what can be sent, or says why not.
+ *
+ * @param {PictureRequests['prepare']} request
+ * @returns {Promise<PictureAnswers['prepare']>}
+ */
 async function prepare({ file }) {
   if (file.size > MOST_FILE_BYTES) return { refusal: 'heavy' };
   let bytes;
@@ -21,8 +27,8 @@ async function prepare({ file }) {
   }
   const header = headerOf(bytes);
   if (header === null) return { refusal: 'unknown' };
+  if (header.width === undefined) return { refusal: header.type === 'image/heic' ? 'heic' : 'svg' };
   const { type, width, height, animated } = header;
-  if (width === undefined) return { refusal: type === 'image/heic' ? 'heic' : 'svg' };
   if (width * height > MOST_PIXELS) return { refusal: 'large' };
   if (!drawsTrue()) return { refusal: 'noise' };
   let bitmap;
@@ -40,7 +46,12 @@ async function prepare({ file }) {
   }
 }
 
-/** Smaller and smaller, until it fits. */
+/**
+ * Smaller and smaller, until it fits.
+ *
+ * @param {ImageBitmap} bitmap
+ * @param {boolean} mayBeClear
+ */
 async function encode(bitmap, mayBeClear) {
   for (let side = MOST_SIDE; ; side *= SHRINK) {
     const canvas = draw(bitmap, Math.min(1, side / Math.max(bitmap.width, bitmap.height)));
@@ -53,18 +64,34 @@ async function encode(bitmap, mayBeClear) {
   }
 }
 
+/**
+ * @param {ImageBitmap} bitmap
+ * @param {number} scale
+ */
 function draw(bitmap, scale) {
+  /** @param {number} length */
   const side = (length) => Math.max(1, Math.round(length * scale));
   const canvas = new OffscreenCanvas(side(bitmap.width), side(bitmap.height));
-  const context = canvas.getContext('2d');
+  const context = contextOf(canvas);
   context.imageSmoothingQuality = 'high';
   context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
   return canvas;
 }
 
-/** Whether one can see through it anywhere. */
+/** @param {OffscreenCanvas} canvas */
+function contextOf(canvas) {
+  const context = canvas.getContext('2d');
+  if (context === null) throw new Error('no canvas to draw on');
+  return context;
+}
+
+/**
+ * Whether one can see through it anywhere.
+ *
+ * @param {OffscreenCanvas} canvas
+ */
 function isClear(canvas) {
-  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  const { data } = contextOf(canvas).getImageData(0, 0, canvas.width, canvas.height);
   for (let at = 3; at < data.length; at += 4) if (data[at] < 255) return true;
   return false;
 }
@@ -72,7 +99,7 @@ function isClear(canvas) {
 /** Against being told apart by what they draw, some browsers hand out noise in place of a picture. */
 function drawsTrue() {
   const SIDE = 16;
-  const context = new OffscreenCanvas(SIDE, SIDE).getContext('2d');
+  const context = contextOf(new OffscreenCanvas(SIDE, SIDE));
   const drawn = context.createImageData(SIDE, SIDE);
   for (let at = 0; at < drawn.data.length; at += 1) drawn.data[at] = at % 4 === 3 ? 255 : (at * 37) % 256;
   context.putImageData(drawn, 0, 0);
@@ -80,13 +107,26 @@ function drawsTrue() {
   return drawn.data.every((value, at) => Math.abs(value - data[at]) <= UNSEEN);
 }
 
-/** Bytes that came → a blob, if they begin as a picture of this type and size does; an honest one never moves. */
+/**
+ * Bytes that came → a blob, if they begin as a picture of this type and size does; an honest one never moves.
+ *
+ * @param {PictureRequests['look']} request
+ * @returns {PictureAnswers['look']}
+ */
 function look({ bytes, media, width, height }) {
   const header = headerOf(bytes);
   const isThat = header?.type === media && header.width === width && header.height === height && !header.animated;
   return { blob: isThat && Math.max(width, height) <= MOST_SIDE ? new Blob([bytes], { type: media }) : null };
 }
 
+/** @type {{ [Deed in keyof PictureRequests]: (request: PictureRequests[Deed]) => PictureAnswers[Deed] | Promise<PictureAnswers[Deed]> }} */
 const requests = { prepare, look };
 
-self.onmessage = async ({ data: { port, ...request } }) => port.postMessage(await requests[request.do](request));
+/**
+ * @template {keyof PictureRequests} Deed
+ * @param {RequestOf<PictureRequests, Deed>} request
+ */
+const serve = (request) => requests[request.do](request);
+
+/** @param {MessageEvent<RequestOf<PictureRequests> & { port: MessagePort }>} event */
+self.onmessage = async ({ data }) => data.port.postMessage(await serve(data));

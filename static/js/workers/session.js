@@ -1,5 +1,9 @@
 // Drives the session core: hands in what happens, carries out what comes back. It owns the socket
 // and all keys; only what a person may see, and the token for leaving, goes on to the page.
+/**
+ * @import { Handlers, Inputs, Output } from '../../wasm/session.js'
+ * @import { RequestOf, SessionRequests, Stretched, ToSafetyWords, ToStretch } from '../trusted.js'
+ */
 import init, { Session } from '../../wasm/session.js';
 
 const wasm = init();
@@ -7,32 +11,47 @@ const wasm = init();
 self.addEventListener('unhandledrejection', ({ reason }) => setTimeout(() => { throw reason; }));
 
 /** The build that this page is of: the part of every static address after /static/. */
-const build = new URL('../..', import.meta.url).pathname.split('/').at(-2);
+const build = new URL('../..', import.meta.url).pathname.split('/').at(-2) ?? '';
 /** How long the server may take to answer a request, in milliseconds. */
 const ANSWER_WITHIN = 20_000;
 
+/** @type {Session | null} */
 let session = null;
+/** @type {WebSocket | null} */
 let socket = null;
 let timer = 0;
+/** @type {MessagePort | null} */
 let keys = null;
+/** @type {MessagePort | null} */
 let safety = null;
 
-/** Hands one input to the core and carries out all that it asks for. */
+/**
+ * Hands one input to the core and carries out all that it asks for.
+ *
+ * @template {keyof Inputs} Input
+ * @param {Input} input
+ * @param {Inputs[Input]} values
+ */
 function handle(input, ...values) {
-  session[input](performance.now(), ...values);
-  drain();
+  if (session === null) return;
+  /** @type {Handlers} */
+  const handlers = session;
+  handlers[input](performance.now(), ...values);
+  drain(session);
 }
 
-function drain() {
-  for (let output = session.poll(); output; output = session.poll()) {
+/** @param {Session} core */
+function drain(core) {
+  for (let output = core.poll(); output; output = core.poll()) {
     outputs[output.kind](output);
     output.free();
   }
 }
 
+/** @type {Record<Output['kind'], (output: Output) => void>} */
 const outputs = {
   post: ({ text, bytes }) => post(text, bytes),
-  stretch: ({ text, bytes }) => keys.postMessage({ room: text, salt: bytes }),
+  stretch: ({ text, bytes }) => keys?.postMessage(/** @satisfies {ToStretch} */ ({ room: text, salt: bytes })),
   connect,
   send: ({ bytes }) => { if (socket?.readyState === WebSocket.OPEN) socket.send(bytes); },
   disconnect,
@@ -41,13 +60,17 @@ const outputs = {
     timer = setTimeout(() => handle('woken'), ms);
   },
   safety: ({ bytes }) => {
-    safety?.postMessage({ of: bytes });
+    safety?.postMessage(/** @satisfies {ToSafetyWords} */ ({ of: bytes }));
     safety = null;
   },
   picture: ({ text, bytes }) => self.postMessage({ ...JSON.parse(text), bytes }, [bytes.buffer]),
   show: ({ text }) => self.postMessage({ ...JSON.parse(text), at: Date.now() }),
 };
 
+/**
+ * @param {string} path
+ * @param {Uint8Array<ArrayBuffer>} body
+ */
 async function post(path, body) {
   let answer;
   let bytes;
@@ -76,6 +99,7 @@ function connect() {
   url.protocol = url.protocol.replace('http', 'ws');
   const opening = new WebSocket(url);
   // Events of a socket that was given up are nobody's any more.
+  /** @type {<Happened extends Event>(then: (event: Happened) => void) => (event: Happened) => void} */
   const current = (then) => (event) => { if (socket === opening) then(event); };
   opening.binaryType = 'arraybuffer';
   opening.onopen = current(() => handle('opened'));
@@ -95,15 +119,17 @@ function disconnect() {
   closing?.close();
 }
 
+/** @type {{ [Deed in keyof SessionRequests]: (request: SessionRequests[Deed]) => void }} */
 const requests = {
   enter({ intent, room, user, port }) {
     keys = port;
-    keys.onmessage = ({ data: { stretched, code, words } }) => {
-      if (stretched) handle('stretched', stretched);
-      else handle('notStretched', code, words);
+    /** @param {MessageEvent<Stretched>} event */
+    keys.onmessage = ({ data }) => {
+      if (data.stretched) handle('stretched', data.stretched);
+      else handle('notStretched', data.code, data.words);
     };
     session = new Session(performance.now(), intent === 'create', room, user, build);
-    drain();
+    drain(session);
   },
   send: ({ text }) => handle('say', text),
   picture: ({ number, type, width, height, alt, bytes }) =>
@@ -118,7 +144,14 @@ const requests = {
   visible: () => handle('network', true),
 };
 
+/**
+ * @template {keyof SessionRequests} Deed
+ * @param {RequestOf<SessionRequests, Deed>} request
+ */
+const serve = (request) => requests[request.do](request);
+
+/** @param {MessageEvent<RequestOf<SessionRequests>>} event */
 self.onmessage = async ({ data }) => {
   await wasm;
-  if (session || data.do === 'enter') requests[data.do](data);
+  if (session || data.do === 'enter') serve(data);
 };

@@ -4,13 +4,18 @@ import { Suggestion } from './suggestion.js';
 /** Six of 7,776 words, as a power of ten. */
 const GUESSES_OF_SUGGESTION = 6 * Math.log10(7_776);
 
+/** @typedef {{ room: string, user: string }} Names */
+
 /** The field for the password, with what helps to choose one where a room is made. */
 export class Password {
   field = document.getElementById('password');
   #toggle = document.getElementById('show-password');
+  /** @type {Strength | null} */
   #strength = null;
+  /** @type {Suggestion | null} */
   #suggestion = null;
 
+  /** @param {{ form: HTMLFormElement, names: () => Names }} door */
   constructor({ form, names }) {
     this.#toggle.addEventListener('click', () => this.#show(this.field.type === 'password'));
     if (!document.getElementById('suggest')) return; // who joins was told the password
@@ -29,19 +34,21 @@ export class Password {
     return value;
   }
 
+  /** @param {Names} names */
   #follow(names) {
     const password = this.field.value;
-    if (this.#suggestion.holds(password)) return;
-    this.#suggestion.clear();
-    this.#strength.estimate({ ...names, password });
+    if (this.#suggestion?.holds(password)) return;
+    this.#suggestion?.clear();
+    this.#strength?.estimate({ ...names, password });
   }
 
   #accept() {
     this.#show(true);
     this.field.dispatchEvent(new Event('input', { bubbles: true }));
-    this.#strength.know(GUESSES_OF_SUGGESTION);
+    this.#strength?.know(GUESSES_OF_SUGGESTION);
   }
 
+  /** @param {boolean} shown */
   #show(shown) {
     this.field.type = shown ? 'text' : 'password';
     this.#toggle.setAttribute('aria-pressed', String(shown));

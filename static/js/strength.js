@@ -15,11 +15,14 @@ const PAUSE_MS = 250;
 export class Strength {
   #meter = document.getElementById('strength');
   #words = document.getElementById('strength-words');
+  /** @type {Worker | null} */
   #worker = null;
   #busy = false;
   #pause = 0;
+  /** @type {import('./trusted.js').ToStrength | null} */
   #next = null; // what was typed since the estimate that is under way began
 
+  /** @param {import('./trusted.js').ToStrength} typed */
   estimate(typed) {
     if (typed.password === '') {
       this.clear();
@@ -30,7 +33,11 @@ export class Strength {
     else if (!this.#busy) this.#ask();
   }
 
-  /** What was drawn at random needs no estimate: so many guesses, as a power of ten, are known to be needed. */
+  /**
+   * What was drawn at random needs no estimate: so many guesses, as a power of ten, are known to be needed.
+   *
+   * @param {number} guesses
+   */
   know(guesses) {
     this.clear();
     this.#draw(guesses);
@@ -60,7 +67,7 @@ export class Strength {
 
   #start() {
     const worker = startWorker('strength');
-    worker.addEventListener('message', ({ data: { guesses } }) => {
+    worker.addEventListener('message', (/** @type {MessageEvent<import('./trusted.js').FromStrength>} */ { data: { guesses } }) => {
       if (worker !== this.#worker) return;
       this.#busy = false;
       this.#draw(guesses);
@@ -71,15 +78,16 @@ export class Strength {
 
   #ask() {
     this.#busy = true;
-    this.#worker.postMessage(this.#next);
+    this.#worker?.postMessage(this.#next);
     this.#next = null;
   }
 
+  /** @param {number} guesses */
   #draw(guesses) {
     // It is found halfway, on average.
     const seconds = 10 ** guesses / 2 / GUESSES_PER_SECOND;
     const words = holdsOut(seconds);
-    this.#meter.setAttribute('aria-valuenow', BARS.filter((from) => seconds >= from).length);
+    this.#meter.setAttribute('aria-valuenow', String(BARS.filter((from) => seconds >= from).length));
     this.#meter.setAttribute('aria-valuetext', words);
     if (this.#words.textContent !== words) this.#words.textContent = words;
   }

@@ -1,3 +1,5 @@
+/** @import { FromWords } from './trusted.js' */
+
 import { Copy } from './copy.js';
 import { startWorker } from './trusted.js';
 import { noSuggestion } from './words.js';
@@ -10,8 +12,10 @@ export class Suggestion {
   #words = document.getElementById('suggestion-words');
   #problem = document.getElementById('password-error');
   #copy;
+  /** @type {Worker | null} */
   #worker = null;
 
+  /** @param {{ field: HTMLInputElement, accept: () => void }} with */
   constructor({ field, accept }) {
     this.#field = field;
     this.#accept = accept;
@@ -23,7 +27,11 @@ export class Suggestion {
     document.getElementById('suggest').addEventListener('click', () => this.#ask());
   }
 
-  /** Whether this is the passphrase that is spelled out. */
+  /**
+   * Whether this is the passphrase that is spelled out.
+   *
+   * @param {string} password
+   */
   holds(password) {
     return !this.#card.hidden && password === this.#words.textContent;
   }
@@ -39,11 +47,14 @@ export class Suggestion {
   #ask() {
     this.clear();
     const worker = startWorker('words');
-    worker.addEventListener('message', ({ data: { phrase } }) => this.#show(phrase));
+    worker.addEventListener('message', (/** @type {MessageEvent<FromWords>} */ { data: { phrase } }) => {
+      this.#show(phrase);
+    });
     worker.addEventListener('error', () => this.#fail());
     this.#worker = worker;
   }
 
+  /** @param {string} phrase */
   #show(phrase) {
     this.clear();
     this.#field.value = phrase;

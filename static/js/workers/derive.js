@@ -1,5 +1,7 @@
 // Turns the password into its stretched key, hands that to the session worker, and ends: the
 // 64 MiB that Argon2id takes are given back with the worker, not before.
+/** @import { Failure } from '../../wasm/derive.js' */
+/** @import { Stretched, ToDerive, ToStretch } from '../trusted.js' */
 import init, { stretch } from '../../wasm/derive.js';
 
 const wasm = init();
@@ -7,18 +9,20 @@ const wasm = init();
 self.addEventListener('unhandledrejection', ({ reason }) => setTimeout(() => { throw reason; }));
 
 // From the page, once: the password, and the way to the session worker.
+/** @param {MessageEvent<ToDerive>} event */
 self.onmessage = ({ data: { password, port } }) => {
   self.onmessage = null;
   // From the session worker, once: the room and its salt.
+  /** @param {MessageEvent<ToStretch>} event */
   port.onmessage = async ({ data: { room, salt } }) => {
     await wasm;
     try {
       const stretched = stretch(password, room, salt);
-      port.postMessage({ stretched }, [stretched.buffer]);
+      port.postMessage(/** @satisfies {Stretched} */ ({ stretched }), [stretched.buffer]);
     } catch (failure) {
       // A refusal has a code; anything else is the engine out of memory.
-      const { code = 'no_memory', words = 'This device has too little memory free to turn the password into keys. Close other tabs and try again.' } = failure;
-      port.postMessage({ code, words });
+      const { code = 'no_memory', words = 'This device has too little memory free to turn the password into keys. Close other tabs and try again.' } = /** @type {Partial<Failure>} */ (failure);
+      port.postMessage(/** @satisfies {Stretched} */ ({ code, words }));
     }
     self.close();
   };

@@ -1,19 +1,26 @@
+/** @import { State } from './model.js' */
+
 import { connection as said, inSeconds } from './words.js';
 
-const over = Object.freeze({ state: 'over', retryInMs: 0, words: '' });
+/** @typedef {Omit<State['connection'], 'state'> & { state: keyof typeof said }} Shown */
+
+/** @type {Shown} */
+const over = { state: 'over', retryInMs: 0, words: '' };
 
 /** Says whether the room can be reached, and counts down to the next attempt. */
 export class Connection {
   #room = document.getElementById('room');
   #status = document.getElementById('connection');
-  #words = this.#status.querySelector('.connection__words');
-  #wait = this.#status.querySelector('.connection__wait');
-  #why = this.#status.querySelector('.connection__why');
+  #words = /** @type {HTMLElement} */ (this.#status.querySelector('.connection__words'));
+  #wait = /** @type {HTMLElement} */ (this.#status.querySelector('.connection__wait'));
+  #why = /** @type {HTMLElement} */ (this.#status.querySelector('.connection__why'));
+  /** @type {Shown | null} */
   #drawn = null;
-  #ticking = null;
+  #ticking = 0;
 
-  draw({ phase, connection }) {
-    if (phase === 'over') connection = over;
+  /** @param {State} state */
+  draw({ phase, connection: now }) {
+    const connection = phase === 'over' ? over : now;
     if (connection === this.#drawn) return;
     this.#drawn = connection;
     const { state, retryInMs, words } = connection;
@@ -26,7 +33,11 @@ export class Connection {
     if (state === 'waiting') this.#countDown(Math.ceil(retryInMs / 1000));
   }
 
-  /** The seconds stand outside the live words: nobody wants each of them read out. */
+  /**
+   * The seconds stand outside the live words: nobody wants each of them read out.
+   *
+   * @param {number} seconds
+   */
   #countDown(seconds) {
     const say = () => {
       this.#wait.textContent = inSeconds(seconds);

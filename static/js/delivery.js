@@ -1,20 +1,31 @@
 import { element } from './parts.js';
 import { states } from './words.js';
 
+/** @typedef {Exclude<keyof typeof states, 'retry'>} Sent */
+
 /** What has become of one message of one's own, said beside it: sending, sent, or not sent. */
 export class Delivery {
   #message;
   #place;
   #retry;
+  /** @type {Sent | null} */
   #state = null;
 
+  /**
+   * @param {Element} message
+   * @param {{ retry: () => void }} does
+   */
   constructor(message, { retry }) {
     this.#message = message;
     this.#place = message.appendChild(element('span', ''));
     this.#retry = retry;
   }
 
-  /** It is sent by itself once the connection is back; who does not want to wait for the next attempt need not. */
+  /**
+   * It is sent by itself once the connection is back; who does not want to wait for the next attempt need not.
+   *
+   * @param {Sent} state
+   */
   say(state) {
     if (state === this.#state) return;
     this.#state = state;

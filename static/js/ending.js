@@ -1,15 +1,19 @@
+/** @import { State } from './model.js' */
+
 import { doorPath } from './address.js';
 
 /** Says that and why a room is over, and shows the ways on. */
 export class Ending {
   #panel = document.getElementById('ending');
-  #words = this.#panel.querySelector('[role=alert]');
+  #words = /** @type {HTMLElement} */ (this.#panel.querySelector('[role=alert]'));
   #remake = document.getElementById('remake');
   #rejoin = document.getElementById('rejoin');
+  /** @type {State['ending']} */
   #drawn = null;
 
+  /** @param {State} state */
   draw({ ending, room, user }) {
-    if (ending === this.#drawn) return;
+    if (ending === null || ending === this.#drawn) return;
     this.#drawn = ending;
     this.#panel.hidden = false;
     this.#words.textContent = ending.words;

@@ -1,3 +1,5 @@
+/** @import { State } from './model.js' */
+
 import { doorPath } from './address.js';
 import { isAlone } from './model.js';
 import { lastOut, notLastOut, unheardOut } from './words.js';
@@ -5,11 +7,12 @@ import { lastOut, notLastOut, unheardOut } from './words.js';
 /** What stands where the room was, once one has left it: that one has, and the way back. */
 export class Farewell {
   #page = document.getElementById('farewell');
-  #room = this.#page.querySelector('bdi');
+  #room = /** @type {HTMLElement} */ (this.#page.querySelector('bdi'));
   #words = document.getElementById('farewell-words');
   #rejoin = document.getElementById('farewell-rejoin');
   #remake = document.getElementById('farewell-remake');
 
+  /** @param {State} state */
   show(state) {
     const { room, user } = state;
     const heard = state.connection.state === 'connected';
@@ -22,6 +25,6 @@ export class Farewell {
     this.#rejoin.href = doorPath('/login', { room, user });
     this.#remake.hidden = !last;
     this.#remake.href = doorPath('/create', { room, user });
-    this.#page.querySelector('h1').focus();
+    this.#page.querySelector('h1')?.focus();
   }
 }

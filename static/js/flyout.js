@@ -5,14 +5,17 @@ export class Flyout {
   #changed;
   #open = false;
 
+  /** @param {{ panel: HTMLElement, toggle: HTMLElement, changed: (open: boolean) => void }} parts */
   constructor({ panel, toggle, changed }) {
     this.#panel = panel;
     this.#toggle = toggle;
     this.#changed = changed;
     toggle.addEventListener('click', () => this.show(!this.#open));
-    document.addEventListener('pointerdown', ({ target }) => this.#left(target));
+    document.addEventListener('pointerdown', ({ target }) => {
+      if (target instanceof Node) this.#left(target);
+    });
     panel.addEventListener('focusout', ({ relatedTarget }) => {
-      if (relatedTarget) this.#left(relatedTarget);
+      if (relatedTarget instanceof Node) this.#left(relatedTarget);
     });
     document.addEventListener('keydown', ({ key }) => {
       if (key === 'Escape' && this.#open) this.close();
@@ -23,6 +26,7 @@ export class Flyout {
     return this.#open;
   }
 
+  /** @param {boolean} open */
   show(open) {
     if (open === this.#open) return;
     this.#open = open;
@@ -36,6 +40,7 @@ export class Flyout {
     this.#toggle.focus();
   }
 
+  /** @param {Node} target */
   #left(target) {
     if (!this.#panel.contains(target) && !this.#toggle.contains(target)) this.show(false);
   }

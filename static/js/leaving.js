@@ -1,3 +1,5 @@
+/** @import { State } from './model.js' */
+
 /** A text may be on its way for so long without anybody being troubled with it. */
 const ARRIVES_WITHIN_MS = 1000;
 
@@ -8,19 +10,21 @@ export class Leaving {
   #leave;
   #unsent = false;
   #underWay = false;
-  #waits = null; // for what is under way, so as to leave then
-  #go = null; // where one goes who does not mind
+  #waits = 0; // for what is under way, so as to leave then
+  #go = () => {}; // where one goes who does not mind
 
+  /** @param {{ leave: () => void, composer: { hasDraft: boolean } }} with */
   constructor({ leave, composer }) {
     this.#composer = composer;
     this.#leave = leave;
     document.getElementById('leave').addEventListener('click', () => {
       if (this.#loses) this.#ask(leave);
-      else if (this.#underWay) this.#waits ??= setTimeout(() => this.#goOn(), ARRIVES_WITHIN_MS);
+      else if (this.#underWay) this.#waits ||= setTimeout(() => this.#goOn(), ARRIVES_WITHIN_MS);
       else leave();
     });
-    for (const id of ['remake', 'rejoin']) {
-      document.getElementById(id).addEventListener('click', (event) => this.#follow(event));
+    for (const id of /** @type {const} */ (['remake', 'rejoin'])) {
+      const link = document.getElementById(id);
+      link.addEventListener('click', (event) => this.#follow(event, link.href));
     }
     document.getElementById('leaving-cancel').addEventListener('click', () => this.#dialog.close());
     document.getElementById('leaving-leave').addEventListener('click', () => {
@@ -29,12 +33,16 @@ export class Leaving {
     });
   }
 
-  /** While connected, a text that is still on its way will be there in a moment; a picture takes its time. */
+  /**
+   * While connected, a text that is still on its way will be there in a moment; a picture takes its time.
+   *
+   * @param {State} state
+   */
   draw({ phase, sending, pictures, connection }) {
     const isStuck = phase === 'over' || connection.state !== 'connected';
-    this.#unsent = (isStuck && sending.length > 0) || sending.some((key) => pictures.has(key));
+    this.#unsent = (isStuck && sending.length > 0) || sending.some((key) => typeof key === 'string' && pictures.has(key));
     this.#underWay = sending.length > 0;
-    if (this.#waits !== null && (isStuck || !this.#underWay)) this.#goOn();
+    if (this.#waits !== 0 && (isStuck || !this.#underWay)) this.#goOn();
   }
 
   /** The wait is over: all of it arrived, or somebody has to say that they do not mind. */
@@ -46,24 +54,29 @@ export class Leaving {
 
   #waitNoMore() {
     clearTimeout(this.#waits);
-    this.#waits = null;
+    this.#waits = 0;
   }
 
   get #loses() {
     return this.#unsent || this.#composer.hasDraft;
   }
 
+  /** @param {() => void} go */
   #ask(go) {
     this.#waitNoMore();
     this.#go = go;
     this.#dialog.showModal();
   }
 
-  /** Opened in a tab of its own, a link takes nobody out. */
-  #follow(event) {
+  /**
+   * Opened in a tab of its own, a link takes nobody out.
+   *
+   * @param {MouseEvent} event
+   * @param {string} href
+   */
+  #follow(event, href) {
     if (!this.#loses || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
-    const { href } = event.currentTarget;
     this.#ask(() => location.assign(href));
   }
 }

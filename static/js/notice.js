@@ -1,3 +1,5 @@
+/** @import { EventOf, State } from './model.js' */
+
 import { Chime } from './chime.js';
 import { Notifier } from './notifier.js';
 
@@ -9,9 +11,11 @@ export class Notice {
   #chime = new Chime();
   #notifier = new Notifier();
   #choices = { sound: false, notifications: false };
+  /** @type {State['heard']} */
   #heard = null;
   #tell;
 
+  /** @param {{ tell: (event: EventOf) => void }} does */
   constructor({ tell }) {
     this.#tell = tell;
     this.#sound.addEventListener('click', () => this.#choose('sound', !this.#choices.sound));
@@ -21,6 +25,7 @@ export class Notice {
     });
   }
 
+  /** @param {State} state */
   draw({ choices, heard, phase }) {
     this.#choices = choices;
     this.#sound.setAttribute('aria-pressed', String(choices.sound));
@@ -28,20 +33,29 @@ export class Notice {
     if (phase === 'over') this.#notifier.close();
     if (heard === this.#heard) return;
     this.#heard = heard;
-    if (document.hidden || !document.hasFocus()) this.#give(heard);
+    if (heard && (document.hidden || !document.hasFocus())) this.#give(heard);
   }
 
+  /** @param {{ name: string }} heard */
   #give({ name }) {
     if (this.#choices.sound) this.#chime.ring();
     if (this.#choices.notifications) this.#complain(this.#notifier.show(name));
   }
 
+  /**
+   * @param {keyof State['choices']} choice
+   * @param {boolean} on
+   */
   #choose(choice, on) {
     this.#tell({ type: 'chosen', choice, on });
     if (choice === 'sound' && on) this.#chime.ring(); // this is what it will sound like
   }
 
-  /** Leave is asked for when it is needed, and not before. */
+  /**
+   * Leave is asked for when it is needed, and not before.
+   *
+   * @param {boolean} on
+   */
   async #allow(on) {
     this.#problem.textContent = '';
     const problem = on ? await this.#notifier.ask() : null;
@@ -49,6 +63,7 @@ export class Notice {
     else this.#complain(problem);
   }
 
+  /** @param {string | null} problem */
   #complain(problem) {
     if (problem === null) return;
     this.#problem.textContent = problem;

@@ -5,6 +5,7 @@ import { unnotified, wrote } from './words.js';
  * so they say who wrote, and neither what nor in which room.
  */
 export class Notifier {
+  /** @type {Notification | null} */
   #last = null;
 
   /** Asks for leave to show them; tells what is in the way, or null. */
@@ -14,10 +15,11 @@ export class Notifier {
     return answer === 'granted' ? null : unnotified.refused;
   }
 
+  /** @param {string} name */
   show(name) {
     try {
       // One takes the place of the one before: none pile up.
-      const icon = document.querySelector('link[rel=icon]').href;
+      const icon = document.querySelector('link[rel=icon]')?.getAttribute('href') ?? undefined;
       const shown = new Notification(wrote(name), { tag: 'cloakroom', icon });
       shown.addEventListener('click', () => {
         focus();

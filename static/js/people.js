@@ -1,19 +1,25 @@
+/** @import { EventOf, Person as Told, State } from './model.js' */
+
 import { Flyout } from './flyout.js';
 import { Person } from './person.js';
 
 /** Who is in the room: beside the messages where there is width, behind a button where there is not. */
 export class People {
   #panel = document.getElementById('people');
-  #list = this.#panel.querySelector('ul');
-  #count = this.#panel.querySelector('.people__count');
+  #list = /** @type {HTMLElement} */ (this.#panel.querySelector('ul'));
+  #count = /** @type {HTMLElement} */ (this.#panel.querySelector('.people__count'));
   #toggle = document.getElementById('people-toggle');
   #wide = matchMedia('(min-width: 900px)');
   #flyout;
+  /** @type {Map<number, Person>} */
   #rows = new Map(); // id → row
+  /** @type {Told[] | null} */
   #people = null;
-  #muted = null;
+  /** @type {Set<number>} */
+  #muted = new Set();
   #tell;
 
+  /** @param {{ tell: (event: EventOf) => void }} does */
   constructor({ tell }) {
     this.#tell = tell;
     this.#flyout = new Flyout({
@@ -32,14 +38,16 @@ export class People {
     this.#fit();
   }
 
+  /** @param {State} state */
   draw({ people, muted }) {
     if (people === this.#people && muted === this.#muted) return;
     this.#people = people;
     this.#muted = muted;
-    this.#toggle.dataset.count = people.length;
-    this.#count.textContent = people.length;
+    this.#toggle.dataset.count = String(people.length);
+    this.#count.textContent = String(people.length);
 
-    const focused = this.#list.contains(document.activeElement) ? document.activeElement : null;
+    const { activeElement } = document;
+    const focused = activeElement instanceof HTMLElement && this.#list.contains(activeElement) ? activeElement : null;
     const here = new Set(people.map(({ id }) => id));
     for (const [id, row] of this.#rows) {
       if (here.has(id)) continue;
@@ -55,6 +63,10 @@ export class People {
     }
   }
 
+  /**
+   * @param {Told} person
+   * @param {number} place
+   */
   #put(person, place) {
     const row = this.#rows.get(person.id) ?? new Person(person, { tell: this.#tell });
     this.#rows.set(person.id, row);

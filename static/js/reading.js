@@ -1,3 +1,8 @@
+/**
+ * @import { EventOf, State } from './model.js'
+ * @import { Scroll } from './scroll.js'
+ */
+
 import { newOnes } from './words.js';
 
 /**
@@ -14,6 +19,7 @@ export class Reading {
   #unread = 0;
   #tell;
 
+  /** @param {{ scroll: Scroll, marker: Element, tell: (event: EventOf) => void }} with */
   constructor({ scroll, marker, tell }) {
     this.#scroll = scroll;
     this.#marker = marker;
@@ -25,6 +31,7 @@ export class Reading {
     });
   }
 
+  /** @param {State} state */
   draw({ unread }) {
     if (unread === this.#unread) return;
     this.#unread = unread;

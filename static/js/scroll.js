@@ -7,6 +7,7 @@ export class Scroll {
   #seen = { top: 0, height: 0, view: 0 };
   #changed;
 
+  /** @param {{ changed: () => void }} tells */
   constructor({ changed }) {
     this.#changed = changed;
     this.#log.addEventListener('scroll', () => this.#scrolled(), { passive: true });
@@ -15,7 +16,7 @@ export class Scroll {
       if (this.#following) this.toEnd();
     });
     sizes.observe(this.#log);
-    sizes.observe(this.#log.firstElementChild);
+    sizes.observe(/** @type {Element} */ (this.#log.firstElementChild));
   }
 
   get following() {
@@ -32,7 +33,11 @@ export class Scroll {
     this.#log.scrollTop = this.#log.scrollHeight;
   }
 
-  /** Goes to the end, but no further than to where this still stands at the top. */
+  /**
+   * Goes to the end, but no further than to where this still stands at the top.
+   *
+   * @param {Element} element
+   */
   toEndFrom(element) {
     const above = element.getBoundingClientRect().top - this.#log.getBoundingClientRect().top;
     const { scrollTop, scrollHeight, clientHeight } = this.#log;
@@ -57,6 +62,7 @@ export class Scroll {
     else if (top < before && height === heightBefore && view === viewBefore) this.#follow(false);
   }
 
+  /** @param {boolean} following */
   #follow(following) {
     if (following === this.#following) return;
     this.#following = following;

@@ -1,3 +1,5 @@
+/** @import { Picture } from '../model.js' */
+
 import { fileName } from './words.js';
 
 /** One picture as large as the window allows, and the way to keep it. */
@@ -13,6 +15,10 @@ export class Large {
     this.#dialog.addEventListener('close', () => this.#image.removeAttribute('src'));
   }
 
+  /**
+   * @param {Picture & { label: string }} picture
+   * @param {{ url: string, type: string }} kept
+   */
   show({ name, alt, width, height, label, at }, { url, type }) {
     this.#name.textContent = name;
     this.#alt.textContent = alt;

@@ -9,6 +9,7 @@ export class Ways {
   #listening = new AbortController();
   #take;
 
+  /** @param {{ take: (files: File[]) => void }} does */
   constructor({ take }) {
     this.#take = take;
     const until = { signal: this.#listening.signal };
@@ -22,6 +23,7 @@ export class Ways {
     document.addEventListener('drop', (event) => this.#dropped(event), until);
   }
 
+  /** @param {boolean} allowed */
   allow(allowed) {
     this.#button.disabled = !allowed;
   }
@@ -31,33 +33,41 @@ export class Ways {
   }
 
   #chosen() {
-    const files = [...this.#input.files];
+    const files = [...(this.#input.files ?? [])];
     this.#input.value = '';
     this.#take(files);
   }
 
-  /** What is copied from a table or a document is text with a picture of it: the text is meant. */
+  /**
+   * What is copied from a table or a document is text with a picture of it: the text is meant.
+   *
+   * @param {ClipboardEvent} event
+   */
   #pasted(event) {
+    if (event.clipboardData === null) return;
     const { files, types } = event.clipboardData;
     if (files.length === 0 || types.includes('text/plain')) return;
     event.preventDefault();
     this.#take([...files]);
   }
 
+  /** @param {DragEvent} event */
   #over(event) {
-    if (!event.dataTransfer.types.includes('Files')) return;
+    if (!event.dataTransfer?.types.includes('Files')) return;
     event.preventDefault();
     event.dataTransfer.dropEffect = this.#button.disabled ? 'none' : 'copy';
     this.#mark(!this.#button.disabled);
   }
 
+  /** @param {DragEvent} event */
   #dropped(event) {
     this.#mark(false);
-    if (!event.dataTransfer.types.includes('Files')) return;
+    if (!event.dataTransfer?.types.includes('Files')) return;
     event.preventDefault();
     this.#take([...event.dataTransfer.files]);
   }
 
+  /** @param {boolean} over */
   #mark(over) {
     this.#room.classList.toggle('room--drop', over);
   }

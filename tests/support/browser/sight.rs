@@ -23,6 +23,30 @@ fn candidates(role: &str) -> String {
     format!("{plain} [role={role}]")
 }
 
+/// Leaves out candidates that the browser would reject, since asking it about each takes several requests: what has
+/// no box or is not visible, and what has a word of the name nowhere that a name is computed from. Style sheets add
+/// punctuation to names, and other cases of letters, so neither is compared.
+const LIKELY: &str = "const [selector, words] = arguments;
+    const attributes = (element) => [...element.attributes].map(({ value }) => value);
+    const sources = [
+      (element) => attributes(element),
+      (element) => [...element.labels ?? []].map(({ textContent }) => textContent),
+      (element) => (element.getAttribute('aria-labelledby') ?? '').split(' ')
+        .map((id) => document.getElementById(id)?.textContent ?? ''),
+      (element) => [element.textContent],
+      (element) => [...element.querySelectorAll('*')].flatMap(attributes),
+    ];
+    const isNamed = (element) => {
+      let missing = words;
+      return sources.some((source) => {
+        const text = missing.length > 0 ? source(element).join(' ').toLowerCase() : '';
+        missing = missing.filter((word) => !text.includes(word));
+        return missing.length === 0;
+      });
+    };
+    return [...document.querySelectorAll(selector)]
+      .filter((element) => element.checkVisibility({ visibilityProperty: true }) && isNamed(element))";
+
 impl Person {
     /// The name that the browser computes for something.
     pub async fn name_of(&self, element: &Element) -> String {
@@ -33,8 +57,9 @@ impl Person {
     /// The visible things of a role and a name.
     pub(super) async fn sees_all(&self, role: &str, name: &str) -> Result<Vec<Element>, Fault> {
         let session = self.session();
-        let candidates = json!({ "using": "css selector", "value": candidates(role) });
-        let candidates = session.post("/elements", candidates).await?;
+        let words = name.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
+        let words = words.map(str::to_lowercase).collect::<Vec<_>>();
+        let candidates = session.script(LIKELY, &[json!(candidates(role)), json!(words)]).await?;
         let mut seen = Vec::new();
         for element in candidates.as_array().into_iter().flatten().filter_map(Element::from_value) {
             let path = |what: &str| format!("/element/{}/{what}", element.0);

@@ -1,10 +1,12 @@
 //! Real browsers, driven over WebDriver as a person would: by what can be seen, and by role and name.
 
 mod access;
+mod debugger;
 mod doing;
 mod driver;
 mod giving;
 mod person;
+mod pool;
 mod rehearsal;
 mod scene;
 mod seeing;

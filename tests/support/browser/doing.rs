@@ -79,7 +79,7 @@ impl Person {
         let script = "for (const name of ['ui.primaryPointerCapabilities', 'ui.allPointerCapabilities']) {
             Services.prefs.setIntPref(name, 1);
         }";
-        self.done("take up a phone", self.behind(script, &[]).await);
+        self.sets("take up a phone", script, &[]).await;
     }
 
     async fn acts(&self, steps: Vec<Value>) {

@@ -8,7 +8,6 @@ use std::{
     process::{self, Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
     thread,
-    time::Duration,
 };
 
 use serde_json::{Value, json};
@@ -17,9 +16,15 @@ use tokio::sync::oneshot;
 use super::{Engine, eventually};
 use crate::within;
 
-/// Starts the driver in a process group of its own, and kills all of the group when its input closes:
-/// so the browser ends with the test, however the test ends.
-const GUARD: &str = r#""$0" "$@" </dev/null & read -r _; kill -KILL 0"#;
+/// Starts the driver in a process group of its own. When its input closes, it kills all of the group and removes what
+/// they wrote: so nothing stays of the browser, however the tests' process ends.
+const GUARD: &str = r#"set -m
+"$0" "$@" </dev/null &
+read -r _
+kill -KILL -- -$!
+wait
+# The killed processes may still be on their way out.
+for _ in {1..50}; do rm -rf "$TMPDIR" && break; sleep 0.02; done"#;
 
 /// Gives a program a screen that nobody sees; it ends with the group.
 const SCREEN: &str = r#"mkfifo "$TMPDIR/display"
@@ -53,7 +58,7 @@ pub(super) struct Driver {
 impl Driver {
     pub(super) async fn start(engine: Engine) -> Self {
         let folder = folder();
-        let mut command = Command::new("sh");
+        let mut command = Command::new("bash");
         command.args(["-c", GUARD]);
         let mut known = None;
         match engine {
@@ -139,13 +144,6 @@ impl Drop for Driver {
     fn drop(&mut self) {
         drop(self.guard.stdin.take());
         let _ = self.guard.wait();
-        // The killed processes may still be on their way out.
-        for _ in 0..50 {
-            if fs::remove_dir_all(&self.folder).is_ok() {
-                break;
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
     }
 }
 

@@ -44,7 +44,7 @@ impl Person {
     /// Has Firefox hand out noise in place of what is drawn, or not.
     pub async fn protects_from_fingerprints(&self, on: bool) {
         let script = "Services.prefs.setBoolPref('privacy.resistFingerprinting', arguments[0])";
-        self.done("set a preference", self.behind(script, &[json!(on)]).await);
+        self.sets("set a preference", script, &[json!(on)]).await;
     }
 
     async fn carries(&self, script: &str, way: &str, name: &str, media_type: &str, bytes: &[u8]) -> bool {

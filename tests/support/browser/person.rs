@@ -1,7 +1,10 @@
 //! A person at a browser, and what they do.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -10,23 +13,22 @@ use serde_json::{Value, json};
 use super::{
     Element, Engine,
     doing::key::ENTER,
-    driver::Driver,
     eventually,
+    pool::Browser,
+    seeing::texts,
     session::{Fault, Session},
 };
 
-/// How often a browser is started that does not come up.
-const STARTS: usize = 6;
-
-/// Someone with a browser; the browser ends with the last clone.
+/// Someone with a browser.
 #[derive(Clone)]
 pub struct Person(Arc<Inner>);
 
 struct Inner {
     name: String,
     session: Session,
-    /// After the session, so that it goes last.
-    _driver: Driver,
+    browser: Browser,
+    /// Whether something was set in the browser that a fresh state does not undo.
+    is_spent: AtomicBool,
 }
 
 /// Milliseconds since 1970, as the pages' clocks have them.
@@ -36,18 +38,17 @@ fn now() -> u64 {
 
 impl Person {
     pub(super) async fn new(name: &str, engine: Engine) -> Self {
-        let mut failures = Vec::new();
-        for _ in 0..STARTS {
-            let driver = Driver::start(engine).await;
-            match Session::open(&driver, engine).await {
-                Ok(session) => return Self(Arc::new(Inner { name: name.to_owned(), session, _driver: driver })),
-                Err(failure) => {
-                    eprintln!("{engine:?} did not start: {failure}");
-                    failures.push(failure);
-                }
-            }
+        let (browser, session) = Browser::take(engine).await;
+        Self(Arc::new(Inner { name: name.to_owned(), session, browser, is_spent: AtomicBool::new(false) }))
+    }
+
+    /// Leaves the browser to the next person, if it is as it was.
+    pub(super) async fn leaves(self) {
+        if let Some(inner) = Arc::into_inner(self.0)
+            && !inner.is_spent.into_inner()
+        {
+            inner.browser.put_back(inner.session).await;
         }
-        panic!("{engine:?} does not start: {failures:?}");
     }
 
     pub(super) fn session(&self) -> &Session {
@@ -116,22 +117,19 @@ impl Person {
     /// Opens a further tab, and goes on in it; the one before is handed back.
     pub async fn new_tab(&self) -> String {
         let old = self.tab().await;
-        let new = self.done("open a tab", self.session().post("/window/new", json!({ "type": "tab" })).await);
-        self.switch_to(new["handle"].as_str().unwrap()).await;
+        let new = self.done("open a tab", self.session().new_tab(json!({})).await);
+        self.switch_to(&new).await;
         old
     }
 
     /// Has the page open a tab in front of itself, and goes on in that one; the page's is handed back.
     pub async fn looks_away(&self) -> String {
         let page = self.tab().await;
+        let tabs = async || texts(&self.done("tell the tabs", self.session().get("/window/handles").await));
+        let before = tabs().await;
         self.runs("window.open('about:blank')", &[]).await;
-        let front = self
-            .manages("find the tab in front", async || {
-                let tabs = self.session().get("/window/handles").await?;
-                let mut tabs = tabs.as_array().into_iter().flatten().filter_map(Value::as_str);
-                Ok(tabs.find(|tab| *tab != page).map(str::to_owned))
-            })
-            .await;
+        let new = async || tabs().await.into_iter().find(|tab| !before.contains(tab));
+        let front = eventually("the tab in front", new).await;
         self.switch_to(&front).await;
         let hidden = async || (self.runs("return opener.document.hidden", &[]).await == true).then_some(());
         eventually("the page is hidden", hidden).await;
@@ -173,7 +171,7 @@ impl Person {
             return;
         }
         let script = "document.documentElement.style.setProperty('min-width', '0', 'important')";
-        self.done("allow narrow windows", self.behind(script, &[]).await);
+        self.done("allow narrow windows", self.session().behind(script, &[]).await);
         let script = "return [innerWidth, innerHeight, outerWidth - innerWidth, outerHeight - innerHeight]";
         eventually(&format!("the page is {width} × {height}"), async || {
             let sizes = self.runs(script, &[]).await;
@@ -291,7 +289,7 @@ impl Person {
             self.chromium("Emulation.setScriptExecutionDisabled", json!({ "value": !allowed })).await;
         } else {
             let script = "Services.prefs.setBoolPref('javascript.enabled', arguments[0])";
-            self.done("forbid scripts", self.behind(script, &[json!(allowed)]).await);
+            self.sets("forbid scripts", script, &[json!(allowed)]).await;
         }
     }
 
@@ -302,17 +300,14 @@ impl Person {
             self.chromium("Network.emulateNetworkConditions", params).await;
         } else {
             let script = "Services.io.offline = !arguments[0]";
-            self.done("go offline", self.behind(script, &[json!(online)]).await);
+            self.sets("go offline", script, &[json!(online)]).await;
         }
     }
 
-    /// Runs a script of Firefox's own, behind the page.
-    pub(super) async fn behind(&self, script: &str, args: &[Value]) -> Result<Value, Fault> {
-        let session = self.session();
-        session.post("/moz/context", json!({ "context": "chrome" })).await?;
-        let result = session.script(script, args).await;
-        session.post("/moz/context", json!({ "context": "content" })).await?;
-        result
+    /// Sets something in Firefox as a whole, which is then not used by anybody else.
+    pub(super) async fn sets(&self, what: &str, script: &str, args: &[Value]) {
+        self.0.is_spent.store(true, Ordering::Relaxed);
+        self.done(what, self.session().behind(script, args).await);
     }
 
     /// Runs a script in the page.

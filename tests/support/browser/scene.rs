@@ -43,6 +43,9 @@ pub async fn play(title: &str, act: impl AsyncFnOnce(&Scene)) {
         }
         resume_unwind(failure);
     }
+    for person in people {
+        person.leaves().await;
+    }
 }
 
 async fn keep(title: &str, person: &Person) {

@@ -217,7 +217,7 @@ impl Person {
         let script = "const lines = Services.console.getMessageArray().map(({ message }) => message);
             Services.console.reset();
             return lines;";
-        Ok(texts(&self.behind(script, &[]).await?))
+        Ok(texts(&self.session().behind(script, &[]).await?))
     }
 
     /// The page as a PNG.

@@ -1,21 +1,13 @@
 //! WebDriver as far as it is needed here: orders and answers in JSON.
 
-use std::time::Duration;
-
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Engine, driver::Driver};
+use super::{Engine, debugger::Debugger};
 use crate::PATIENCE;
 
 /// The name under which the standard hands over elements.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
-
-/// How long a browser may take to start.
-fn start_within(engine: Engine) -> Duration {
-    // It is up in two seconds, or it is not: now and then it crashes on its way, and its driver waits for ever.
-    Duration::from_secs(if engine == Engine::WebKit { 10 } else { 30 })
-}
 
 /// An element of the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,27 +50,36 @@ impl Fault {
     }
 }
 
-/// One browser under orders.
+/// One browser under orders, for as long as one person uses it.
 pub(super) struct Session {
     http: reqwest::Client,
     url: String,
     pub(super) engine: Engine,
-    /// Where Chromium's own protocol is spoken, without the driver.
-    pub(super) debugger: Option<String>,
+    /// Where Chromium's own protocol is spoken, without the driver, and in which of its contexts the person is.
+    pub(super) debugger: Option<(String, String)>,
 }
 
 impl Session {
-    /// A browser under this driver; says why if there is none after a while.
-    pub(super) async fn open(driver: &Driver, engine: Engine) -> Result<Self, String> {
+    /// With connections of its own: these belong to the runtime that made them.
+    pub(super) fn new(engine: Engine, url: String) -> Self {
         let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE + PATIENCE).build().unwrap();
-        let mut session = Self { http, url: format!("{}/session", driver.url), engine, debugger: None };
-        let opened = session.order(Method::POST, "", driver.capabilities(engine));
-        let opened = tokio::time::timeout(start_within(engine), opened).await.map_err(|late| late.to_string())?;
-        let opened = opened.map_err(|fault| format!("{fault:?}"))?;
-        session.url = format!("{}/{}", session.url, opened["sessionId"].as_str().unwrap());
-        let debugger = &opened["capabilities"]["goog:chromeOptions"]["debuggerAddress"];
-        session.debugger = debugger.as_str().map(ToOwned::to_owned);
-        Ok(session)
+        Self { http, url, engine, debugger: None }
+    }
+
+    /// Opens a tab beside the person's others; in Chromium as this says.
+    pub(super) async fn new_tab(&self, how: Value) -> Result<String, Fault> {
+        let opened = match &self.debugger {
+            // The driver would open it in the browser's first context.
+            Some((debugger, context)) => {
+                let mut wanted = json!({ "url": "about:blank", "browserContextId": context });
+                for (name, value) in how.as_object().into_iter().flatten() {
+                    wanted[name] = value.clone();
+                }
+                Debugger::connect(debugger).await?.order("Target.createTarget", wanted).await?["targetId"].take()
+            }
+            None => self.post("/window/new", json!({ "type": "tab" })).await?["handle"].take(),
+        };
+        Ok(opened.as_str().unwrap_or_default().to_owned())
     }
 
     pub(super) async fn order(&self, method: Method, path: &str, body: Value) -> Result<Value, Fault> {
@@ -117,5 +118,13 @@ impl Session {
     pub(super) async fn chromium(&self, command: &str, params: Value) -> Result<Value, Fault> {
         assert_eq!(self.engine, Engine::Chromium, "{command} is for Chromium alone");
         self.post("/goog/cdp/execute", json!({ "cmd": command, "params": params })).await
+    }
+
+    /// Runs a script of Firefox's own, behind the page.
+    pub(super) async fn behind(&self, script: &str, args: &[Value]) -> Result<Value, Fault> {
+        self.post("/moz/context", json!({ "context": "chrome" })).await?;
+        let result = self.script(script, args).await;
+        self.post("/moz/context", json!({ "context": "content" })).await?;
+        result
     }
 }

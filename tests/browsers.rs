@@ -1,6 +1,6 @@
 //! Cloakroom as people meet it: the real server and the real page, in Chromium and Firefox, and partly in WebKit.
 
-/// Plays the same scene twice, each engine leading once.
+/// Plays a scene in each engine: what its page does depends on the engine.
 macro_rules! with_each_engine {
     ($($scene:ident)*) => {
         $(
@@ -18,6 +18,31 @@ macro_rules! with_each_engine {
                 }
             }
         )*
+    };
+}
+
+/// Plays a scene in which both engines meet, led by the one that it is listed under. The other order is ignored by
+/// default; `-- --ignored other_order` plays all of them.
+macro_rules! with_engines_in_turn {
+    ($(chromium: $($by_chromium:ident)+;)? $(firefox: $($by_firefox:ident)+;)?) => {
+        $($(with_engines_in_turn! { @ $by_chromium chromium Chromium firefox Firefox })+)?
+        $($(with_engines_in_turn! { @ $by_firefox firefox Firefox chromium Chromium })+)?
+    };
+    (@ $scene:ident $leads:ident $leading:ident $follows:ident $following:ident) => {
+        mod $scene {
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $leads() {
+                super::$scene(support::browser::Engine::$leading).await;
+            }
+
+            mod other_order {
+                #[tokio::test(flavor = "multi_thread")]
+                #[ignore = "the other order"]
+                async fn $follows() {
+                    super::super::$scene(support::browser::Engine::$following).await;
+                }
+            }
+        }
     };
 }
 

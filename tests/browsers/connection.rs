@@ -9,7 +9,8 @@ use support::{
     server::{self, Server},
 };
 
-with_each_engine! { lost_and_found retry server_starts_again server_is_upgraded }
+with_each_engine! { retry server_starts_again server_is_upgraded }
+with_engines_in_turn! { chromium: lost_and_found; }
 
 const PASSWORD: &str = "correct horse battery";
 /// Waits until the next attempt to connect is some seconds away, as it is after a few in vain, and has the page note

@@ -10,7 +10,10 @@ use support::{
     server::Server,
 };
 
-with_each_engine! { five_at_once reloading_again_and_again loss_while_another_leaves two_leaving_together ten_troubles }
+with_engines_in_turn! {
+    chromium: five_at_once loss_while_another_leaves ten_troubles;
+    firefox: reloading_again_and_again two_leaving_together;
+}
 
 const ROOM: &str = "Book club";
 const PASSWORD: &str = "correct horse battery";

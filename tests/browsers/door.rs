@@ -7,7 +7,8 @@ use support::{
     server::Server,
 };
 
-with_each_engine! { wrong_password same_name same_room room_made_again room_made_unheard too_often names_in_the_address }
+with_each_engine! { room_made_unheard too_often names_in_the_address }
+with_engines_in_turn! { chromium: wrong_password room_made_again; firefox: same_name same_room; }
 in_webkit_too! { same_room names_in_the_address }
 
 const PASSWORD: &str = "correct horse battery";

@@ -8,7 +8,8 @@ use support::{
 };
 use wire::{RoomName, UserName};
 
-with_each_engine! { in_messages in_names }
+with_each_engine! { in_names }
+with_engines_in_turn! { chromium: in_messages; }
 
 const PASSWORD: &str = "correct horse battery";
 

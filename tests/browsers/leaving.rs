@@ -7,10 +7,8 @@ use support::{
 };
 use wire::limits::GOING;
 
-with_each_engine! {
-    closing_and_navigating reloading_and_going_back leaving_and_coming_back leaving_with_a_draft leaving_behind_a_text
-    leaving_without_a_line
-}
+with_each_engine! { closing_and_navigating reloading_and_going_back leaving_with_a_draft }
+with_engines_in_turn! { chromium: leaving_and_coming_back; firefox: leaving_behind_a_text leaving_without_a_line; }
 
 /// In milliseconds, how late the others would see that someone has left whose page did not say so.
 const UNTOLD: u64 = GOING.as_millis() as u64;

@@ -6,7 +6,8 @@ use support::{
     server::Server,
 };
 
-with_each_engine! { groups_and_days coming_back_to_the_page further_up copying_by_keyboard ten_thousand_messages }
+with_each_engine! { groups_and_days further_up copying_by_keyboard ten_thousand_messages }
+with_engines_in_turn! { firefox: coming_back_to_the_page; }
 
 const PASSWORD: &str = "correct horse battery";
 const HOUR: u64 = 60 * 60 * 1000;

@@ -8,7 +8,8 @@ use support::{
     server::Server,
 };
 
-with_each_engine! { words_and_fingerprints words_after_all a_new_key_takes_the_mark_away nobody_reads_unseen }
+with_each_engine! { words_after_all a_new_key_takes_the_mark_away }
+with_engines_in_turn! { chromium: words_and_fingerprints; firefox: nobody_reads_unseen; }
 
 const PASSWORD: &str = "correct horse battery";
 

@@ -7,7 +7,7 @@ use support::{
 };
 use wire::limits::GOING;
 
-with_each_engine! { whole_way }
+with_engines_in_turn! { firefox: whole_way; }
 in_webkit_too! { whole_way }
 
 /// In milliseconds, how late the others would see that someone has left whose page did not say so.

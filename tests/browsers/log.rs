@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use support::{
-    browser::{Engine, Person, Work, eventually, key, message, play},
+    browser::{Engine, Person, Work, eventually, key, message, play, play_alone},
     server::Server,
 };
 
@@ -202,7 +202,7 @@ async fn copying_by_keyboard(engine: Engine) {
 /// Work in a long log is compared with the same work in one of a tenth, on the same machine a moment before.
 async fn ten_thousand_messages(engine: Engine) {
     let server = Server::start().await;
-    play(&format!("ten thousand messages, {engine:?}"), async |scene| {
+    play_alone(&format!("ten thousand messages, {engine:?}"), async |scene| {
         let ana = scene.person("Ana", engine).await;
         ana.rehearses(&server.origin()).await;
         let mut told = 0;

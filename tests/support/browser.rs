@@ -19,7 +19,7 @@ use std::{pin::pin, time::Duration};
 pub use doing::key;
 pub use person::Person;
 pub use rehearsal::message;
-pub use scene::{Scene, play};
+pub use scene::{Scene, play, play_alone};
 pub use seeing::Change;
 pub use session::Element;
 pub use work::Work;

@@ -268,7 +268,7 @@ async fn who_sends_too_fast_is_read_slowly() {
     })
     .await;
     let took = started.elapsed();
-    assert!(took > Duration::from_millis(2500) && took < Duration::from_secs(20), "{took:?}");
+    assert!(took > Duration::from_millis(2500), "{took:?}");
     is_answered(&mut seated).await;
 }
 
@@ -373,18 +373,28 @@ async fn a_flood_is_no_sign_of_life() {
     assert!(started.elapsed() > wire::limits::SILENCE);
 }
 
+/// To wait for what was taken, as clients do with pictures, costs no time: the bytes in a second are what counts.
 #[tokio::test]
 async fn a_picture_in_pieces_is_not_held_up() {
+    let all_at_once = takes_a_picture(PIECES).await;
+    let in_pieces = takes_a_picture(8).await;
+    assert!(in_pieces < 2 * all_at_once, "{in_pieces:?} in pieces, {all_at_once:?} at once");
+}
+
+/// Five MiB, as pieces of 64 KiB.
+const PIECES: u64 = 80;
+
+/// How long a server takes for a picture of which so many pieces are on their way.
+async fn takes_a_picture(under_way: u64) -> Duration {
     let server = Server::start().await;
     let member = member(&server).await;
     let mut seated = seated(&server, &member).await;
     let started = std::time::Instant::now();
     let piece = vec![1; 64 * 1024];
-    // Five MiB, with eight pieces on their way.
     let (mut sent, mut accepted) = (0, 0);
     within("all of it is taken", async {
-        while accepted < 80 {
-            while sent < 80 && sent < accepted + 8 {
+        while accepted < PIECES {
+            while sent < PIECES && sent < accepted + under_way {
                 sent += 1;
                 let message = ClientFrame::Message { epoch: Epoch::default(), counter: Counter(sent), sealed: &piece };
                 seated.send(Message::binary(message.to_bytes())).await.unwrap();
@@ -395,7 +405,7 @@ async fn a_picture_in_pieces_is_not_held_up() {
         }
     })
     .await;
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    started.elapsed()
 }
 
 #[tokio::test]
@@ -668,21 +678,25 @@ async fn an_old_socket_cannot_take_leave_for_the_new_one() {
     }
 }
 
+/// The server ends before its time to stop is over: it would log that connections were open then.
+async fn ends_by_itself(server: &mut Server) {
+    assert!(server.ended().await);
+    assert!(!server.log().contains("still open"), "{}", server.log());
+}
+
 #[tokio::test]
 async fn nobody_holds_up_the_end() {
     let mut server = Server::start().await;
     let member = member(&server).await;
     let _gone = seated(&server, &member).await;
     let mut silent = socket(&server).await;
-    let started = std::time::Instant::now();
     server.terminate();
     match within("a close", silent.next()).await {
         Some(Ok(Message::Close(Some(frame)))) => assert_eq!(u16::from(frame.code), CloseCode::Stopping.number()),
         other => panic!("no hello yet, and no word of the end: {other:?}"),
     }
     drop(silent);
-    assert!(server.ended().await);
-    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    ends_by_itself(&mut server).await;
 }
 
 #[tokio::test]
@@ -696,8 +710,7 @@ async fn who_does_not_read_does_not_hold_up_the_end() {
         say_much(&mut talker, epoch, counter).await;
     }
     server.terminate();
-    assert!(server.ended().await);
-    assert!(!server.log().contains("still open"), "{}", server.log());
+    ends_by_itself(&mut server).await;
 }
 
 #[tokio::test]
@@ -711,9 +724,7 @@ async fn half_a_request_does_not_hold_up_the_end() {
     body.write_all(request.as_bytes()).await.unwrap();
     // The server has both when it has answered a third.
     assert_eq!(reqwest::get(format!("http://{}/healthz", server.address)).await.unwrap().status().as_u16(), 200);
-    let started = std::time::Instant::now();
     server.terminate();
-    assert!(server.ended().await);
-    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    assert!(server.ended().await, "it ends when its time to stop is over");
     let _ = head.read(&mut [0; 1]).await;
 }

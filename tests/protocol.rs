@@ -5,7 +5,6 @@ use std::{
     collections::BTreeSet,
     fs,
     sync::atomic::{AtomicU32, Ordering},
-    time::{Duration, Instant},
 };
 
 use futures_util::{SinkExt, StreamExt, future::join_all};
@@ -505,14 +504,12 @@ async fn bring_about(case: &str) -> Vec<String> {
         }
         "silent for too long" => {
             // One whose system answers nothing, not even a ping: it is there only as far as TCP goes.
-            let started = Instant::now();
             let mut socket = s.connected(&s.bo).await;
             let alive = async { while ana.next().await.is_some() {} };
             tokio::select! {
                 _ = s.server.logged("code=4008") => {}
                 () = alive => panic!("Ana, who answers pings, was cut off too"),
             }
-            assert!(started.elapsed() < Duration::from_secs(30), "the others hear of it within 30 s");
             let tokio_tungstenite::MaybeTlsStream::Plain(stream) = socket.get_mut() else { panic!("plain TCP") };
             let mut bytes = Vec::new();
             within("the end", stream.read_to_end(&mut bytes)).await.unwrap();

@@ -20,7 +20,6 @@ pub use doing::key;
 pub use person::Person;
 pub use rehearsal::message;
 pub use scene::{Scene, play, play_alone};
-pub use seeing::Change;
 pub use session::Element;
 pub use work::Work;
 

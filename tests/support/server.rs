@@ -191,9 +191,13 @@ impl Server {
         assert!(status.success());
     }
 
-    /// Waits for the end; whether it was a good one.
+    /// Waits for the end, and for the last of the log; whether it was a good end.
     pub async fn ended(&mut self) -> bool {
-        within("the server ends", self.child.wait()).await.unwrap().success()
+        let status = within("the server ends", self.child.wait()).await.unwrap();
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.await;
+        }
+        status.success()
     }
 
     /// Asks the door: the status and the body.

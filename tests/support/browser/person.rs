@@ -1,11 +1,8 @@
 //! A person at a browser, and what they do.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::{SystemTime, UNIX_EPOCH},
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 use serde_json::{Value, json};
@@ -29,11 +26,6 @@ struct Inner {
     browser: Browser,
     /// Whether something was set in the browser that a fresh state does not undo.
     is_spent: AtomicBool,
-}
-
-/// Milliseconds since 1970, as the pages' clocks have them.
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis().try_into().unwrap()
 }
 
 impl Person {
@@ -83,11 +75,9 @@ impl Person {
 
     // Going about
 
-    /// Opens an address; when.
-    pub async fn open(&self, url: &str) -> u64 {
-        let when = now();
+    /// Opens an address.
+    pub async fn open(&self, url: &str) {
         self.done("open the page", self.session().post("/url", json!({ "url": url })).await);
-        when
     }
 
     /// What the address bar says.
@@ -101,11 +91,9 @@ impl Person {
         eventually(&format!("{} is at {url}", self.name()), async || (self.address().await == url).then_some(())).await;
     }
 
-    /// Goes back, forward or reloads: `back`, `forward`, `refresh`; when.
-    pub async fn turns(&self, which: &str) -> u64 {
-        let when = now();
+    /// Goes back, forward or reloads: `back`, `forward`, `refresh`.
+    pub async fn turns(&self, which: &str) {
         self.done(which, self.session().post(&format!("/{which}"), json!({})).await);
-        when
     }
 
     /// Which tab it is.
@@ -156,11 +144,9 @@ impl Person {
         self.done("switch tabs", self.session().post("/window", json!({ "handle": tab })).await);
     }
 
-    /// Closes the tab; when.
-    pub async fn close_tab(&self) -> u64 {
-        let when = now();
+    /// Closes the tab.
+    pub async fn close_tab(&self) {
         self.done("close the tab", self.session().delete("/window").await);
-        when
     }
 
     /// Has the page shown at this size, whatever the window's frame takes.
@@ -211,9 +197,9 @@ impl Person {
 
     // Doing
 
-    /// Presses the button of this name; when.
-    pub async fn press(&self, name: &str) -> u64 {
-        self.click("button", name).await
+    /// Presses the button of this name.
+    pub async fn press(&self, name: &str) {
+        self.click("button", name).await;
     }
 
     /// Follows the link of this name.
@@ -221,14 +207,13 @@ impl Person {
         self.click("link", name).await;
     }
 
-    async fn click(&self, role: &str, name: &str) -> u64 {
+    async fn click(&self, role: &str, name: &str) {
         self.manages(&format!("press the {role} {name:?}"), async || {
             let Some(element) = self.sees_all(role, name).await?.into_iter().next() else { return Ok(None) };
-            let when = now();
             self.session().post(&format!("/element/{}/click", element.0), json!({})).await?;
-            Ok(Some(when))
+            Ok(Some(()))
         })
-        .await
+        .await;
     }
 
     /// Types into a field, in place of what is there.

@@ -5,15 +5,6 @@ use serde_json::{Value, json};
 
 use super::{Engine, eventually, person::Person, session::Fault};
 
-/// The list of people, as it was from some moment on.
-#[derive(Debug)]
-pub struct Change {
-    /// Milliseconds since 1970, by the page's clock.
-    pub at: u64,
-    /// Who was in it.
-    pub names: Vec<String>,
-}
-
 pub(super) fn texts(value: &Value) -> Vec<String> {
     value.as_array().into_iter().flatten().filter_map(|text| text.as_str().map(ToOwned::to_owned)).collect()
 }
@@ -127,31 +118,6 @@ impl Person {
     pub async fn is_with(&self, names: &[&str]) {
         let what = format!("{} sees {names:?} in the list", self.name());
         eventually(&what, async || (self.people().await == names).then_some(())).await;
-    }
-
-    /// Has the page keep a record of changes to the list *People*.
-    pub async fn watches_people(&self) {
-        let list = self.by_role("list", "People").await;
-        let script = "const list = arguments[0];
-            window.seen = [];
-            new MutationObserver(() => {
-              window.seen.push({ at: Date.now(), names: [...list.querySelectorAll('li bdi')].map((name) => name.textContent) });
-            }).observe(list, { childList: true, subtree: true, characterData: true });";
-        self.runs(script, &[list.to_value()]).await;
-    }
-
-    /// The moment from which on the list was this; waits for it.
-    pub async fn saw_people(&self, names: &[&str]) -> Change {
-        eventually(&format!("{} sees {names:?} in the list", self.name()), async || {
-            let seen = self.runs("return window.seen", &[]).await;
-            let mut changes = seen
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|change| Change { at: change["at"].as_u64().unwrap(), names: texts(&change["names"]) });
-            changes.find(|change| change.names == names)
-        })
-        .await
     }
 
     /// What the status *Connection* says.

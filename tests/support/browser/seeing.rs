@@ -3,7 +3,7 @@
 use base64ct::{Base64, Encoding};
 use serde_json::{Value, json};
 
-use super::{Engine, eventually, person::Person, session::Fault};
+use super::{Element, Engine, eventually, person::Person, session::Fault};
 
 pub(super) fn texts(value: &Value) -> Vec<String> {
     value.as_array().into_iter().flatten().filter_map(|text| text.as_str().map(ToOwned::to_owned)).collect()
@@ -87,22 +87,26 @@ impl Person {
     /// The texts of all messages, to the letter.
     pub async fn messages(&self) -> Vec<String> {
         let log = self.by_role("log", "Messages").await;
+        self.messages_in(&log).await
+    }
+
+    async fn messages_in(&self, log: &Element) -> Vec<String> {
         let script = "return [...arguments[0].querySelectorAll('p[dir=auto]')].map((text) => text.textContent)";
         texts(&self.runs(script, &[log.to_value()]).await)
     }
 
     /// Waits until the last message is this one.
     pub async fn hears(&self, text: &str) {
+        let log = self.by_role("log", "Messages").await;
         let what = format!("{} hears {text:?}", self.name());
-        eventually(&what, async || (self.messages().await.last()? == text).then_some(())).await;
+        eventually(&what, async || (self.messages_in(&log).await.last()? == text).then_some(())).await;
     }
 
     /// Waits until the log says this, in a message or a note.
     pub async fn reads(&self, words: &str) {
         let log = self.by_role("log", "Messages").await;
         eventually(&format!("{} reads {words:?}", self.name()), async || {
-            let said = self.runs("return arguments[0].textContent", &[log.to_value()]).await;
-            said.as_str()?.contains(words).then_some(())
+            self.text_of(&log).await.contains(words).then_some(())
         })
         .await;
     }
@@ -110,26 +114,37 @@ impl Person {
     /// Who is in the list *People*.
     pub async fn people(&self) -> Vec<String> {
         let list = self.by_role("list", "People").await;
+        self.people_in(&list).await
+    }
+
+    async fn people_in(&self, list: &Element) -> Vec<String> {
         let script = "return [...arguments[0].querySelectorAll('li bdi')].map((name) => name.textContent)";
         texts(&self.runs(script, &[list.to_value()]).await)
     }
 
     /// Waits until the list *People* is this.
     pub async fn is_with(&self, names: &[&str]) {
+        let list = self.by_role("list", "People").await;
         let what = format!("{} sees {names:?} in the list", self.name());
-        eventually(&what, async || (self.people().await == names).then_some(())).await;
+        eventually(&what, async || (self.people_in(&list).await == names).then_some(())).await;
     }
 
     /// What the status *Connection* says.
     pub async fn connection(&self) -> String {
         let status = self.by_role("status", "Connection").await;
-        self.runs("return arguments[0].textContent", &[status.to_value()]).await.as_str().unwrap().to_owned()
+        self.text_of(&status).await
     }
 
     /// Waits until the status *Connection* begins like this.
     pub async fn connection_says(&self, words: &str) {
+        let status = self.by_role("status", "Connection").await;
         let what = format!("{}'s connection says {words:?}", self.name());
-        eventually(&what, async || self.connection().await.starts_with(words).then_some(())).await;
+        eventually(&what, async || self.text_of(&status).await.starts_with(words).then_some(())).await;
+    }
+
+    async fn text_of(&self, element: &Element) -> String {
+        let text = self.runs("return arguments[0].textContent", &[element.to_value()]).await;
+        text.as_str().unwrap().to_owned()
     }
 
     /// Whether the page can be moved sideways: how much wider it is than the window.

@@ -85,6 +85,11 @@ async fn no_script_at_all(engine: Engine) {
     play(&format!("no script at all, {engine:?}"), async |scene| {
         let ana = scene.person("Ana", engine).await;
         ana.open(&format!("{}/login", proxy.address.replace("127.0.0.1", "http://localhost"))).await;
+        let after_a_while = "const [wait] = document.getElementById('unstarted').getAnimations();
+            const { delay } = wait.effect.getTiming();
+            wait.finish();
+            return delay";
+        assert_eq!(ana.runs(after_a_while, &[]).await, 10_000);
         says_so(&ana, &proxy, "without any script").await;
     })
     .await;

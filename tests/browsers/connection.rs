@@ -165,9 +165,14 @@ async fn other_build(server: &Server) -> PathBuf {
     for at in places {
         program[at..at + build.len()].copy_from_slice(&b"0123456789abcdef"[..build.len()]);
     }
-    let path = std::env::temp_dir().join(format!("cloakroom-upgraded-{}", std::process::id()));
-    fs::write(&path, program).unwrap();
-    fs::set_permissions(&path, fs::metadata(server::program()).unwrap().permissions()).unwrap();
+    let name = format!("cloakroom-upgraded-{}-{}", std::process::id(), server.port());
+    let path = std::env::temp_dir().join(name);
+    let written = path.with_extension("written");
+    fs::write(&written, program).unwrap();
+    fs::set_permissions(&written, fs::metadata(server::program()).unwrap().permissions()).unwrap();
+    // What another scene starts just now could hold this process's file open, and it could not be run.
+    assert!(Command::new("cp").arg("-p").args([&written, &path]).status().unwrap().success());
+    fs::remove_file(written).unwrap();
     path
 }
 

@@ -101,3 +101,38 @@ test('a link leads to the address as the browser reads it', () => {
   const [{ href }] = links('https://exam\u00adple.com/a b');
   assert.equal(href, 'https://example.com/a');
 });
+
+test('any text comes apart into itself and links that lead where they may', () => {
+  const tokens = [
+    'https://', 'HTTP://', 'mailto:', 'javascript:', 'ana', '\u0430', 'example.com', '[::1]', '127.1', ':8080', '@', '.', ',', ':', '/', '\\',
+    '?', '#', '%', '%2f', '(', ')', '[', ']', '{', '}', '!', '*', '_', '|', '\u2026', '\u3002', ' ', '\n', '<', '"', '\u202e', '\u200b',
+    '\u00ad', '\ud83d\ude00', '\ud83d', '\ude00', '\0',
+  ];
+  for (let seed = 1; seed <= 10_000; seed += 1) {
+    const below = random(seed);
+    const text = Array.from({ length: below(seed % 100 === 0 ? 3000 : 25) }, () => tokens[below(tokens.length)]).join('');
+    const parts = links(text);
+    const found = parts.filter((part) => 'href' in part);
+    const shown = `${seed}: ${JSON.stringify(text)}`;
+    assert.equal(parts.map((part) => part.text).join(''), text, shown);
+    assert.ok(found.length <= 50 && parts.length <= 2 * found.length + 1, shown);
+    assert.ok(parts.every((part) => part.text !== ''), shown);
+    for (const { text: typed, href, host } of found) {
+      assert.match(href, /^(?:https?:\/\/[^/]|mailto:)/u, shown);
+      assert.doesNotMatch(typed, /[\s<>"\u200e\u200f\u202a-\u202e\u2066-\u2069]/u, shown);
+      // A link that says itself where it leads says it in its own letters.
+      if (host === null && href.startsWith('http')) assert.ok(typed.toLowerCase().includes(new URL(href).hostname), shown);
+    }
+  }
+});
+
+/** xorshift32: seed → (bound → a number below it). */
+function random(seed) {
+  let state = Math.imul(seed, 0x9e37_79b1);
+  return (bound) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % bound;
+  };
+}

@@ -58,7 +58,8 @@ fn parse(hop: &str) -> Option<IpAddr> {
 
 impl Address {
     /// Where a request with these headers comes from.
-    pub(crate) fn of(peer: SocketAddr, headers: &HeaderMap, config: &Config) -> Self {
+    #[must_use]
+    pub fn of(peer: SocketAddr, headers: &HeaderMap, config: &Config) -> Self {
         client(peer.ip(), headers, &config.trusted_proxy).into()
     }
 }

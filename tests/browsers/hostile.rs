@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use support::{
-    browser::{Engine, Person, eventually, play},
+    browser::{Engine, Person, eventually, play, share},
     client,
     server::Server,
 };
@@ -134,9 +134,7 @@ async fn in_names(engine: Engine) {
     let origin = server.origin();
     play(&format!("hostile names, {engine:?}"), async |scene| {
         let bo = scene.person("Bo", engine).await;
-        // Each name at the door of one of the engines: what the door does with it is the same program's doing.
-        let turn = usize::from(engine == Engine::Firefox);
-        for name in HOSTILE.into_iter().skip(turn).step_by(2) {
+        for name in share(engine, HOSTILE) {
             bo.open(&format!("{origin}/create")).await;
             bo.pastes("Room name", name).await;
             bo.pastes("Your name", name).await;
@@ -169,7 +167,7 @@ async fn in_names(engine: Engine) {
         bo.creates(&origin, "Book club", PASSWORD).await;
         let names: Vec<UserName> = HOSTILE.iter().filter_map(|name| name.parse().ok()).collect();
         assert!(names.len() > HOSTILE.len() / 2, "most are names: {}", names.len());
-        for name in &names {
+        for name in share(engine, &names) {
             let name = name.as_str();
             let guest = client::Person::join(&server.address, "Book club", name, PASSWORD).await;
             let mut guest = guest.unwrap_or_else(|view| panic!("{name:?} is refused: {view}"));

@@ -15,7 +15,7 @@ use web_crypto::{
     picture::{Media, Offer, Piece},
 };
 
-with_each_engine! { ways_in what_is_refused those_that_lie cancelling headers }
+with_each_engine! { ways_in what_is_refused those_that_lie cancelling }
 with_engines_in_turn! { firefox: from_one_to_the_other; }
 
 const PASSWORD: &str = "correct horse battery";
@@ -481,51 +481,6 @@ async fn cancelled_before_the_end() {
         ana.reads("not sent").await;
         let text = ana.text().await;
         assert_eq!(text.matches("not sent").count(), 1, "{text}");
-    })
-    .await;
-}
-
-/// What the page makes of first bytes, without any browser's decoder.
-async fn headers(engine: Engine) {
-    let server = Server::start().await;
-    play(&format!("headers of pictures, {engine:?}"), async |scene| {
-        let ana = scene.person("Ana", engine).await;
-        ana.open(&format!("{}/login", server.origin())).await;
-        let script = "const [base64] = arguments;
-            const near = document.querySelector('script[type=module]').src;
-            return import(new URL('pictures/header.js', near)).then(({ headerOf }) =>
-              headerOf(Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))));";
-        let still = |media: &str, width: u32, height: u32| {
-            json!({ "type": media, "width": width, "height": height, "animated": false })
-        };
-        let moving = |media: &str, width: u32, height: u32| {
-            json!({ "type": media, "width": width, "height": height, "animated": true })
-        };
-        let webp = |chunk: &[u8]| [&b"RIFF\0\0\0\0WEBP"[..], chunk].concat();
-        let jpeg = b"\xff\xd8\xff\xe0\0\x04ab\xff\xff\xdb\0\x02\xff\xc2\0\x11\x08\x01\x02\x03\x04\x03";
-        let png = png(7, 5, &[1, 2, 3]);
-        let cases = [
-            ("a PNG", png.clone(), still("image/png", 7, 5)),
-            ("a PNG cut short", png[..23].to_vec(), json!(null)),
-            ("a PNG of no width", [&png[..16], b"\0\0\0\0\0\0\0\x05", &png[24..]].concat(), json!(null)),
-            ("a JPEG", jpeg.to_vec(), still("image/jpeg", 0x304, 0x102)),
-            ("a JPEG cut short", jpeg[..18].to_vec(), json!(null)),
-            ("a JPEG without a frame", b"\xff\xd8\xff\xda\0\x02\xff\xd9".to_vec(), json!(null)),
-            ("a GIF", gif(1), still("image/gif", 3, 2)),
-            ("a GIF that moves", gif(2), moving("image/gif", 3, 2)),
-            ("a GIF cut short", gif(2)[..40].to_vec(), still("image/gif", 3, 2)),
-            ("a lossy WebP", webp(b"VP8 \0\0\0\0\0\0\0\x9d\x01\x2a\x40\x01\xf0\x40"), still("image/webp", 320, 240)),
-            ("a lossless WebP", webp(b"VP8L\0\0\0\0\x2f\x3f\xc1\x3b\0"), still("image/webp", 320, 240)),
-            ("a WebP with more", webp(b"VP8X\x0a\0\0\0\x10\0\0\0\x3f\x01\0\xef\0\0"), still("image/webp", 320, 240)),
-            ("a WebP that moves", webp(b"VP8X\x0a\0\0\0\x02\0\0\0\x3f\x01\0\xef\0\0"), moving("image/webp", 320, 240)),
-            ("a HEIC", b"\0\0\0\x18ftypmif1".to_vec(), json!({ "type": "image/heic" })),
-            ("an SVG", b"<!-- x --><svg>".to_vec(), json!({ "type": "image/svg+xml" })),
-            ("a page with an SVG", b"<html><svg>".to_vec(), json!(null)),
-            ("nothing", vec![], json!(null)),
-        ];
-        for (what, bytes, wanted) in cases {
-            assert_eq!(ana.runs(script, &[json!(Base64::encode_string(&bytes))]).await, wanted, "{what}");
-        }
     })
     .await;
 }

@@ -1,7 +1,7 @@
 //! Scripts that do not load, or are not what they should be: the door says so, and sends nothing.
 
 use support::{
-    browser::{Engine, Person, eventually, play},
+    browser::{Engine, Person, eventually, play, share},
     proxy::Proxy,
     server::Server,
 };
@@ -51,7 +51,7 @@ async fn each_script_in_turn(engine: Engine) {
     let entry = scripts.iter().find(|script| script.ends_with("/app.js")).unwrap();
     play(&format!("each script in turn, {engine:?}"), async |scene| {
         let ana = scene.person("Ana", engine).await;
-        for (index, script) in scripts.iter().enumerate() {
+        for (index, script) in share(engine, &scripts).into_iter().enumerate() {
             // Another address for each: nothing comes from the browser's cache.
             let proxy = Proxy::start(&server.address).await;
             let altered = if script == theme { entry } else { theme };

@@ -14,7 +14,7 @@ mod session;
 mod sight;
 mod work;
 
-use std::{pin::pin, time::Duration};
+use std::{env, pin::pin, time::Duration};
 
 pub use doing::key;
 pub use person::Person;
@@ -48,6 +48,15 @@ impl Engine {
             Self::Firefox | Self::WebKit => Self::Chromium,
         }
     }
+}
+
+/// An engine's share of a long list: Chromium and Firefox try every second one each, and all of them under
+/// `tests/run --all`.
+pub fn share<T>(engine: Engine, list: impl IntoIterator<Item = T>) -> Vec<T> {
+    if env::var_os("CLOAKROOM_ALL").is_some() {
+        return list.into_iter().collect();
+    }
+    list.into_iter().skip(usize::from(engine == Engine::Firefox)).step_by(2).collect()
 }
 
 /// Looks again and again until there is something to be seen, and says what was missing if it does not come.

@@ -16,25 +16,12 @@ use tokio::{
     time::interval,
 };
 
-use crate::{root, within};
+use crate::{program, root, within};
 
 /// The program, built by the same cargo that built the tests, once in a run.
 pub fn program() -> PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    let build = || {
-        let mut cargo = StdCommand::new(env!("CARGO"));
-        cargo.current_dir(root()).args(["build", "--quiet", "--package", "cloakroom", "--message-format", "json"]);
-        if !cfg!(debug_assertions) {
-            cargo.arg("--release");
-        }
-        let output = cargo.stderr(Stdio::inherit()).output().unwrap();
-        assert!(output.status.success(), "the server does not build");
-        let lines = String::from_utf8(output.stdout).unwrap();
-        let messages = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-        let mut programs = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
-        programs.next_back().expect("cargo names the program")
-    };
-    PROGRAM.get_or_init(build).clone()
+    PROGRAM.get_or_init(|| program::build("cloakroom")).clone()
 }
 
 /// A running server; ends when dropped.

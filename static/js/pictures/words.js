@@ -2,6 +2,8 @@
 
 /** @import { Prepared } from '../trusted.js' */
 
+import { clockOf, dayOf } from '../dates.js';
+
 const count = new Intl.NumberFormat();
 /** @param {{ width: number, height: number }} size */
 const pixels = ({ width, height }) => `${count.format(width)}\u00a0×\u00a0${count.format(height)}`;
@@ -65,10 +67,6 @@ export const refusals = {
  * @param {string} type
  */
 export function fileName(at, type) {
-  /** @param {number} number */
-  const two = (number) => String(number).padStart(2, '0');
   const date = new Date(at);
-  const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join('-');
-  const time = [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join('');
-  return `picture ${day} ${time}.${type === 'image/png' ? 'png' : 'jpg'}`;
+  return `picture ${dayOf(date)} ${clockOf(date, '')}.${type === 'image/png' ? 'png' : 'jpg'}`;
 }

@@ -3,6 +3,7 @@ import { Connection } from './connection.js';
 import { Ending } from './ending.js';
 import { Farewell } from './farewell.js';
 import { Invite } from './invite.js';
+import { Keeping } from './keeping.js';
 import { Leaving } from './leaving.js';
 import { Messages } from './messages.js';
 import { Notice } from './notice.js';
@@ -41,6 +42,7 @@ export class Room {
       new Picker({ pick: (text) => this.#composer.insert(text) }),
       new Invite(),
       new Security({ ask: safety, tell }),
+      new Keeping(),
     ];
     globalThis.visualViewport?.addEventListener('resize', () => this.#fit());
   }

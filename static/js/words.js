@@ -121,6 +121,14 @@ export const states = {
   retry: 'Retry',
 };
 
+export const transcript = {
+  /** @param {string} time */
+  saved: (time) => `Saved ${time}`,
+  /** @param {string} alt */
+  picture: (alt) => (alt ? `[Picture: ${alt}]` : '[Picture]'),
+  unnamed: 'transcript',
+};
+
 /** @param {number} count */
 const messages = (count) => `${count} ${count === 1 ? 'message' : 'messages'}`;
 /**

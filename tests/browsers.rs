@@ -83,5 +83,6 @@ mod browsers {
     mod security;
     mod talk;
     mod theme;
+    mod transcript;
     mod unloaded;
 }

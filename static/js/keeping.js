@@ -10,6 +10,8 @@ export class Keeping {
   #json = document.getElementById('transcript-json');
   /** @type {State | null} */
   #state = null;
+  /** How many entries of the log are no messages: all before this one. */
+  #notes = 0;
 
   constructor() {
     this.#opener.addEventListener('click', () => this.#open());
@@ -20,7 +22,9 @@ export class Keeping {
   /** @param {State} state */
   draw(state) {
     this.#state = state;
-    this.#opener.disabled = state.log.length === 0;
+    const { log } = state;
+    while (this.#notes < log.length && log.at(this.#notes)?.kind !== 'message') this.#notes += 1;
+    this.#opener.disabled = this.#notes === log.length;
   }
 
   #open() {

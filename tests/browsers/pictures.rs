@@ -397,3 +397,24 @@ async fn readme() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "makes pictures for people to look at"]
+async fn transcript() {
+    let server = Server::start().await;
+    play("pictures of the transcript", async |scene| {
+        let ana = scene.person("Ana", Engine::Chromium).await;
+        ana.rehearses(&server.origin()).await;
+        ana.is_told(&[message(2, "Bo", "Shall we keep this?", 1_795_262_400_000)]).await;
+        shoot(&ana, "transcript, not asked for").await;
+        ana.press("Save transcript").await;
+        shoot(&ana, "transcript, on a desk").await;
+        ana.press("Close").await;
+        ana.resizes(360, 640).await;
+        ana.press("People").await;
+        shoot(&ana, "transcript, people on a phone").await;
+        ana.press("Save transcript").await;
+        shoot(&ana, "transcript, on a phone").await;
+    })
+    .await;
+}

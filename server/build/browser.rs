@@ -4,6 +4,7 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
     process::Command,
+    thread,
 };
 
 use wasm_bindgen_cli_support::Bindgen;
@@ -93,7 +94,10 @@ pub fn compile(root: &Path, target_dir: &Path, cache: &Cache) -> Vec<File> {
 
     let built = target_dir.join(TARGET).join("browser");
     let module = |name| fs::read(built.join(format!("{name}.wasm"))).expect("cargo wrote the module");
-    MODULES.iter().flat_map(|name| glue(name, &module(name), cache)).collect()
+    thread::scope(|scope| {
+        let glued = MODULES.map(|name| scope.spawn(move || glue(name, &module(name), cache)));
+        glued.into_iter().flat_map(|glued| glued.join().expect("the glue is written")).collect()
+    })
 }
 
 fn glue(name: &str, module: &[u8], cache: &Cache) -> [File; 2] {
@@ -104,7 +108,8 @@ fn glue(name: &str, module: &[u8], cache: &Cache) -> [File; 2] {
         bindgen.generate_output().expect("wasm-bindgen reads the module")
     };
     let kind = |part: &str| format!("wasm-bindgen {part} {name}");
-    let js = cache.get(&kind("js"), module, || bindgen().js().as_bytes().to_vec());
-    let wasm = cache.get(&kind("wasm"), module, || bindgen().wasm_mut().emit_wasm());
+    let mut made = None;
+    let js = cache.get(&kind("js"), module, || made.get_or_insert_with(bindgen).js().as_bytes().to_vec());
+    let wasm = cache.get(&kind("wasm"), module, || made.get_or_insert_with(bindgen).wasm_mut().emit_wasm());
     [File { path: format!("wasm/{name}.js"), bytes: js }, File { path: format!("wasm/{name}_bg.wasm"), bytes: wasm }]
 }

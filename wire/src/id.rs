@@ -122,6 +122,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn numbers_go_up_by_one_and_stay_at_the_last() {
+        let epoch = Epoch { generation: 2, number: 7 };
+        assert_eq!(epoch.next(), Epoch { generation: 2, number: 8 });
+        assert_eq!(epoch.anew(), Epoch { generation: 3, number: 0 });
+        assert_eq!((Counter(7).next(), Seq(7).next()), (Counter(8), Seq(8)));
+        assert_eq!((Counter(u64::MAX).next(), Seq(u64::MAX).next()), (Counter(u64::MAX), Seq(u64::MAX)));
+    }
+
+    #[test]
+    fn a_room_is_logged_by_its_id() {
+        assert_eq!(format!("{:?}", RoomId([255; 16])), format!("RoomId({})", "_".repeat(21) + "w"));
+    }
+
+    #[test]
     fn no_member_has_the_id_0() {
         for (text, id) in
             [("1", Some(1)), ("4294967295", Some(u32::MAX)), ("0", None), ("4294967296", None), ("-1", None)]

@@ -112,6 +112,8 @@ fn wrong_frames_are_told_apart() {
     assert_eq!(ClientFrame::parse(&empty.to_bytes()), Err(FrameError::Malformed));
     let twice = ClientFrame::Pass { epoch: EPOCH, members: vec![MemberId(1), MemberId(1)] };
     assert_eq!(ClientFrame::parse(&twice.to_bytes()), Err(FrameError::Malformed));
+    let largest = ClientFrame::Knock { generation: 0, sealed: &[0; limits::KNOCK_BYTES] };
+    assert_eq!(ClientFrame::parse(&largest.to_bytes()), Ok(largest));
     for sealed in [&[0; limits::KNOCK_BYTES + 1][..], &[]] {
         let knock = ClientFrame::Knock { generation: 0, sealed };
         assert_eq!(ClientFrame::parse(&knock.to_bytes()), Err(FrameError::Malformed));
@@ -164,4 +166,27 @@ fn no_member_has_the_id_0() {
     ] {
         assert_eq!(ServerFrame::parse(&frame.to_bytes()), Err(FrameError::Malformed), "{frame:?}");
     }
+}
+
+/// As many as the bound allows are read; one more, or one twice, is malformed.
+#[test]
+fn lists_of_members_are_bounded_and_name_each_once() {
+    let person = |id| Person { member_id: MemberId(id), counter: Counter(1), connected: true, in_group: true };
+    let let_in = |ids: &[u32]| {
+        let people = ids.iter().copied().map(person).collect();
+        ServerFrame::LetIn { seq: Seq(1), epoch: EPOCH, people, welcome: b"welcome" }
+    };
+    let duty = |ids: &[u32]| {
+        let knocks = ids.iter().map(|id| (MemberId(*id), &b"knock"[..])).collect();
+        ServerFrame::Duty { epoch: EPOCH, commits: 0, knocks }
+    };
+    fn check<'a>(frame: impl Fn(&[u32]) -> ServerFrame<'a>, most: usize) {
+        let ids: Vec<u32> = (1..).take(most + 1).collect();
+        let largest = frame(&ids[..most]);
+        assert_eq!(ServerFrame::parse(&largest.to_bytes()), Ok(largest));
+        assert_eq!(ServerFrame::parse(&frame(&ids).to_bytes()), Err(FrameError::Malformed), "one more than {most}");
+        assert_eq!(ServerFrame::parse(&frame(&[1, 1]).to_bytes()), Err(FrameError::Malformed), "one twice");
+    }
+    check(let_in, limits::MEMBERS);
+    check(duty, limits::KNOCKS_AT_ONCE);
 }

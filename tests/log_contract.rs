@@ -76,7 +76,7 @@ fn name(text: &str) -> RoomName {
 }
 
 fn hash(byte: u8) -> SecondHash {
-    ServerSecret::from_bytes(&[1; 32]).unwrap().second_hash(&Verifier::from([byte; 32]))
+    ServerSecret::with_salt_key(&[1; 32]).unwrap().second_hash(&Verifier::from([byte; 32]))
 }
 
 fn address() -> Address {

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     fs,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -103,13 +104,21 @@ fn a_wrong_setting_is_named() {
     assert!(error.contains("--log") && error.contains("wants error, warn"), "{error}");
     let error = run(&["--public-origin", "chat.example.org"], ("X", ""));
     assert!(error.contains("--public-origin") && error.contains("wants an origin such as https://"), "{error}");
-    let short = std::env::temp_dir().join(format!("short-secret-{}", std::process::id()));
-    fs::write(&short, "hunter2\n").unwrap();
-    let error = run(&["--listen", "127.0.0.1:0"], ("CLOAKROOM_SECRET_FILE", short.to_str().unwrap()));
-    assert!(error.contains("CLOAKROOM_SECRET_FILE") && error.contains("at least 32 bytes, got 8"), "{error}");
+    let folder = std::env::temp_dir().join(format!("short-key-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("salt.key"), "hunter2\n").unwrap();
+    let started = || run(&["--listen", "127.0.0.1:0"], ("CLOAKROOM_STATE", folder.to_str().unwrap()));
+    fs::set_permissions(folder.join("salt.key"), fs::Permissions::from_mode(0o644)).unwrap();
+    let error = started();
+    assert!(error.contains("CLOAKROOM_STATE") && error.contains("can be read by other users"), "{error}");
+    fs::set_permissions(folder.join("salt.key"), fs::Permissions::from_mode(0o600)).unwrap();
+    let error = started();
+    assert!(error.contains("salt.key") && error.contains("wants 32 bytes, has 8"), "{error}");
     assert!(!error.contains("hunter2"));
-    fs::remove_file(short).unwrap();
-    let error = run(&["--listen", "192.0.2.1:80"], ("X", ""));
+    fs::remove_dir_all(folder).unwrap();
+    let error = run(&["--listen", "127.0.0.1:0"], ("X", ""));
+    assert!(error.contains("no HOME") && error.contains("--state none"), "{error}");
+    let error = run(&["--state", "none", "--listen", "192.0.2.1:80"], ("X", ""));
     assert!(error.contains("CLOAKROOM_LISTEN") && error.contains("192.0.2.1:80"), "{error}");
 }
 
@@ -117,7 +126,7 @@ fn a_wrong_setting_is_named() {
 fn help_says_everything_once() {
     let output = Command::new(server::program()).arg("--help").output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
-    let flags = ["--listen", "--public-origin", "--trusted-proxy", "--secret-file", "--max-frame-bytes", "--grace"];
+    let flags = ["--listen", "--public-origin", "--trusted-proxy", "--state", "--max-frame-bytes", "--grace"];
     for flag in flags.into_iter().chain(["--max-replay-bytes"]) {
         assert!(help.contains(flag), "{flag}");
     }

@@ -41,7 +41,13 @@ impl Process {
     /// Starts a program that says where it listens, on its standard error.
     pub fn start(program: &Path, arguments: &[String]) -> Self {
         let mut command = Command::new(program);
-        command.args(arguments).env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+            .args(arguments)
+            .env_clear()
+            .env("CLOAKROOM_STATE", "none")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
         // A child stays on the core of the thread that starts it.
         let mut child = on_core(Core::Server, || command.spawn()).unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();

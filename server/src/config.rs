@@ -3,7 +3,6 @@
 use std::{
     net::{IpAddr, SocketAddr},
     num::NonZeroU32,
-    path::PathBuf,
     str::FromStr,
     time::Duration,
 };
@@ -13,6 +12,8 @@ use clap::Parser;
 use ipnet::IpNet;
 use tracing_subscriber::filter::Targets;
 use wire::limits;
+
+use crate::StateChoice;
 
 /// A web chat whose server cannot read what is said.
 ///
@@ -32,9 +33,9 @@ pub struct Config {
     #[arg(long, env = "CLOAKROOM_TRUSTED_PROXY", value_name = "NETWORK", value_delimiter = ',', value_parser = network)]
     pub trusted_proxy: Vec<IpNet>,
 
-    /// File with the server's secret, of at least 32 bytes; without it, one is made at start and lives in memory
-    #[arg(long, env = "CLOAKROOM_SECRET_FILE", value_name = "PATH")]
-    pub secret_file: Option<PathBuf>,
+    /// Folder for the little that outlives a restart, or `none` [default: `$STATE_DIRECTORY`, or cloakroom in `$XDG_STATE_HOME` or `~/.local/state`]
+    #[arg(long, env = "CLOAKROOM_STATE", value_name = "FOLDER|none", global = true)]
+    pub state: Option<StateChoice>,
 
     /// Members in one room, at most (256 at the most: a commit for more would not fit a frame)
     #[arg(long, env = "CLOAKROOM_MAX_MEMBERS", value_name = "MEMBERS", default_value_t = limits::MEMBERS, value_parser = between(1, limits::MEMBERS))]

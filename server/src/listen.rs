@@ -3,7 +3,6 @@
 use std::{
     io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
-    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -19,7 +18,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use wire::limits;
 
 use crate::{
-    Config, ServerSecret, Total,
+    Config, ServerSecret, StateError, StateFolder, Total,
     connection::{self, Among, Place},
     crowd::Crowd,
     essential::Essential,
@@ -56,9 +55,9 @@ pub enum ServeError {
     /// `--listen`.
     #[error("CLOAKROOM_LISTEN (--listen): cannot listen on {0}: {1}")]
     Bind(SocketAddr, io::Error),
-    /// `--secret-file`.
-    #[error("CLOAKROOM_SECRET_FILE (--secret-file): {0}: {1}")]
-    Secret(PathBuf, io::Error),
+    /// `--state`.
+    #[error("CLOAKROOM_STATE (--state): {0}")]
+    State(#[from] StateError),
     /// Entropy or signals are missing.
     #[error("the system refused what the server needs: {0}")]
     System(#[from] io::Error),
@@ -144,8 +143,9 @@ pub async fn bind(config: &Config) -> Result<Vec<TcpListener>, ServeError> {
 /// # Errors
 /// When the configuration does not hold, or when a task has ended that the server cannot do without.
 pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdown) -> Result<(), ServeError> {
-    let secret = match &config.secret_file {
-        Some(path) => ServerSecret::from_file(path).map_err(|error| ServeError::Secret(path.clone(), error))?,
+    let state = StateFolder::open(config.state.as_ref())?;
+    let secret = match &state {
+        Some(folder) => ServerSecret::with_salt_key(&folder.salt_key()?)?,
         None => ServerSecret::random()?,
     };
     let bounds = Bounds { members: config.max_members, grace: config.grace, replay: config.max_replay_bytes };

@@ -1,6 +1,6 @@
-//! The server's secret and what it makes of others' secrets.
+//! The server's keys and what it makes of others' secrets.
 
-use std::{fs, io, path::Path};
+use std::io;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
@@ -8,61 +8,55 @@ use subtle::{Choice, ConstantTimeEq};
 use wire::{RoomName, Salt, Token, Verifier};
 use zeroize::Zeroizing;
 
-/// Bytes that a secret in a file has at least.
-const SECRET_BYTES_MIN: usize = 32;
-
-/// Keys the salts and the second hashes.
-pub struct ServerSecret(Hmac<Sha256>);
+/// Two keys: one for the salts, which may outlive the process so that a password keeps giving the same verifier, and one for
+/// the second hashes, which never does.
+pub struct ServerSecret {
+    salts: Hmac<Sha256>,
+    hashes: Hmac<Sha256>,
+}
 
 impl ServerSecret {
-    /// From at least 32 bytes.
-    ///
-    /// # Errors
-    /// When there are fewer.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, io::Error> {
-        if bytes.len() < SECRET_BYTES_MIN {
-            let wants = format!("wants at least {SECRET_BYTES_MIN} bytes, got {}", bytes.len());
-            return Err(io::Error::new(io::ErrorKind::InvalidData, wants));
-        }
-        Hmac::new_from_slice(bytes).map(Self).map_err(io::Error::other)
-    }
-
-    /// From a file: all of its bytes, a line end too.
-    ///
-    /// # Errors
-    /// When it cannot be read or is too short.
-    pub fn from_file(path: &Path) -> Result<Self, io::Error> {
-        Self::from_bytes(&Zeroizing::new(fs::read(path)?))
-    }
-
-    /// A new one, for as long as the process lives.
+    /// With this key for the salts.
     ///
     /// # Errors
     /// When the system has no entropy.
-    pub fn random() -> Result<Self, io::Error> {
-        let mut bytes = Zeroizing::new([0; 32]);
-        getrandom::fill(bytes.as_mut_slice()).map_err(io::Error::other)?;
-        Self::from_bytes(bytes.as_slice())
+    pub fn with_salt_key(salt_key: &[u8]) -> io::Result<Self> {
+        let key = |bytes: &[u8]| Hmac::new_from_slice(bytes).map_err(io::Error::other);
+        Ok(Self { salts: key(salt_key)?, hashes: key(random()?.as_slice())? })
     }
 
-    /// server salt = HMAC-SHA-256(server secret, "salt" ‖ canonical room name)
+    /// With keys that last as long as the process.
+    ///
+    /// # Errors
+    /// When the system has no entropy.
+    pub fn random() -> io::Result<Self> {
+        Self::with_salt_key(random()?.as_slice())
+    }
+
+    /// server salt = HMAC-SHA-256(salt key, "salt" ‖ canonical room name)
     #[must_use]
     pub fn salt(&self, room: &RoomName) -> Salt {
-        Salt::from(self.mac(&[b"salt", room.as_str().as_bytes()]))
+        Salt::from(mac(&self.salts, &[b"salt", room.as_str().as_bytes()]))
     }
 
-    /// second hash = HMAC-SHA-256(server secret, "verifier" ‖ verifier): the verifier comes out of Argon2id, so a
-    /// fast keyed hash is right.
+    /// second hash = HMAC-SHA-256(hash key, "verifier" ‖ verifier): the verifier comes out of Argon2id, so a fast keyed
+    /// hash is right.
     #[must_use]
     pub fn second_hash(&self, verifier: &Verifier) -> SecondHash {
-        SecondHash(self.mac(&[b"verifier", verifier.as_bytes()]))
+        SecondHash(mac(&self.hashes, &[b"verifier", verifier.as_bytes()]))
     }
+}
 
-    fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
-        let mut mac = self.0.clone();
-        parts.iter().for_each(|part| mac.update(part));
-        mac.finalize().into_bytes().into()
-    }
+fn random() -> io::Result<Zeroizing<[u8; 32]>> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    getrandom::fill(bytes.as_mut_slice()).map_err(io::Error::other)?;
+    Ok(bytes)
+}
+
+fn mac(key: &Hmac<Sha256>, parts: &[&[u8]]) -> [u8; 32] {
+    let mut mac = key.clone();
+    parts.iter().for_each(|part| mac.update(part));
+    mac.finalize().into_bytes().into()
 }
 
 macro_rules! hash {
@@ -110,17 +104,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn salts_depend_on_name_and_secret() {
-        let secret = ServerSecret::from_bytes(&[1; 32]).unwrap();
+    fn salts_depend_on_name_and_key_and_outlive_a_process() {
+        let secret = ServerSecret::with_salt_key(&[1; 32]).unwrap();
         let (one, two) = ("one".parse().unwrap(), "two".parse().unwrap());
-        assert!(secret.salt(&one) == secret.salt(&one));
+        assert!(secret.salt(&one) == ServerSecret::with_salt_key(&[1; 32]).unwrap().salt(&one));
         assert!(secret.salt(&one) != secret.salt(&two));
         assert!(ServerSecret::random().unwrap().salt(&one) != secret.salt(&one));
     }
 
     #[test]
-    fn short_secrets_are_refused() {
-        let error = ServerSecret::from_bytes(b"hunter2").err().unwrap().to_string();
-        assert_eq!(error, "wants at least 32 bytes, got 7");
+    fn second_hashes_do_not_outlive_a_process() {
+        let verifier = Verifier::from([7; 32]);
+        let hash = |secret: &ServerSecret| secret.second_hash(&verifier);
+        let secrets = [(); 2].map(|()| ServerSecret::with_salt_key(&[1; 32]).unwrap());
+        assert!(bool::from(hash(&secrets[0]).ct_eq(&hash(&secrets[0]))));
+        assert!(!bool::from(hash(&secrets[0]).ct_eq(&hash(&secrets[1]))));
     }
 }

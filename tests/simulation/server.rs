@@ -70,7 +70,7 @@ impl Server {
         };
         Self {
             base: Instant::now(),
-            secret: ServerSecret::from_bytes(&[9; 32]).unwrap(),
+            secret: ServerSecret::with_salt_key(&[9; 32]).unwrap(),
             bounds: Bounds { members: 16, grace: Duration::from_secs(60), replay },
             halves: (0..halves).map(half).collect(),
             random: Random::new(seed ^ 0x5e7),

@@ -107,6 +107,7 @@ impl Server {
             .args(flags)
             .env_clear()
             .env("CLOAKROOM_LISTEN", listen)
+            .env("CLOAKROOM_STATE", "none")
             .env("CLOAKROOM_CREATES_PER_MINUTE", "100000")
             .env("CLOAKROOM_JOINS_PER_MINUTE", "100000")
             .stdin(Stdio::null())

@@ -133,7 +133,7 @@ secret! {
     Verifier
 }
 secret! {
-    /// The server's part of the salt: `HMAC-SHA-256(server secret, "salt" ‖ canonical room name)`.
+    /// The server's part of the salt: `HMAC-SHA-256(salt key, "salt" ‖ canonical room name)`.
     Salt
 }
 

@@ -68,6 +68,7 @@ mod browsers {
     mod crowd;
     mod door;
     mod emoji;
+    mod gate;
     mod hostile;
     mod invite;
     mod keyboard;

@@ -66,6 +66,8 @@ struct Assets {
     room_styles: Vec<Asset>,
     modules: Vec<Asset>,
     room_modules: Vec<Asset>,
+    /// Those of a gate that is not open.
+    gate_modules: Vec<Asset>,
     entry: Option<Asset>,
     icon: Asset,
 }
@@ -102,6 +104,7 @@ pages! {
 fn assets(build: &str, files: &[File], scripted: bool) -> Assets {
     const ENTRY: &str = "js/app.js";
     const ROOM: &str = "js/room.js";
+    const GATE: &str = "js/gate.js";
     let asset = |file: &File| Asset {
         url: format!("/static/{build}/{}", file.path),
         integrity: format!("sha384-{}", Base64::encode_string(&Sha384::digest(&file.bytes))),
@@ -110,7 +113,7 @@ fn assets(build: &str, files: &[File], scripted: bool) -> Assets {
         let is_in = |file: &&File| file.path.strip_prefix(folder).is_some_and(|name| !name.contains('/'));
         files.iter().filter(is_in).map(asset).collect::<Vec<_>>()
     };
-    let (door, room) = (modules_of(ENTRY, files), modules_of(ROOM, files));
+    let (door, room, gate) = (modules_of(ENTRY, files), modules_of(ROOM, files), modules_of(GATE, files));
     let assets_of = |paths: &BTreeSet<&str>| {
         files.iter().filter(|file| scripted && paths.contains(file.path.as_str())).map(asset).collect::<Vec<_>>()
     };
@@ -121,6 +124,7 @@ fn assets(build: &str, files: &[File], scripted: bool) -> Assets {
         room_styles: styles_in("css/room/"),
         modules: assets_of(&door.iter().copied().filter(|path| *path != ENTRY).collect()),
         room_modules: assets_of(&room.difference(&door).copied().collect()),
+        gate_modules: assets_of(&gate.difference(&door).copied().collect()),
         entry: scripted.then(|| one(ENTRY).expect("static/js/app.js is there")),
         icon: one("icon.svg").expect("static/icon.svg is there"),
     }

@@ -7,6 +7,7 @@ use axum::{
     http::{HeaderMap, request::Parts},
 };
 use ipnet::IpNet;
+use wire::limits;
 
 use crate::{Config, refuse::Refused, routes::App};
 
@@ -25,6 +26,26 @@ impl From<IpAddr> for Address {
             IpAddr::V4(_) => ip,
             IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
         })
+    }
+}
+
+/// Wrong guesses that are allowed in a network before all of it is locked out, by the bits of its prefix. A line at home often
+/// has a /56 of its own, and an office a /48; in IPv4, one /24 is many people's.
+const IPV6_GUESSES: [(u8, u32); 3] = [(64, limits::GUESSES), (56, 3 * limits::GUESSES), (48, 9 * limits::GUESSES)];
+const IPV4_GUESSES: [(u8, u32); 2] = [(32, limits::GUESSES), (24, 8 * limits::GUESSES)];
+
+impl Address {
+    /// The networks it is in, as prefix and its bits, each with the wrong guesses that are allowed there. An IPv4 address
+    /// stands as IPv6 writes it (RFC 4291, section 2.5.5.2).
+    pub(crate) fn networks(self) -> Vec<((u128, u8), u32)> {
+        let prefix = |bits: u128, length: u8| (bits & (u128::MAX << (128 - u32::from(length))), length);
+        match self.0 {
+            IpAddr::V4(ip) => {
+                let bits = ip.to_ipv6_mapped().to_bits();
+                IPV4_GUESSES.map(|(length, guesses)| (prefix(bits, 96 + length), guesses)).to_vec()
+            }
+            IpAddr::V6(ip) => IPV6_GUESSES.map(|(length, guesses)| (prefix(ip.to_bits(), length), guesses)).to_vec(),
+        }
     }
 }
 

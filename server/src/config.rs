@@ -3,6 +3,7 @@
 use std::{
     net::{IpAddr, SocketAddr},
     num::NonZeroU32,
+    path::PathBuf,
     str::FromStr,
     time::Duration,
 };
@@ -10,10 +11,11 @@ use std::{
 use axum::http::uri::Authority;
 use clap::Parser;
 use ipnet::IpNet;
+use lettre::message::Mailbox;
 use tracing_subscriber::filter::Targets;
-use wire::limits;
+use wire::{door::Gate, limits};
 
-use crate::StateChoice;
+use crate::{SmtpServer, StateChoice};
 
 /// A web chat whose server cannot read what is said.
 ///
@@ -36,6 +38,34 @@ pub struct Config {
     /// Folder for the little that outlives a restart, or `none` [default: `$STATE_DIRECTORY`, or cloakroom in `$XDG_STATE_HOME` or `~/.local/state`]
     #[arg(long, env = "CLOAKROOM_STATE", value_name = "FOLDER|none", global = true)]
     pub state: Option<StateChoice>,
+
+    /// Who may make rooms: open (everyone), token, people (name, password and one-time code), or email
+    #[arg(long, env = "CLOAKROOM_GATE_CREATE", value_name = "GATE", default_value = "open", value_parser = gate)]
+    pub gate_create: Gate,
+
+    /// Who may come into rooms: open (everyone with the room's password), token, people, or email
+    #[arg(long, env = "CLOAKROOM_GATE_JOIN", value_name = "GATE", default_value = "open", value_parser = gate)]
+    pub gate_join: Gate,
+
+    /// Mail server that sends one-time codes, such as smtps://mail.example.org, or smtp://mail.example.org with STARTTLS
+    #[arg(long, env = "CLOAKROOM_SMTP", value_name = "URL")]
+    pub smtp: Option<SmtpServer>,
+
+    /// Name to sign in with at the mail server
+    #[arg(long, env = "CLOAKROOM_SMTP_USER", value_name = "NAME")]
+    pub smtp_user: Option<String>,
+
+    /// File with the password for the mail server; without it, the variable CLOAKROOM_SMTP_PASSWORD holds the password
+    #[arg(long, env = "CLOAKROOM_SMTP_PASSWORD_FILE", value_name = "PATH")]
+    pub smtp_password_file: Option<PathBuf>,
+
+    /// Address that codes come from, such as `Chat <chat@example.org>`
+    #[arg(long, env = "CLOAKROOM_MAIL_FROM", value_name = "ADDRESS")]
+    pub mail_from: Option<Mailbox>,
+
+    /// Seconds that an address is locked out after five wrong passwords for a room or a person, from the last one on
+    #[arg(long, env = "CLOAKROOM_LOCKOUT", value_name = "SECONDS", default_value = "660", value_parser = seconds)]
+    pub lockout: Duration,
 
     /// Members in one room, at most (256 at the most: a commit for more would not fit a frame)
     #[arg(long, env = "CLOAKROOM_MAX_MEMBERS", value_name = "MEMBERS", default_value_t = limits::MEMBERS, value_parser = between(1, limits::MEMBERS))]
@@ -100,6 +130,25 @@ pub struct Config {
     /// What to log: error, warn, info, debug, trace, or a filter such as cloakroom=debug
     #[arg(long, env = "CLOAKROOM_LOG", value_name = "LEVEL", default_value = "info", value_parser = filter)]
     pub log: Targets,
+}
+
+impl Config {
+    /// What the server is called where a person meets it outside of a browser: its host.
+    #[must_use]
+    pub fn site(&self) -> String {
+        let host = self.public_origin.as_ref().and_then(|origin| origin.as_str().split_once("://"));
+        host.map_or_else(|| "Cloakroom".to_owned(), |(_, host)| host.to_owned())
+    }
+}
+
+fn gate(text: &str) -> Result<Gate, String> {
+    match text {
+        "open" => Ok(Gate::Open),
+        "token" => Ok(Gate::Token),
+        "people" => Ok(Gate::People),
+        "email" => Ok(Gate::Email),
+        _ => Err("wants open, token, people or email".to_owned()),
+    }
 }
 
 fn rate(limit: u32) -> NonZeroU32 {
@@ -207,6 +256,7 @@ mod tests {
     fn defaults_are_those_of_the_protocol() {
         let config = Config::parse_from(["cloakroom"]);
         assert_eq!(config.grace, limits::GRACE);
+        assert_eq!(config.lockout, limits::LOCKED_OUT);
         assert_eq!(config.max_replay_bytes, limits::REPLAY_BYTES);
         assert_eq!(config.creates_per_minute.get(), limits::CREATES_PER_MINUTE);
     }

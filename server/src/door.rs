@@ -10,26 +10,30 @@ use axum::{
 };
 use bytes::Bytes;
 use hyper::body::Body as _;
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use wire::{
     CloseCode, Refusal, RoomName, Token, UserName,
     door::{Admission, CreateRequest, JoinRequest, LeaveRequest, Object, SaltAnswer, SaltRequest},
+    limits,
 };
 use zeroize::Zeroizing;
 
 use crate::{
-    Address, TokenHash, pages,
+    Address, TokenHash,
+    gate::doors,
+    guesses::Door as Guess,
+    pages,
     refuse::Refused,
     room::{Claim, Newcomer},
     routes::App,
     wiped::wipe,
 };
 
-/// More than an admission has in JSON: the ids, the token and their names.
-const ADMISSION_BYTES: usize = 256;
+/// More than an answer with a secret has in JSON: an admission, or a pass.
+const ANSWER_BYTES: usize = limits::PASS_CHARS + 256;
 
 /// A body: an object in JSON. The media type must say so: a page of another site cannot send that unasked.
-pub(crate) struct Body<T>(T);
+pub(crate) struct Body<T>(pub(crate) T);
 
 impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     type Rejection = Refused;
@@ -66,10 +70,10 @@ async fn read(mut body: axum::body::Body, most: usize) -> Result<Zeroizing<Vec<u
     Ok(whole)
 }
 
-/// The answer to someone who is let in. It holds a token, and is wiped when it was sent.
-fn admitted(admission: &Admission) -> Result<Response, Refused> {
-    let mut body = Zeroizing::new(Vec::with_capacity(ADMISSION_BYTES));
-    serde_json::to_writer(&mut *body, admission).map_err(|_| Refusal::Internal)?;
+/// An answer that holds a secret: it is wiped when it was sent.
+pub(crate) fn sealed_json(answer: &impl Serialize) -> Result<Response, Refused> {
+    let mut body = Zeroizing::new(Vec::with_capacity(ANSWER_BYTES));
+    serde_json::to_writer(&mut *body, answer).map_err(|_| Refusal::Internal)?;
     let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
     Ok((json, axum::body::Body::from(Bytes::from_owner(body))).into_response())
 }
@@ -102,13 +106,14 @@ pub(crate) async fn create(
     let room = room_name(&request.room)?;
     let user = user_name(&request.user)?;
     app.creates.check(address)?;
+    doors::check(&app, app.gates.create, request.pass).await?;
 
     let token = new_token()?;
     let hash = app.secret.second_hash(&request.verifier);
     let creator = Newcomer { user, token: TokenHash::from(&token), address };
     let member_id = app.log.create(request.room_id, room, hash, creator, Instant::now()).await?;
 
-    admitted(&Admission { room_id: request.room_id, member_id, token })
+    sealed_json(&Admission { room_id: request.room_id, member_id, token })
 }
 
 pub(crate) async fn join(
@@ -119,13 +124,21 @@ pub(crate) async fn join(
     let room = room_name(&request.room)?;
     let user = user_name(&request.user)?;
     app.joins.check(address)?;
+    doors::check(&app, app.gates.join, request.pass).await?;
+    let (guessed, now) = (room.clone(), Instant::now());
+    let guess = Guess::Room(guessed.as_str());
+    app.guesses.check(guess, address, now).map_err(|wait| Refused::until(Refusal::LockedOut, wait))?;
 
     let token = new_token()?;
     let hash = app.secret.second_hash(&request.verifier);
     let newcomer = Newcomer { user, token: TokenHash::from(&token), address };
-    let (room_id, member_id) = app.log.admit(room, hash, newcomer, Instant::now()).await?;
+    let admitted = app.log.admit(room, hash, newcomer, now).await;
+    if admitted == Err(Refusal::WrongCredentials) {
+        app.guesses.wrong(guess, address, now).await;
+    }
+    let (room_id, member_id) = admitted?;
 
-    admitted(&Admission { room_id, member_id, token })
+    sealed_json(&Admission { room_id, member_id, token })
 }
 
 pub(crate) async fn leave(

@@ -10,7 +10,9 @@ mod connection;
 mod crowd;
 mod door;
 mod essential;
+mod gate;
 mod guard;
+mod guesses;
 mod half;
 mod listen;
 pub mod log;
@@ -34,6 +36,7 @@ pub mod ws;
 
 pub use address::Address;
 pub use config::Config;
+pub use gate::{GateError, SmtpServer, files};
 pub use listen::{ServeError, Shutdown, bind, serve};
 pub use outbox::{Budget, Outbox};
 pub use qr::qr_code;

@@ -22,6 +22,8 @@ use crate::{
     connection::{self, Among, Place},
     crowd::Crowd,
     essential::Essential,
+    gate::{GateError, Gates},
+    guesses::Guesses,
     log::MemoryLog,
     rate::PerMinute,
     room::Bounds,
@@ -58,6 +60,9 @@ pub enum ServeError {
     /// `--state`.
     #[error("CLOAKROOM_STATE (--state): {0}")]
     State(#[from] StateError),
+    /// `--gate-create`, `--gate-join`, and what they need.
+    #[error("{0}")]
+    Gate(#[from] GateError),
     /// Entropy or signals are missing.
     #[error("the system refused what the server needs: {0}")]
     System(#[from] io::Error),
@@ -156,6 +161,9 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
         secret,
         creates: PerMinute::new(config.creates_per_minute),
         joins: PerMinute::new(config.joins_per_minute),
+        signins: PerMinute::new(config.joins_per_minute),
+        guesses: Guesses::new(config.lockout),
+        gates: Gates::new(&config, state)?,
         crowd: Crowd::new(config.max_connections_per_address),
         refusals: Seldom::default(),
         not_upgraded: Seldom::default(),
@@ -176,6 +184,19 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
         let shutdown = shutdown.clone();
         essential.keep("accept", move || {
             accept(Arc::clone(&listener), app.clone(), connections.clone(), Arc::clone(&places), shutdown.clone())
+        });
+    }
+    #[cfg(unix)]
+    {
+        let mut hangup = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
+        let to_look = app.clone();
+        tokio::spawn(async move {
+            while hangup.recv().await.is_some() {
+                match to_look.gates.look() {
+                    Ok(()) => tracing::info!("the files of the gates were read again"),
+                    Err(error) => tracing::error!("{error}"),
+                }
+            }
         });
     }
     let to_sweep = app.clone();
@@ -260,6 +281,8 @@ async fn sweep(app: App) {
             _ = forget.tick() => {
                 app.creates.forget();
                 app.joins.forget();
+                app.signins.forget();
+                app.guesses.forget(Instant::now());
             }
         }
     }

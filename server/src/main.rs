@@ -1,4 +1,6 @@
-//! The server's program: configuration, log, store, sockets, and then it serves.
+//! The server's program: configuration, log, store, sockets, and then it serves; or one of the commands beside that.
+
+mod command;
 
 use std::{
     num::NonZero,
@@ -9,14 +11,36 @@ use std::{
 
 use clap::Parser;
 use cloakroom::{Config, ServeError, Shutdown, StderrLog, bind, serve};
+use command::Command;
 use tokio::runtime::Builder;
 use tracing_subscriber::{fmt, layer::SubscriberExt as _, registry, util::SubscriberInitExt as _};
 
 /// Sockets that are heard at one time: few enough that what they bring is passed on while it is in the processor's cache.
 const HEARD_AT_A_TIME: usize = 64;
 
+/// A web chat whose server cannot read what is said.
+///
+/// Every flag can also be given as the variable named beside it.
+#[derive(Parser)]
+#[command(name = "cloakroom", version)]
+struct Program {
+    #[command(flatten)]
+    config: Config,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
 fn main() -> ExitCode {
-    let config = Config::parse();
+    let Program { config, command } = Program::parse();
+    if let Some(command) = command {
+        return match command.run(&config) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     let log = StderrLog::start();
     let lines = fmt::layer()
         .with_writer(log.clone())

@@ -23,7 +23,7 @@ pub fn qr_code(text: &str) -> Option<String> {
         };
         (-QUIET..end).map(module).chain(['\n']).collect::<String>()
     };
-    Some((-QUIET..end).step_by(2).map(|y| line(y)).collect())
+    Some((-QUIET..end).step_by(2).map(line).collect())
 }
 
 #[cfg(test)]

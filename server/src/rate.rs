@@ -2,10 +2,13 @@
 
 use std::num::NonZeroU32;
 
-use governor::{DefaultKeyedRateLimiter, Quota};
+use governor::{
+    DefaultKeyedRateLimiter, Quota,
+    clock::{Clock as _, DefaultClock},
+};
 use wire::Refusal;
 
-use crate::Address;
+use crate::{Address, refuse::Refused};
 
 /// So many a minute for each address; what was not used grows back evenly.
 pub(crate) struct PerMinute(DefaultKeyedRateLimiter<Address>);
@@ -15,8 +18,11 @@ impl PerMinute {
         Self(DefaultKeyedRateLimiter::keyed(Quota::per_minute(limit)))
     }
 
-    pub(crate) fn check(&self, address: Address) -> Result<(), Refusal> {
-        self.0.check_key(&address).map_err(|_| Refusal::TooManyRequests)
+    /// Whether this address may ask; if not, the answer says when it may.
+    pub(crate) fn check(&self, address: Address) -> Result<(), Refused> {
+        self.0.check_key(&address).map_err(|not_until| {
+            Refused::until(Refusal::TooManyRequests, not_until.wait_time_from(DefaultClock::default().now()))
+        })
     }
 
     /// Forgets addresses that have their whole allowance again.
@@ -39,9 +45,9 @@ mod tests {
     fn each_address_for_itself() {
         let rate = PerMinute::new(NonZeroU32::new(3).unwrap());
         for _ in 0..3 {
-            assert_eq!(rate.check(address(1)), Ok(()));
+            assert!(rate.check(address(1)).is_ok());
         }
-        assert_eq!(rate.check(address(1)), Err(Refusal::TooManyRequests));
-        assert_eq!(rate.check(address(2)), Ok(()));
+        assert!(rate.check(address(1)).is_err());
+        assert!(rate.check(address(2)).is_ok());
     }
 }

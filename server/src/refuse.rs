@@ -1,5 +1,7 @@
 //! From a refusal to its answer: the one place where codes become HTTP.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
@@ -9,30 +11,40 @@ use wire::{Refusal, door::RefusalBody};
 
 /// A [`Refusal`] as an answer.
 #[derive(Debug)]
-pub(crate) struct Refused(Refusal);
+pub(crate) struct Refused {
+    refusal: Refusal,
+    /// After how long to try again, where that is known.
+    wait: Option<Duration>,
+}
 
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
-        Self(refusal)
+        Self { refusal, wait: None }
+    }
+}
+
+impl Refused {
+    /// That may be tried again after so long.
+    pub(crate) fn until(refusal: Refusal, wait: Duration) -> Self {
+        Self { refusal, wait: Some(wait) }
     }
 }
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.0.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(RefusalBody::from(self.0))).into_response();
+        let status = StatusCode::from_u16(self.refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        // Whole seconds, and none too few.
+        let seconds = self.wait.map(|wait| wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX));
+        let mut response = (status, Json(RefusalBody::new(self.refusal, seconds))).into_response();
         let headers = response.headers_mut();
-        match self.0 {
-            Refusal::TooManyRequests => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
-            }
+        if let Some(seconds) = seconds {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.refusal == Refusal::WebSocketVersion {
             // Which it would be (RFC 6455, section 4.4, and RFC 9110, section 15.5.22).
-            Refusal::WebSocketVersion => {
-                headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-                headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-                headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-            }
-            _ => {}
+            headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         }
         response
     }

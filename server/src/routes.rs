@@ -14,7 +14,16 @@ use tower_http::catch_panic::CatchPanicLayer;
 use wire::{Refusal, door as paths};
 
 use crate::{
-    Config, ServerSecret, Total, crowd::Crowd, door, guard, log::SharedLog, pages, rate::PerMinute, refuse::Refused,
+    Config, ServerSecret, Total,
+    crowd::Crowd,
+    door,
+    gate::{Gates, doors},
+    guard,
+    guesses::Guesses,
+    log::SharedLog,
+    pages,
+    rate::PerMinute,
+    refuse::Refused,
     seldom::Seldom,
 };
 
@@ -28,6 +37,9 @@ pub(crate) struct Shared {
     pub(crate) secret: ServerSecret,
     pub(crate) creates: PerMinute,
     pub(crate) joins: PerMinute,
+    pub(crate) signins: PerMinute,
+    pub(crate) guesses: Guesses,
+    pub(crate) gates: Gates,
     pub(crate) crowd: Arc<Crowd>,
     pub(crate) refusals: Seldom,
     pub(crate) not_upgraded: Seldom,
@@ -58,6 +70,11 @@ pub(crate) fn router(app: App) -> Router {
         .route(paths::CREATE, post(door::create))
         .route(paths::JOIN, post(door::join))
         .route(paths::LEAVE, post(door::leave))
+        .route(paths::GATE, post(doors::gate))
+        .route(paths::GATE_TOKEN, post(doors::token))
+        .route(paths::GATE_SALT, post(doors::salt))
+        .route(paths::GATE_PEOPLE, post(doors::people))
+        .route(paths::GATE_EMAIL, post(doors::email))
         .fallback(nothing_here)
         .method_not_allowed_fallback(|| async { Refused::from(Refusal::MethodNotAllowed) })
         .layer(middleware::from_fn_with_state(app.clone(), guard::check))

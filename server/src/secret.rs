@@ -45,6 +45,19 @@ impl ServerSecret {
     pub fn second_hash(&self, verifier: &Verifier) -> SecondHash {
         SecondHash(mac(&self.hashes, &[b"verifier", verifier.as_bytes()]))
     }
+
+    /// What the gate makes of a value, under the key that stays: HMAC-SHA-256(salt key, label ‖ 0x00 ‖ each part with its
+    /// length before it, u32). No label begins as that of a room's salt.
+    pub(crate) fn lasting(&self, label: &str, parts: &[&[u8]]) -> LastingHash {
+        let mut key = self.salts.clone();
+        key.update(label.as_bytes());
+        key.update(&[0]);
+        for part in parts {
+            key.update(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
+            key.update(part);
+        }
+        LastingHash(key.finalize().into_bytes().into())
+    }
 }
 
 fn random() -> io::Result<Zeroizing<[u8; 32]>> {
@@ -80,6 +93,29 @@ hash! {
 hash! {
     /// All that the server keeps of a token.
     TokenHash
+}
+
+/// What is kept in a file of a value that someone shows at the gate.
+#[derive(Clone)]
+pub(crate) struct LastingHash([u8; 32]);
+
+impl ConstantTimeEq for LastingHash {
+    fn ct_eq(&self, other: &Self) -> Choice {
+        self.0.ct_eq(&other.0)
+    }
+}
+
+impl LastingHash {
+    /// The bytes themselves.
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl From<[u8; 32]> for LastingHash {
+    fn from(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
 }
 
 impl SecondHash {

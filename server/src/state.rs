@@ -178,6 +178,11 @@ impl StateFolder {
         lock().map(StateLock).map_err(|error| StateError::Folder(self.0.clone(), error))
     }
 
+    /// That something went wrong with the file of this name.
+    pub(crate) fn failed(&self, name: &str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StateError {
+        StateError::File(self.path(name), io::Error::other(error))
+    }
+
     /// Where the file of this name is.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
@@ -224,10 +229,11 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn folder(name: &str) -> StateFolder {
+    /// An empty one.
+    pub(crate) fn folder(name: &str) -> StateFolder {
         let path = env::temp_dir().join(format!("cloakroom-state-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
         StateFolder::open(Some(&StateChoice::Folder(path.join("a/b")))).unwrap().unwrap()

@@ -45,10 +45,10 @@ export class Client {
     this.#session.addEventListener('message', ({ data }) => this.#hear(data), this.#listening);
   }
 
-  /** @param {{ intent: string, room: string, user: string, password: string }} attempt */
-  enter({ intent, room, user, password }) {
+  /** @param {{ intent: string, room: string, user: string, password: string, pass: string | null }} attempt */
+  enter({ intent, room, user, password, pass }) {
     const { port1, port2 } = new MessageChannel();
-    this.#post({ do: 'enter', intent, room, user, port: port1 }, [port1]);
+    this.#post({ do: 'enter', intent, room, user, pass, port: port1 }, [port1]);
     this.#derive?.postMessage(/** @satisfies {ToDerive} */ ({ password, port: port2 }), [port2]);
   }
 

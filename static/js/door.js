@@ -1,7 +1,9 @@
 import { doorPath } from './address.js';
+import { Countdown } from './countdown.js';
+import { gateFor } from './gated.js';
 import { nextName } from './names.js';
 import { Password } from './password.js';
-import { empty, remade, stages, tooShort } from './words.js';
+import { empty, notLoaded, remade, signingIn, stages, tooShort } from './words.js';
 
 /** The form in front of a room. */
 export class Door {
@@ -21,6 +23,12 @@ export class Door {
   #problem = document.getElementById('door-problem');
   #progress = document.getElementById('door-progress');
   #refusal = null;
+  // What the server's gate asks for; null where it is open.
+  #gate = null;
+  #gateFound = null;
+  #signingIn = false;
+  #state = null; // as last drawn
+  #countdown = new Countdown(document.getElementById('door-wait'), () => this.#drawBusy());
 
   constructor({ submit, reload }) {
     this.#form.addEventListener('submit', (event) => {
@@ -28,7 +36,7 @@ export class Door {
       this.#submit(submit);
     });
     // What was wrong with a field is not said of what is typed next.
-    for (const field of Object.values(this.#fields)) field.addEventListener('input', () => this.#forgive(field));
+    this.#form.addEventListener('input', ({ target }) => this.#forgive(target));
     for (const name of ['room', 'user']) this.#offer(name).addEventListener('click', () => this.#takeOffer(name));
     this.#problem.querySelector('button').addEventListener('click', () => {
       reload(this.#form.dataset.intent, this.#names());
@@ -52,6 +60,7 @@ export class Door {
   open() {
     document.getElementById('unstarted').remove();
     this.#button.disabled = false;
+    this.#gateFound = this.#findGate();
   }
 
   /** Ends what the door has running. */
@@ -59,21 +68,27 @@ export class Door {
     this.#password.take();
   }
 
-  draw({ phase, stage, refusal, able }) {
+  draw(state) {
+    const { phase, refusal } = state;
+    this.#state = state;
     this.#page.hidden = phase === 'room' || phase === 'over';
-    const busy = phase === 'entering';
-    // Not disabled: a button that was pressed keeps the focus while its request is under way.
-    this.#button.setAttribute('aria-disabled', String(busy || !able));
-    this.#button.setAttribute('aria-busy', String(busy));
-    this.#progress.textContent = (busy && stages[stage]) || '';
-
+    this.#drawBusy();
     if (refusal === this.#refusal) return;
     this.#refusal = refusal;
     this.#clear();
     if (refusal) this.#refuse(refusal);
   }
 
-  #submit(submit) {
+  #drawBusy() {
+    const { phase, stage, able } = this.#state ?? { able: true };
+    const busy = phase === 'entering' || this.#signingIn;
+    // Not disabled: a button that was pressed keeps the focus while its request is under way.
+    this.#button.setAttribute('aria-disabled', String(busy || !able || this.#countdown.runs));
+    this.#button.setAttribute('aria-busy', String(busy));
+    this.#progress.textContent = (this.#signingIn && signingIn) || (busy && stages[stage]) || '';
+  }
+
+  async #submit(submit) {
     if (this.#button.getAttribute('aria-disabled') === 'true') return;
     this.#clear();
     const fault = this.#fault();
@@ -81,7 +96,44 @@ export class Door {
       this.#accuse(...fault);
       return;
     }
-    submit({ intent: this.#form.dataset.intent, ...this.#names(), password: this.#password.take() });
+    const pass = await this.#passGate();
+    if (pass === undefined) return;
+    submit({ intent: this.#form.dataset.intent, ...this.#names(), password: this.#password.take(), pass });
+  }
+
+  /** Finds out whether the server's gate asks for anything; what that takes is loaded only then. */
+  async #findGate() {
+    if (this.#gate) return;
+    const kind = await gateFor(this.#form.dataset.intent);
+    if (kind === null) return;
+    document.head.append(document.getElementById('gate-modules').content);
+    const { Gate } = await import('./gate.js');
+    this.#gate = new Gate({ kind, form: this.#form, names: () => this.#names() });
+    Object.assign(this.#fields, this.#gate.fields);
+  }
+
+  /** What the gate gave: null where it is open, undefined while it wants more. */
+  async #passGate() {
+    this.#signingIn = true;
+    this.#drawBusy();
+    try {
+      await this.#gateFound;
+      if (!this.#gate) return null;
+      const fault = this.#gate.fault();
+      if (fault) {
+        this.#accuse(...fault);
+        return undefined;
+      }
+      const { pass, refusal } = await this.#gate.enter();
+      if (refusal) this.#refuse(refusal);
+      return pass;
+    } catch {
+      this.#refuse({ words: notLoaded, reload: true });
+      return undefined;
+    } finally {
+      this.#signingIn = false;
+      this.#drawBusy();
+    }
   }
 
   #names() {
@@ -98,7 +150,15 @@ export class Door {
     return null;
   }
 
-  #refuse({ words, field, reload, taken, inDoubt }) {
+  #refuse({ words, field, reload, taken, inDoubt, wait, passWanted }) {
+    if (wait > 0) {
+      this.#countdown.start(wait);
+      this.#drawBusy();
+    }
+    if (passWanted) {
+      this.#gate?.forget();
+      this.#gateFound = this.#findGate();
+    }
     if (taken && field === 'room' && this.#fields.room.value === this.#own) {
       this.#offerToJoin();
       return;
@@ -148,11 +208,13 @@ export class Door {
     for (const field of Object.values(this.#fields)) this.#forgive(field);
     for (const name of ['room', 'user']) this.#offer(name).hidden = true;
     this.#join.hidden = true;
+    this.#countdown.stop();
     this.#problem.hidden = true;
     this.#problem.firstElementChild.textContent = '';
   }
 
   #forgive(field) {
+    if (!this.#error(field)) return;
     field.removeAttribute('aria-invalid');
     this.#error(field).textContent = '';
   }

@@ -55,7 +55,7 @@ import { notes, notLoaded, stopped } from './words.js';
  *
  * @typedef {object} Told
  * @property {{ stage: Stage }} progress
- * @property {{ code: string, words: string, field?: Field | null }} refused
+ * @property {{ code: string, words: string, field?: Field | null, wait?: number | null }} refused
  * @property {{ room: string, user: string }} admitted
  * @property {{ state: ConnectionState, retry_in_ms?: number, words?: string, at: number }} connection
  * @property {{ people: Person[], at: number }} people
@@ -132,6 +132,8 @@ import { notes, notLoaded, stopped } from './words.js';
  * @property {string} words
  * @property {Field | null} field
  * @property {boolean} reload
+ * @property {number} [wait] seconds after which to try again
+ * @property {boolean} [passWanted] whether the server's gate wants a pass first
  * @property {boolean} [taken]
  * @property {boolean} [inDoubt] whether it may have been done all the same
  */
@@ -207,7 +209,7 @@ const steps = {
 
   progress: (state, { stage }) => ({ ...state, stage }),
 
-  refused: (state, { code, words, field }) => ({
+  refused: (state, { code, words, field, wait }) => ({
     ...state,
     phase: 'door',
     stage: null,
@@ -215,6 +217,8 @@ const steps = {
       words,
       field: field ?? null,
       reload: code === 'stale',
+      wait: wait ?? 0,
+      passWanted: code === 'pass_wanted',
       taken: code.endsWith('_name_taken'),
       // A browser that is left without an answer may ask a second time by itself.
       inDoubt: code === 'unreachable' || code === 'room_id_taken',

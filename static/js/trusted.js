@@ -7,11 +7,12 @@
  * @import { Came, EventOf, Safety, Told } from './model.js'
  *
  * @typedef {{ password: string, port: MessagePort }} ToDerive over the port come ToStretch, then Stretched
- * @typedef {{ room: string, salt: Uint8Array }} ToStretch
+ * @typedef {{ room: string, person?: undefined, salt: Uint8Array } | { person: string, salt: Uint8Array }} ToStretch of a
+ *   person's password comes what the gate is shown
  * @typedef {{ stretched: Uint8Array } | { stretched?: undefined, code: string, words: string }} Stretched
  *
  * @typedef {object} SessionRequests by what they ask to do
- * @property {{ intent: string, room: string, user: string, port: MessagePort }} enter
+ * @property {{ intent: string, room: string, user: string, pass: string | null, port: MessagePort }} enter
  * @property {{ text: string }} send
  * @property {OwnPicture} picture
  * @property {{ number: number }} cancel

@@ -36,6 +36,36 @@ export const stages = {
   connecting: 'Connecting…',
 };
 
+/** @param {number} seconds */
+export function tryAgainIn(seconds) {
+  const minutes = Math.floor(seconds / 60);
+  return `Try again in ${minutes > 0 ? `${minutes} min ` : ''}${seconds % 60} s.`;
+}
+
+export const signingIn = 'Signing in…';
+
+export const gate = {
+  unreachable: 'The server cannot be reached. Check your connection and try again.',
+  notLoaded: 'This page could not load its encryption part. Reload the page.',
+  passed: 'Signed in to this server.',
+  empty: {
+    token: 'Enter your access token.',
+    accountSecret: 'Enter your account password.',
+    mailbox: 'Enter your e-mail address.',
+    code: 'Enter the one-time code.',
+  },
+  /** @type {Record<string, string>} by the gate's kind */
+  hint: {
+    people: 'The six digits that your authenticator app shows, or one of your recovery codes.',
+    email: 'Six digits, good for ten minutes. If no mail comes, look among the spam, or ask the operator.',
+  },
+  /** @type {Record<string, (name: string) => Part[]>} by the gate's kind */
+  from: {
+    people: (name) => ['Signing in as ', { name }, '.'],
+    email: (name) => ['If ', { name }, ' is on the list, a code was sent there.'],
+  },
+};
+
 export const lacks = {
   security: 'Messages can be encrypted only on a secure page. Open it over https or on localhost.',
   wasm: 'This browser does not run WebAssembly, which encryption needs. Open the page in a newer browser, or allow WebAssembly for it.',

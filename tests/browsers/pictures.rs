@@ -1,12 +1,13 @@
 //! Pictures of every state, to be looked at: `cargo test -p tests --test browsers pictures:: -- --ignored`
 //! leaves them in `target/pictures/`. `tests/run --update-pictures` makes those that the README shows.
 
-use std::{env, fs};
+use std::{env, fs, os::unix::fs::PermissionsExt as _};
 
 use serde_json::json;
 use support::{
     browser::{Engine, Person, eventually, message, play},
     client,
+    gate::{Mail, State},
     proxy::Proxy,
     root,
     server::Server,
@@ -415,6 +416,74 @@ async fn transcript() {
         shoot(&ana, "transcript, people on a phone").await;
         ana.press("Save transcript").await;
         shoot(&ana, "transcript, on a phone").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "makes pictures for people to look at"]
+async fn gates() {
+    let state = State::new();
+    let factors = state.adds_person("ana", "account of my own");
+    state.told(&["token", "add", "all"], "");
+    fs::write(state.path().join("emails"), "example.org\n").unwrap();
+    fs::set_permissions(state.path().join("emails"), fs::Permissions::from_mode(0o600)).unwrap();
+    let mail = Mail::start(0, &[]).await;
+    let smtp = format!("smtp+plain://localhost:{}", mail.port);
+    play("pictures of gates", async |scene| {
+        let ana = scene.person("Ana", Engine::Chromium).await;
+        for (gate, field, wrong) in [
+            ("token", "Access token", "guess"),
+            ("people", "Account password", "account of another"),
+            ("email", "E-mail address", "ana@"),
+        ] {
+            let flags = ["--gate-join", gate, "--smtp", &smtp, "--mail-from", "chat@example.org"];
+            let server = Server::with(&[&["--state", state.flag()], &flags[..]].concat()).await;
+            ana.open(&format!("{}/login?roomname=Book+club", server.origin())).await;
+            ana.field(field).await;
+            shoot(&ana, &format!("gate {gate}, asked")).await;
+            ana.knocks("Book club", "Ana", PASSWORD, "Join room").await;
+            ana.fills(field, wrong).await;
+            ana.press("Join room").await;
+            eventually("an answer", async || ana.complaint(field).await.contains("not").then_some(())).await;
+            shoot(&ana, &format!("gate {gate}, wrong")).await;
+            if gate == "token" {
+                for _ in 0..5 {
+                    ana.fills(field, "guess").await;
+                    ana.press("Join room").await;
+                    eventually("an answer", async || (!ana.alert().await.is_empty()).then_some(())).await;
+                }
+                shoot(&ana, "gate token, locked out").await;
+                continue;
+            }
+            ana.fills(field, if gate == "people" { "account of my own" } else { "ana@example.org" }).await;
+            ana.press("Join room").await;
+            ana.focus_is_on("textbox", "One-time code").await;
+            shoot(&ana, &format!("gate {gate}, code")).await;
+            if gate == "people" {
+                for _ in 0..6 {
+                    ana.fills("One-time code", "123456").await;
+                    ana.press("Join room").await;
+                    eventually("an answer", async || (!ana.alert().await.is_empty()).then_some(())).await;
+                }
+                shoot(&ana, "gate people, codes locked").await;
+                ana.turns("refresh").await;
+                ana.field(field).await;
+                ana.knocks("Book club", "Ana", PASSWORD, "Join room").await;
+                ana.fills(field, "account of my own").await;
+                ana.press("Join room").await;
+                eventually("the code is asked for", async || ana.sees("textbox", "One-time code").await.then_some(()))
+                    .await;
+                ana.fills("One-time code", &factors.recovery[0]).await;
+                eventually("one may try again", async || {
+                    ana.press("Join room").await;
+                    ana.text().await.contains("Signed in").then_some(())
+                })
+                .await;
+                ana.complaint("Password").await;
+                shoot(&ana, "gate people, passed").await;
+            }
+        }
     })
     .await;
 }

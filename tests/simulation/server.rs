@@ -59,7 +59,7 @@ fn address() -> Address {
 }
 
 fn refusal(refusal: Refusal) -> (u16, Vec<u8>) {
-    (refusal.status(), serde_json::to_vec(&door::RefusalBody::from(refusal)).unwrap())
+    (refusal.status(), serde_json::to_vec(&door::RefusalBody::new(refusal, None)).unwrap())
 }
 
 impl Server {

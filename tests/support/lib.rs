@@ -4,6 +4,7 @@
 pub mod browser;
 pub mod client;
 pub mod echo;
+pub mod gate;
 pub mod program;
 pub mod proxy;
 pub mod server;

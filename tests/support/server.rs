@@ -45,6 +45,24 @@ impl Server {
         Self::of(&program(), None, flags).await
     }
 
+    /// With these flags, and these variables in its environment.
+    pub async fn with_variables(flags: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::of_with(&program(), None, flags, variables).await
+    }
+
+    /// What the program says that does not start with these flags.
+    pub fn refuses(flags: &[&str]) -> String {
+        let output = StdCommand::new(program())
+            .args(flags)
+            .args(["--listen", "127.0.0.1:0"])
+            .env_clear()
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        assert!(!output.status.success(), "{flags:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
     /// On one of this machine's cores.
     #[cfg(target_os = "linux")]
     pub async fn on_one_core() -> Self {
@@ -63,7 +81,11 @@ impl Server {
 
     /// This program, in this folder.
     pub async fn of(program: &Path, dir: Option<&Path>, flags: &[&str]) -> Self {
-        let mut child = Self::spawn(program, dir, "127.0.0.1:0", Stdio::piped(), flags);
+        Self::of_with(program, dir, flags, &[]).await
+    }
+
+    async fn of_with(program: &Path, dir: Option<&Path>, flags: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut child = Self::spawn(program, dir, "127.0.0.1:0", Stdio::piped(), flags, variables);
         let log = Arc::new(Mutex::new(String::new()));
         let (counted, lines) = watch::channel(0);
         let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -89,7 +111,7 @@ impl Server {
         let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = free.local_addr().unwrap().to_string();
         drop(free);
-        let mut child = Self::spawn(&program(), None, &address, stderr, flags);
+        let mut child = Self::spawn(&program(), None, &address, stderr, flags, &[]);
         within("the server listens", async {
             let mut ticks = interval(Duration::from_millis(10));
             while TcpStream::connect(&address).await.is_err() {
@@ -101,7 +123,14 @@ impl Server {
         Self { child, address, log: Arc::default(), lines: watch::channel(0).1, reader: None }
     }
 
-    fn spawn(program: &Path, dir: Option<&Path>, listen: &str, stderr: Stdio, flags: &[&str]) -> Child {
+    fn spawn(
+        program: &Path,
+        dir: Option<&Path>,
+        listen: &str,
+        stderr: Stdio,
+        flags: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Child {
         Command::new(program)
             .current_dir(dir.unwrap_or(&root()))
             .args(flags)
@@ -110,6 +139,7 @@ impl Server {
             .env("CLOAKROOM_STATE", "none")
             .env("CLOAKROOM_CREATES_PER_MINUTE", "100000")
             .env("CLOAKROOM_JOINS_PER_MINUTE", "100000")
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(stderr)
@@ -162,6 +192,11 @@ impl Server {
     /// Sends SIGTERM.
     pub fn terminate(&self) {
         self.signal("-TERM");
+    }
+
+    /// Sends SIGHUP.
+    pub fn hang_up(&self) {
+        self.signal("-HUP");
     }
 
     /// Has it stand still, until it is to go on.

@@ -2,8 +2,6 @@
 
 use core::fmt;
 
-use hkdf::Hkdf;
-use sha2::Sha256;
 use wire::{RoomId, RoomName, Verifier};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -16,12 +14,9 @@ pub struct RoomSecret([u8; 32]);
 impl RoomSecret {
     /// Extracts; the stretched key is wiped.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "it is wiped")]
     pub fn extract(link_secret: &[u8], stretched: Stretched) -> Self {
-        let (mut prk, _) = Hkdf::<Sha256>::extract(Some(link_secret), stretched.as_bytes());
-        let mut secret = Self([0; 32]);
-        secret.0.copy_from_slice(&prk);
-        prk.as_mut_slice().zeroize();
-        secret
+        Self(*stretch::extract(link_secret, &stretched))
     }
 
     /// verifier = HKDF-Expand(room_secret, "cloakroom/1 verifier", canonical room name)
@@ -42,16 +37,8 @@ impl RoomSecret {
         Key(*self.expand("cloakroom/1 door", &room_id.0))
     }
 
-    /// HKDF-Expand (RFC 5869 section 2.3) with info = label ‖ 0x00 ‖ u16 length of context ‖ context
     fn expand(&self, label: &str, context: &[u8]) -> Zeroizing<[u8; 32]> {
-        // A context is a room id or a canonical name: 256 bytes at most.
-        let length = u16::try_from(context.len()).unwrap_or(u16::MAX).to_be_bytes();
-        let mut okm = Zeroizing::new([0; 32]);
-        if let Ok(hkdf) = Hkdf::<Sha256>::from_prk(&self.0) {
-            // 32 bytes of key and 32 of output: neither call has a reason to fail.
-            let _ = hkdf.expand_multi_info(&[label.as_bytes(), &[0], &length, context], okm.as_mut_slice());
-        }
-        okm
+        stretch::expand(&self.0, label, context)
     }
 }
 

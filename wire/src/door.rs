@@ -8,7 +8,9 @@ use serde::{
     de::{MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use crate::{MemberId, Refusal, RoomId, Salt, Token, Verifier};
+use zeroize::Zeroizing;
+
+use crate::{MemberId, Pass, Refusal, RoomId, Salt, Token, Verifier};
 
 /// `POST` here with a [`SaltRequest`].
 pub const SALT: &str = "/api/salt";
@@ -18,6 +20,16 @@ pub const CREATE: &str = "/api/create";
 pub const JOIN: &str = "/api/join";
 /// `POST` here with a [`LeaveRequest`].
 pub const LEAVE: &str = "/api/leave";
+/// `POST` here with a [`GateRequest`].
+pub const GATE: &str = "/api/gate";
+/// `POST` here with an [`AccessTokenRequest`].
+pub const GATE_TOKEN: &str = "/api/gate/token";
+/// `POST` here with a [`PersonSaltRequest`].
+pub const GATE_SALT: &str = "/api/gate/salt";
+/// `POST` here with a [`PersonRequest`].
+pub const GATE_PEOPLE: &str = "/api/gate/people";
+/// `POST` here with a [`MailRequest`].
+pub const GATE_EMAIL: &str = "/api/gate/email";
 /// The WebSocket.
 pub const SOCKET: &str = "/api/socket";
 
@@ -72,6 +84,9 @@ pub struct CreateRequest {
     pub room_id: RoomId,
     /// What everyone must show who wants to come in.
     pub verifier: Verifier,
+    /// Where the server's gate asks for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pass: Option<Pass>,
 }
 
 /// Enters a room.
@@ -83,6 +98,9 @@ pub struct JoinRequest {
     pub user: String,
     /// Shows that the newcomer knows the password.
     pub verifier: Verifier,
+    /// Where the server's gate asks for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pass: Option<Pass>,
 }
 
 /// Answers a [`CreateRequest`] or a [`JoinRequest`] that was let in.
@@ -107,6 +125,86 @@ pub struct LeaveRequest {
     pub token: Token,
 }
 
+/// Whom the operator lets make rooms, or come in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Gate {
+    /// Everyone.
+    #[default]
+    Open,
+    /// Those with an access token.
+    Token,
+    /// People that the server knows by name, password and one-time code.
+    People,
+    /// Those who can read a code that is sent to their mailbox.
+    Email,
+}
+
+/// Asks what the gates want.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct GateRequest {}
+
+/// Answers a [`GateRequest`].
+#[derive(Debug, Serialize, Deserialize)]
+pub struct GateAnswer {
+    /// For making a room.
+    pub create: Gate,
+    /// For coming in.
+    pub join: Gate,
+}
+
+/// Shows an access token.
+#[derive(Serialize, Deserialize)]
+pub struct AccessTokenRequest {
+    /// The token, as the operator handed it out.
+    pub token: Zeroizing<String>,
+}
+
+/// Asks for the server's part of the salt for a person's own password, whether it knows the person or not.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PersonSaltRequest {
+    /// The person's name.
+    pub name: String,
+}
+
+/// Answers a [`PersonSaltRequest`].
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PersonSaltAnswer {
+    /// The server's part of the salt.
+    pub salt: Salt,
+}
+
+/// Shows that one is this person.
+#[derive(Serialize, Deserialize)]
+pub struct PersonRequest {
+    /// The person's name.
+    pub name: String,
+    /// Shows that one knows the password.
+    pub verifier: Verifier,
+    /// A one-time code or a recovery code; without one, the server says whether the rest is right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Zeroizing<String>>,
+}
+
+/// Asks for a code by e-mail, or shows it.
+#[derive(Serialize, Deserialize)]
+pub struct MailRequest {
+    /// The mailbox.
+    pub address: String,
+    /// The code that was sent there; without it, one is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Zeroizing<String>>,
+}
+
+/// Answers who has passed the gate.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PassAnswer {
+    /// What to show at the door.
+    pub pass: Pass,
+    /// Seconds for which it is good.
+    pub seconds: u64,
+}
+
 /// The body of every answer of the door that is not success.
 #[derive(Debug, Serialize)]
 pub struct RefusalBody {
@@ -114,11 +212,16 @@ pub struct RefusalBody {
     pub error: &'static str,
     /// [`Refusal::words`].
     pub message: &'static str,
+    /// Seconds after which to try again, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
 }
 
-impl From<Refusal> for RefusalBody {
-    fn from(refusal: Refusal) -> Self {
-        Self { error: refusal.code(), message: refusal.words() }
+impl RefusalBody {
+    /// Of this refusal.
+    #[must_use]
+    pub fn new(refusal: Refusal, retry_after: Option<u64>) -> Self {
+        Self { error: refusal.code(), message: refusal.words(), retry_after }
     }
 }
 

@@ -40,6 +40,16 @@ refusals! {
     WrongCredentials = 403 "wrong_credentials" "The room name or the password is not right. Check both, capital letters too; the room may also be gone.";
     /// The request comes from another site's page.
     OriginRefused = 403 "origin_refused" "This request came from another site and was refused. Open the chat by its own address.";
+    /// The server's gate wants a pass, and this is none, or no longer one.
+    PassWanted = 403 "pass_wanted" "This server wants to know that you may use it. Sign in first.";
+    /// No such access token.
+    WrongAccessToken = 403 "wrong_access_token" "This access token is not right. Check it, or ask the person who runs this server for another.";
+    /// No such person at the gate, or another password: told alike, and in the same time.
+    WrongPerson = 403 "wrong_person" "The account name or the account password is not right. Check both, capital letters too.";
+    /// The password was right, and a one-time code is wanted.
+    CodeWanted = 403 "code_wanted" "Enter the one-time code that your app shows.";
+    /// The one-time code is wrong, too old, or was used.
+    WrongCode = 403 "wrong_code" "This code is not right, or is not good any more. Enter the newest one.";
     /// The token is of no member, or of another.
     UnknownToken = 403 "unknown_token" "You are no longer in this room.";
     /// The token is bound to another address.
@@ -68,14 +78,24 @@ refusals! {
     BadRoomName = 422 "bad_room_name" "This room name does not work: use 1 to 64 visible characters, with at most 6 marks on a letter.";
     /// Not a user name.
     BadUserName = 422 "bad_user_name" "This name does not work: use 1 to 64 visible characters, with at most 6 marks on a letter.";
+    /// Not an e-mail address.
+    BadMailbox = 422 "bad_mailbox" "This is not an e-mail address. Check it and try again.";
     /// A WebSocket of another version than 13.
     WebSocketVersion = 426 "websocket_version" "This program is too old for the server. Update it and try again.";
     /// Too many attempts from this address.
     TooManyRequests = 429 "too_many_requests" "Too many attempts from your network. Wait a minute and try again.";
+    /// Too many wrong passwords or tokens from this address.
+    LockedOut = 429 "locked_out" "Too many wrong attempts from your network.";
+    /// Too many wrong one-time codes for this person; recovery codes are still taken.
+    CodesLocked = 429 "codes_locked" "Too many wrong codes. Use a recovery code, or wait.";
+    /// Too many codes were sent to this mailbox.
+    TooManyMails = 429 "too_many_mails" "Several codes were sent to this address already. Enter the newest one, or ask for another later.";
     /// Too many connections from this address.
     TooManyConnections = 429 "too_many_connections" "There are too many connections from your network. Close a few pages, or try again later.";
     /// A fault of the server.
     Internal = 500 "internal" "Something went wrong on the server. Try again.";
+    /// No e-mail can be sent.
+    MailDown = 503 "mail_down" "The server cannot send e-mail at the moment. Try again in a few minutes.";
     /// The server has as many rooms as it may.
     ServerFull = 503 "server_full" "This server has no place for another room at the moment. Try again later.";
 }

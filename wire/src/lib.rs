@@ -15,8 +15,8 @@ mod secret;
 pub use error::{CloseCode, Refusal};
 pub use frame::{ClientFrame, Departure, FrameError, Hello, Person, ServerFrame, Standing, Welcome};
 pub use id::{Counter, Epoch, MemberId, NoMember, RoomId, Seq};
-pub use name::{NameError, RoomName, Skeleton, UserName};
-pub use secret::{Salt, Token, Verifier};
+pub use name::{NameError, PersonName, RoomName, Skeleton, UserName};
+pub use secret::{Pass, Salt, Token, Verifier};
 
 /// The version in the first byte of every frame.
 pub const VERSION: u8 = 1;

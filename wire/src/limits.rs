@@ -81,6 +81,23 @@ pub const CONNECTIONS_PER_ADDRESS: usize = 256;
 pub const CREATES_PER_MINUTE: u32 = 20;
 /// Attempts to join in a minute from one address.
 pub const JOINS_PER_MINUTE: u32 = 60;
+/// Wrong passwords, or wrong codes, that one address may give for one room or person, before it has to wait.
+pub const GUESSES: u32 = 5;
+/// Characters in a pass.
+pub const PASS_CHARS: usize = 1024;
+/// Characters in an access token.
+pub const ACCESS_TOKEN_CHARS: usize = 256;
+/// Bytes in an e-mail address (RFC 5321, section 4.5.3.1.3).
+pub const MAILBOX_BYTES: usize = 254;
+/// Codes that are sent to one mailbox in an hour.
+pub const MAILS_PER_HOUR: usize = 3;
+
+/// How long it has to wait, from its last wrong one.
+pub const LOCKED_OUT: Duration = Duration::from_secs(11 * 60);
+/// How long a pass is good.
+pub const PASS_LASTS: Duration = Duration::from_secs(12 * 60 * 60);
+/// How long a code that was sent by e-mail is good.
+pub const MAILED_CODE_LASTS: Duration = Duration::from_secs(10 * 60);
 
 /// How long a member whose connection was lost keeps its place, from when it ended or something was to be heard of it.
 pub const GRACE: Duration = Duration::from_secs(60);

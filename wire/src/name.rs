@@ -5,7 +5,7 @@ mod joining;
 
 use core::{fmt, str::FromStr};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::limits;
 
@@ -102,6 +102,50 @@ name! {
 name! {
     /// A canonical user name.
     UserName
+}
+
+/// The name by which a person signs in at a server that asks who one is: a canonical name in folded case, since phones begin
+/// words with a capital.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PersonName(String);
+
+impl PersonName {
+    /// The folded name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for PersonName {
+    type Err = NameError;
+
+    fn from_str(raw: &str) -> Result<Self, NameError> {
+        let folded = caseless::default_case_fold_str(&canonical::canonical(raw)?);
+        canonical::canonical(&folded).map(Self)
+    }
+}
+
+impl TryFrom<String> for PersonName {
+    type Error = NameError;
+
+    fn try_from(raw: String) -> Result<Self, NameError> {
+        raw.parse()
+    }
+}
+
+impl From<PersonName> for String {
+    fn from(name: PersonName) -> Self {
+        name.0
+    }
+}
+
+/// Kept out of logs.
+impl fmt::Debug for PersonName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PersonName({} bytes)", self.0.len())
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use crate::limits;
+
 /// Characters of 32 bytes in base64url.
 const TEXT_BYTES: usize = 43;
 
@@ -135,6 +137,45 @@ secret! {
 secret! {
     /// The server's part of the salt: `HMAC-SHA-256(salt key, "salt" ‖ canonical room name)`.
     Salt
+}
+
+/// What shows that one has passed the server's gate. Only the server reads it.
+#[derive(Clone)]
+pub struct Pass(Zeroizing<String>);
+
+impl Pass {
+    /// From a text of at most [`limits::PASS_CHARS`] characters of base64url.
+    #[must_use]
+    pub fn from_text(text: Zeroizing<String>) -> Option<Self> {
+        let fits = text.len() <= limits::PASS_CHARS;
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+        (fits && is_plain).then_some(Self(text))
+    }
+
+    /// As it stands in JSON.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Pass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pass(…)")
+    }
+}
+
+impl Serialize for Pass {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Pass {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Zeroizing::new(String::deserialize(deserializer)?);
+        Self::from_text(text).ok_or_else(|| de::Error::custom("a pass is wanted"))
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 // 64 MiB that Argon2id takes are given back with the worker, not before.
 /** @import { Failure } from '../../wasm/derive.js' */
 /** @import { Stretched, ToDerive, ToStretch } from '../trusted.js' */
-import init, { stretch } from '../../wasm/derive.js';
+import init, { personVerifier, stretch } from '../../wasm/derive.js';
 
 const wasm = init();
 // A rejected promise would stay in here; an error reaches the page.
@@ -12,12 +12,14 @@ self.addEventListener('unhandledrejection', ({ reason }) => setTimeout(() => { t
 /** @param {MessageEvent<ToDerive>} event */
 self.onmessage = ({ data: { password, port } }) => {
   self.onmessage = null;
-  // From the session worker, once: the room and its salt.
+  // From the session worker, once: the room and its salt; or from the page, a person and theirs.
   /** @param {MessageEvent<ToStretch>} event */
-  port.onmessage = async ({ data: { room, salt } }) => {
+  port.onmessage = async ({ data }) => {
     await wasm;
     try {
-      const stretched = stretch(password, room, salt);
+      const stretched = data.person === undefined
+        ? stretch(password, data.room, data.salt)
+        : personVerifier(password, data.person, data.salt);
       port.postMessage(/** @satisfies {Stretched} */ ({ stretched }), [stretched.buffer]);
     } catch (failure) {
       // A refusal has a code; anything else is the engine out of memory.

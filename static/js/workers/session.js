@@ -121,7 +121,7 @@ function disconnect() {
 
 /** @type {{ [Deed in keyof SessionRequests]: (request: SessionRequests[Deed]) => void }} */
 const requests = {
-  enter({ intent, room, user, port }) {
+  enter({ intent, room, user, pass, port }) {
     keys = port;
     /** @param {MessageEvent<Stretched>} event */
     keys.onmessage = ({ data }) => {
@@ -129,6 +129,7 @@ const requests = {
       else handle('notStretched', data.code, data.words);
     };
     session = new Session(performance.now(), intent === 'create', room, user, build);
+    if (pass) session.bring(pass);
     drain(session);
   },
   send: ({ text }) => handle('say', text),

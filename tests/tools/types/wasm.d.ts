@@ -6,6 +6,8 @@ declare module '*/wasm/derive.js' {
   /** 32 bytes; throws a `Failure`. */
   export function stretch(password: string, room: string, salt: Uint8Array): Uint8Array<ArrayBuffer>;
   /** 32 bytes; throws a `Failure`. */
+  export function personVerifier(password: string, name: string, salt: Uint8Array): Uint8Array<ArrayBuffer>;
+  /** 32 bytes; throws a `Failure`. */
   export function stretchSafety(of: Uint8Array): Uint8Array<ArrayBuffer>;
   export class Failure {
     code: string;
@@ -40,7 +42,7 @@ declare module '*/wasm/session.js' {
   };
 
   export type Handlers = { [Input in keyof Inputs]: (now: number, ...values: Inputs[Input]) => void };
-  export type Session = Handlers & { poll(): Output | undefined };
+  export type Session = Handlers & { bring(pass: string): void; poll(): Output | undefined };
   export const Session: new (now: number, create: boolean, room: string, user: string, build: string) => Session;
 
   export interface Output {

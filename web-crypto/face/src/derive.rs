@@ -18,6 +18,17 @@ pub fn stretch_face(password: String, room: &str, salt: &[u8]) -> Result<Vec<u8>
     Ok(stretched.as_bytes().to_vec())
 }
 
+/// [`stretch::person_verifier`]: 32 bytes, or throws `{code, words}`.
+#[wasm_bindgen(js_name = personVerifier)]
+pub fn person_verifier_face(password: String, name: &str, salt: &[u8]) -> Result<Vec<u8>, Failure> {
+    let password = Zeroizing::new(password);
+    let name = name.parse().map_err(|_| Failure::new("wrong_person", wire::Refusal::WrongPerson.words()))?;
+    let salt = <[u8; 32]>::try_from(salt).map_err(|_| Failure::new("internal", wire::Refusal::Internal.words()))?;
+    let verifier = stretch::person_verifier(&password, &name, &Salt::from(salt))
+        .map_err(|error| Failure::new(error.code(), &error.to_string()))?;
+    Ok(verifier.as_bytes().to_vec())
+}
+
 /// [`stretch::stretch_safety`]: 32 bytes, or throws `{code, words}`.
 #[wasm_bindgen(js_name = stretchSafety)]
 pub fn stretch_safety_face(of: &[u8]) -> Result<Vec<u8>, Failure> {

@@ -9,6 +9,7 @@ use web_crypto::{
     Stretched,
     session::{Env, Input, Intent, Output, Picture, Session},
 };
+use wire::Pass;
 
 struct Browser {
     now: u64,
@@ -43,6 +44,13 @@ impl SessionFace {
     pub fn new(now: f64, create: bool, room: &str, user: &str, build: &str) -> Self {
         let intent = if create { Intent::Create } else { Intent::Join };
         Self(Session::new(intent, room, user, build, &mut browser(now)))
+    }
+
+    /// [`Session::bring`]; what is no pass is passed over, and the door says so.
+    pub fn bring(&mut self, pass: String) {
+        if let Some(pass) = Pass::from_text(pass.into()) {
+            self.0.bring(pass);
+        }
     }
 
     /// [`Input::Stretched`]; 32 bytes.

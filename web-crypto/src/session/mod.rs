@@ -21,7 +21,7 @@ mod view;
 use std::collections::VecDeque;
 
 use wire::{
-    MemberId, Refusal, RoomId, RoomName, Salt, UserName, Verifier,
+    MemberId, Pass, Refusal, RoomId, RoomName, Salt, UserName, Verifier,
     door::{self, Admission, CreateRequest, JoinRequest, Object, SaltAnswer, SaltRequest},
 };
 use zeroize::Zeroizing;
@@ -120,6 +120,7 @@ pub enum Output {
 /// One visit to one room.
 pub struct Session {
     build: String,
+    pass: Option<Pass>,
     phase: Phase,
     outputs: VecDeque<Output>,
 }
@@ -159,7 +160,7 @@ impl Session {
     /// Sets out for a room. `build` is the build of the page that asks; a server that carries another
     /// has the person reload it. A native client gives an empty one.
     pub fn new(intent: Intent, room: &str, user: &str, build: &str, env: &mut impl Env) -> Self {
-        let mut session = Self { build: build.to_owned(), phase: Phase::Over, outputs: VecDeque::new() };
+        let mut session = Self { build: build.to_owned(), pass: None, phase: Phase::Over, outputs: VecDeque::new() };
         let (room, user) = match (room.parse::<RoomName>(), user.parse::<UserName>()) {
             (Err(_), _) => {
                 session.refuse(Refusal::BadRoomName);
@@ -177,6 +178,11 @@ impl Session {
         session.post(door::SALT, &SaltRequest { room: room.as_str().to_owned() });
         session.phase = Phase::Keys(Approach { intent, room, user, room_id });
         session
+    }
+
+    /// Takes along what the server's gate gave; at the door, it is shown.
+    pub fn bring(&mut self, pass: Pass) {
+        self.pass = Some(pass);
     }
 
     /// Takes in what happened. Inputs that do not fit the phase are passed over: a driver's events
@@ -200,11 +206,17 @@ impl Session {
                     code: "unreachable".into(),
                     words: "The server cannot be reached. Check your connection and try again.".into(),
                     field: None,
+                    wait: None,
                 });
                 Phase::Over
             }
             (Phase::Keys(_), Input::NotStretched(code, words)) => {
-                self.show(View::Refused { code: code.into(), words: words.into(), field: Some(Field::Password) });
+                self.show(View::Refused {
+                    code: code.into(),
+                    words: words.into(),
+                    field: Some(Field::Password),
+                    wait: None,
+                });
                 Phase::Over
             }
             (Phase::Keys(approach), Input::Answered { status: 200, body }) => self.salted(approach, body),
@@ -241,6 +253,7 @@ impl Session {
                     code: "stale".into(),
                     words: "Cloakroom was updated on the server. Reload the page to go on.".into(),
                     field: None,
+                    wait: None,
                 });
                 Phase::Over
             }
@@ -260,12 +273,15 @@ impl Session {
         let secret = RoomSecret::extract(b"", stretched);
         let verifier = secret.verifier(&approach.room);
         let (room, user) = (approach.room.as_str().to_owned(), approach.user.as_str().to_owned());
+        let pass = self.pass.take();
         match approach.intent {
             Intent::Create => {
                 let room_id = approach.room_id;
-                self.post(door::CREATE, &CreateRequest { room, user, room_id, verifier: verifier.clone() });
+                self.post(door::CREATE, &CreateRequest { room, user, room_id, verifier: verifier.clone(), pass });
             }
-            Intent::Join => self.post(door::JOIN, &JoinRequest { room, user, verifier: verifier.clone() }),
+            Intent::Join => {
+                self.post(door::JOIN, &JoinRequest { room, user, verifier: verifier.clone(), pass });
+            }
         }
         Phase::Door(approach, secret, verifier)
     }
@@ -304,21 +320,27 @@ impl Session {
         #[derive(serde::Deserialize)]
         struct Body {
             error: String,
+            retry_after: Option<u64>,
         }
         let told = serde_json::from_slice(body).map(|Object::<Body>(body)| body).ok();
-        let known = told.and_then(|body| Refusal::ALL.iter().copied().find(|refusal| refusal.code() == body.error));
+        let (error, wait) = told.map(|body| (body.error, body.retry_after)).unwrap_or_default();
+        let known = Refusal::ALL.iter().copied().find(|refusal| refusal.code() == error);
         let by_status = || Refusal::ALL.iter().copied().find(|refusal| refusal.status() == status && status >= 500);
-        self.refuse(known.or_else(by_status).unwrap_or(Refusal::Internal));
+        self.refuse_until(known.or_else(by_status).unwrap_or(Refusal::Internal), wait);
     }
 
     fn refuse(&mut self, refusal: Refusal) {
+        self.refuse_until(refusal, None);
+    }
+
+    fn refuse_until(&mut self, refusal: Refusal, wait: Option<u64>) {
         let field = match refusal {
             Refusal::BadRoomName | Refusal::RoomNameTaken => Some(Field::Room),
             Refusal::BadUserName | Refusal::UserNameTaken => Some(Field::User),
             Refusal::WrongCredentials => Some(Field::Password),
             _ => None,
         };
-        self.show(View::Refused { code: refusal.code().into(), words: refusal.words().into(), field });
+        self.show(View::Refused { code: refusal.code().into(), words: refusal.words().into(), field, wait });
     }
 
     fn post(&mut self, path: &'static str, body: &impl serde::Serialize) {

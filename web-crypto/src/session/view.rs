@@ -20,6 +20,8 @@ pub enum View {
         words: String,
         /// The field that caused it.
         field: Option<Field>,
+        /// Seconds after which to try again, where the server said so.
+        wait: Option<u64>,
     },
     /// Let in, under the canonical names. Room, member and token are what leaving by HTTP takes.
     Admitted {

@@ -262,3 +262,13 @@ fn the_longest_texts_are_judged() {
 fn never_printed() {
     assert_eq!(format!("{:?}", "Ana".parse::<UserName>().unwrap()), "UserName(3 bytes)");
 }
+
+#[test]
+fn a_person_is_found_in_any_case() {
+    let person = |text: &str| text.parse::<PersonName>().unwrap();
+    assert!(person("Ana") == person("ana") && person("ANA ") == person("ana"));
+    assert!(person("Straße") == person("STRASSE"));
+    assert!(person("Ana") != person("Anna"));
+    assert_eq!(person(person("İstanbul").as_str()), person("İstanbul"), "folding it again changes nothing");
+    assert!("\u{200b}".parse::<PersonName>().is_err());
+}

@@ -1,12 +1,14 @@
-//! The password's way to the stretched key. Constants of "cloakroom/1", never negotiated.
+//! The password's way to the stretched key, and from there to what the server is shown. Constants of "cloakroom/1", never
+//! negotiated.
+
+use core::fmt;
 
 use argon2::{Algorithm, Argon2, Params, Version};
+use hkdf::Hkdf;
 use sha2::{Digest, Sha256};
 use unicode_normalization::UnicodeNormalization;
-use wire::{RoomName, Salt, limits};
-use zeroize::Zeroizing;
-
-use crate::Stretched;
+use wire::{PersonName, RoomName, Salt, Verifier, limits};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// Argon2id memory, in KiB.
 const MEMORY_KIB: u32 = 65_536;
@@ -14,6 +16,30 @@ const MEMORY_KIB: u32 = 65_536;
 const PASSES: u32 = 3;
 /// Argon2id lanes.
 const LANES: u32 = 1;
+
+/// stretched = Argon2id(password, argon salt); PROTOCOL, "From password to keys".
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct Stretched([u8; 32]);
+
+impl Stretched {
+    /// The bytes themselves.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl From<[u8; 32]> for Stretched {
+    fn from(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl fmt::Debug for Stretched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stretched(…)")
+    }
+}
 
 /// Why a password cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,13 +67,11 @@ impl PasswordError {
     }
 }
 
-/// argon salt = first 16 bytes of SHA-256("cloakroom/1 salt" ‖ u16 length ‖ canonical room name ‖ server salt)
-fn argon_salt(room: &RoomName, salt: &Salt) -> [u8; 16] {
-    let name = room.as_str().as_bytes();
+/// argon salt = first 16 bytes of SHA-256(label ‖ u16 length ‖ canonical name ‖ server salt)
+fn argon_salt(label: &str, name: &str, salt: &Salt) -> [u8; 16] {
     let digest = Sha256::new()
-        .chain_update("cloakroom/1 salt")
-        // A canonical name has at most 256 bytes.
-        .chain_update(u16::try_from(name.len()).unwrap_or(u16::MAX).to_be_bytes())
+        .chain_update(label)
+        .chain_update(length(name.as_bytes()))
         .chain_update(name)
         .chain_update(salt.as_bytes())
         .finalize();
@@ -56,11 +80,57 @@ fn argon_salt(room: &RoomName, salt: &Salt) -> [u8; 16] {
     out
 }
 
+#[expect(clippy::expect_used, reason = "a wrong length would make two contexts one")]
+fn length(bytes: &[u8]) -> [u8; 2] {
+    u16::try_from(bytes.len()).expect("a canonical name has at most 256 bytes, an id 16").to_be_bytes()
+}
+
 /// stretched = Argon2id v1.3(NFKC(password), argon salt, m = 65,536 KiB, t = 3, p = 1) → 32 bytes
 ///
 /// # Errors
 /// When the password is too short or too long.
 pub fn stretch(password: &str, room: &RoomName, salt: &Salt) -> Result<Stretched, PasswordError> {
+    stretch_with(password, &argon_salt("cloakroom/1 salt", room.as_str(), salt))
+}
+
+/// What a person shows at the gate in place of its own password:
+///
+/// ```text
+/// stretched = as for a room, with the label "cloakroom/1 person salt" and the person's name
+/// verifier  = Expand(HKDF-Extract(empty, stretched), "cloakroom/1 person verifier", person's name)
+/// ```
+///
+/// # Errors
+/// When the password is too short or too long.
+pub fn person_verifier(password: &str, name: &PersonName, salt: &Salt) -> Result<Verifier, PasswordError> {
+    let stretched = stretch_with(password, &argon_salt("cloakroom/1 person salt", name.as_str(), salt))?;
+    let secret = extract(b"", &stretched);
+    Ok(Verifier::from(&*expand(&secret, "cloakroom/1 person verifier", name.as_str().as_bytes())))
+}
+
+/// HKDF-Extract, RFC 5869 section 2.2.
+#[must_use]
+pub fn extract(salt: &[u8], stretched: &Stretched) -> Zeroizing<[u8; 32]> {
+    let (mut prk, _) = Hkdf::<Sha256>::extract(Some(salt), stretched.as_bytes());
+    let mut secret = Zeroizing::new([0; 32]);
+    secret.copy_from_slice(&prk);
+    prk.as_mut_slice().zeroize();
+    secret
+}
+
+/// HKDF-Expand (RFC 5869 section 2.3) to 32 bytes, with info = label ‖ 0x00 ‖ u16 length of context ‖ context
+#[must_use]
+#[expect(clippy::expect_used, reason = "a key of zeros would open everything")]
+pub fn expand(secret: &[u8; 32], label: &str, context: &[u8]) -> Zeroizing<[u8; 32]> {
+    let mut okm = Zeroizing::new([0; 32]);
+    Hkdf::<Sha256>::from_prk(secret)
+        .expect("32 bytes are a key for SHA-256")
+        .expand_multi_info(&[label.as_bytes(), &[0], &length(context), context], okm.as_mut_slice())
+        .expect("32 bytes of output are fewer than 255 times as many");
+    okm
+}
+
+fn stretch_with(password: &str, salt: &[u8; 16]) -> Result<Stretched, PasswordError> {
     if password.len() > limits::PASSWORD_BYTES_TYPED {
         return Err(PasswordError::TooLong);
     }
@@ -73,7 +143,7 @@ pub fn stretch(password: &str, room: &RoomName, salt: &Salt) -> Result<Stretched
     if normal.len() > limits::PASSWORD_BYTES_MAX {
         return Err(PasswordError::TooLong);
     }
-    argon2id(normal.as_bytes(), &argon_salt(room, salt))
+    argon2id(normal.as_bytes(), salt)
 }
 
 /// What safety words are made of: Argon2id v1.3(epoch authenticator, first 16 bytes of SHA-256("cloakroom/1 safety" ‖ group

@@ -1,0 +1,129 @@
+//! The pass: that someone has gone through a gate, for some hours. The server keeps none; it knows its own by their MAC.
+//!
+//! ```text
+//! pass = version 0x01 ‖ gate u8 ‖ expires u64, in Unix seconds ‖ fingerprint 16 ‖ subject ‖ MAC 32
+//! ```
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+use subtle::ConstantTimeEq as _;
+use wire::{Pass, door::Gate, limits};
+use zeroize::Zeroizing;
+
+use crate::ServerSecret;
+
+const VERSION: u8 = 1;
+const FINGERPRINT: usize = 16;
+const MAC: usize = 32;
+const LABEL: &str = "pass";
+
+/// What of a credential stands in a pass: a pass ends with the credential that it was given for.
+pub(super) type Fingerprint = [u8; FINGERPRINT];
+
+/// Who went through which gate.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Bearer {
+    pub(super) gate: Gate,
+    /// The name of the token or the person, or the mailbox.
+    pub(super) subject: String,
+    pub(super) fingerprint: Fingerprint,
+}
+
+/// The first bytes of a hash.
+pub(super) fn fingerprint(hash: &[u8; 32]) -> Fingerprint {
+    let mut fingerprint = [0; FINGERPRINT];
+    fingerprint.iter_mut().zip(hash).for_each(|(out, byte)| *out = *byte);
+    fingerprint
+}
+
+/// Seconds of the system's clock.
+pub(super) fn unix(now: SystemTime) -> u64 {
+    now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
+}
+
+fn number(gate: Gate) -> u8 {
+    match gate {
+        Gate::Open => 0,
+        Gate::Token => 1,
+        Gate::People => 2,
+        Gate::Email => 3,
+    }
+}
+
+fn gate_of(number: u8) -> Option<Gate> {
+    [Gate::Token, Gate::People, Gate::Email].into_iter().find(|gate| self::number(*gate) == number)
+}
+
+/// Makes one; `None` if the subject is too long.
+pub(super) fn make(bearer: &Bearer, secret: &ServerSecret, now: SystemTime) -> Option<Pass> {
+    let expires = unix(now) + limits::PASS_LASTS.as_secs();
+    let mut bytes = Zeroizing::new(vec![VERSION, number(bearer.gate)]);
+    bytes.extend(expires.to_be_bytes());
+    bytes.extend(bearer.fingerprint);
+    bytes.extend(bearer.subject.as_bytes());
+    let mac = secret.lasting(LABEL, &[&bytes]);
+    bytes.extend(mac.as_bytes());
+    Pass::from_text(Base64UrlUnpadded::encode_string(&bytes).into())
+}
+
+/// Who shows it, if the server made it and it is not over.
+pub(super) fn read(pass: &Pass, secret: &ServerSecret, now: SystemTime) -> Option<Bearer> {
+    let bytes = Zeroizing::new(Base64UrlUnpadded::decode_vec(pass.as_str()).ok()?);
+    let (said, mac) = bytes.split_last_chunk::<MAC>()?;
+    if !bool::from(secret.lasting(LABEL, &[said]).ct_eq(&(*mac).into())) {
+        return None;
+    }
+    let ([version, gate], rest) = said.split_first_chunk()?;
+    let (expires, rest) = rest.split_first_chunk()?;
+    let (fingerprint, subject) = rest.split_first_chunk()?;
+    if *version != VERSION || u64::from_be_bytes(*expires) <= unix(now) {
+        return None;
+    }
+    let subject = String::from_utf8(subject.to_vec()).ok()?;
+    Some(Bearer { gate: gate_of(*gate)?, subject, fingerprint: *fingerprint })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bearer() -> Bearer {
+        Bearer { gate: Gate::People, subject: "zoë".into(), fingerprint: [7; 16] }
+    }
+
+    #[test]
+    fn a_pass_is_good_for_twelve_hours_and_over_a_restart() {
+        let secret = || ServerSecret::with_salt_key(&[1; 32]).unwrap();
+        let now = UNIX_EPOCH + Duration::from_secs(1_000_000);
+        let pass = make(&bearer(), &secret(), now).unwrap();
+        assert_eq!(read(&pass, &secret(), now), Some(bearer()));
+        assert_eq!(read(&pass, &secret(), now + limits::PASS_LASTS - Duration::from_secs(1)), Some(bearer()));
+        assert_eq!(read(&pass, &secret(), now + limits::PASS_LASTS), None);
+        assert_eq!(read(&pass, &ServerSecret::with_salt_key(&[2; 32]).unwrap(), now), None);
+    }
+
+    #[test]
+    fn every_altered_pass_is_refused() {
+        let secret = ServerSecret::with_salt_key(&[1; 32]).unwrap();
+        let now = SystemTime::now();
+        let text = make(&bearer(), &secret, now).unwrap().as_str().to_owned();
+        let bytes = Base64UrlUnpadded::decode_vec(&text).unwrap();
+        for at in 0..bytes.len() {
+            for altered in [
+                bytes.iter().enumerate().map(|(i, byte)| if i == at { byte ^ 1 } else { *byte }).collect::<Vec<_>>(),
+                bytes[..at].to_vec(),
+            ] {
+                let pass = Pass::from_text(Base64UrlUnpadded::encode_string(&altered).into()).unwrap();
+                assert_eq!(read(&pass, &secret, now), None, "byte {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_subject_that_is_too_long_gets_none() {
+        let secret = ServerSecret::random().unwrap();
+        let bearer = Bearer { subject: "x".repeat(limits::PASS_CHARS), ..bearer() };
+        assert!(make(&bearer, &secret, SystemTime::now()).is_none());
+    }
+}

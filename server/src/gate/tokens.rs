@@ -1,0 +1,153 @@
+//! Access tokens: a file with one `name:SHA-256 of the token` in each line.
+
+use std::fmt::Write as _;
+
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+use wire::PersonName;
+use zeroize::Zeroizing;
+
+use crate::{StateError, StateFolder};
+
+/// The file's name in the state folder.
+pub(super) const FILE: &str = "tokens";
+/// Random bytes of a token.
+const TOKEN_BYTES: usize = 24;
+
+/// One token, as the file keeps it.
+pub(super) struct AccessToken {
+    pub(super) name: PersonName,
+    pub(super) hash: [u8; 32],
+}
+
+/// All tokens.
+#[derive(Default)]
+pub(super) struct Tokens(Vec<AccessToken>);
+
+impl Tokens {
+    pub(super) fn read(folder: &StateFolder) -> Result<Self, StateError> {
+        let Some(bytes) = folder.read(FILE)? else { return Ok(Self::default()) };
+        Self::parse(&bytes).map_err(|fault| StateError::Content(folder.path(FILE), fault))
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let text = str::from_utf8(bytes).map_err(|_| "is not UTF-8".to_owned())?;
+        let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
+        let tokens = lines.map(|(at, line)| {
+            token(line).ok_or_else(|| format!("line {}: wants a name, a colon, and 64 hexadecimal digits", at + 1))
+        });
+        tokens.collect::<Result<_, _>>().map(Self)
+    }
+
+    fn write(&self, folder: &StateFolder) -> Result<(), StateError> {
+        let mut text = String::new();
+        for token in &self.0 {
+            text.push_str(token.name.as_str());
+            text.push(':');
+            for byte in token.hash {
+                // Writing to a string does not fail.
+                let _ = write!(text, "{byte:02x}");
+            }
+            text.push('\n');
+        }
+        folder.write(FILE, text.as_bytes())
+    }
+
+    /// The token that someone shows, compared with each in the same time.
+    pub(super) fn find(&self, shown: &str) -> Option<&AccessToken> {
+        let hash = Sha256::digest(shown.trim());
+        let mut found = None;
+        for token in &self.0 {
+            if bool::from(token.hash.ct_eq(&hash)) {
+                found = Some(token);
+            }
+        }
+        found
+    }
+
+    pub(super) fn named(&self, name: &str) -> Option<&AccessToken> {
+        self.0.iter().find(|token| token.name.as_str() == name)
+    }
+
+    pub(super) fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.0.iter().map(|token| token.name.as_str())
+    }
+
+    /// Draws a token under this name; what to hand out, or `None` if the name is taken.
+    pub(super) fn add(folder: &StateFolder, name: PersonName) -> Result<Option<Zeroizing<String>>, StateError> {
+        let _lock = folder.lock()?;
+        let mut tokens = Self::read(folder)?;
+        if tokens.named(name.as_str()).is_some() {
+            return Ok(None);
+        }
+        let mut bytes = Zeroizing::new([0; TOKEN_BYTES]);
+        getrandom::fill(bytes.as_mut_slice()).map_err(|error| folder.failed(FILE, error))?;
+        let token = Zeroizing::new(Base64UrlUnpadded::encode_string(bytes.as_slice()));
+        tokens.0.push(AccessToken { name, hash: Sha256::digest(token.as_bytes()).into() });
+        tokens.write(folder)?;
+        Ok(Some(token))
+    }
+
+    /// Whether there was one of this name, which is gone now.
+    pub(super) fn revoke(folder: &StateFolder, name: &PersonName) -> Result<bool, StateError> {
+        let _lock = folder.lock()?;
+        let mut tokens = Self::read(folder)?;
+        let before = tokens.0.len();
+        tokens.0.retain(|token| token.name != *name);
+        let was_there = tokens.0.len() < before;
+        if was_there {
+            tokens.write(folder)?;
+        }
+        Ok(was_there)
+    }
+}
+
+fn token(line: &str) -> Option<AccessToken> {
+    // A name may hold colons, a hash does not.
+    let (name, digits) = line.trim_end().rsplit_once(':')?;
+    let mut hash = [0; 32];
+    if digits.len() != 64 || !digits.is_ascii() {
+        return None;
+    }
+    for (byte, pair) in hash.iter_mut().zip(digits.as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(AccessToken { name: name.parse().ok()?, hash })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::tests::folder;
+
+    #[test]
+    fn a_token_is_found_until_it_is_revoked() {
+        let folder = folder("tokens");
+        let name = |text: &str| text.parse::<PersonName>().unwrap();
+        let token = Tokens::add(&folder, name("Reading: circle")).unwrap().unwrap();
+        let other = Tokens::add(&folder, name("choir")).unwrap().unwrap();
+        assert!(Tokens::add(&folder, name("Choir")).unwrap().is_none(), "the name is taken");
+        let found =
+            |token: &str| Tokens::read(&folder).unwrap().find(token).map(|token| token.name.as_str().to_owned());
+        assert_eq!(found(&token).as_deref(), Some("reading: circle"));
+        assert_eq!(found(&format!(" {}\n", *token)).as_deref(), Some("reading: circle"), "as it was pasted");
+        assert_eq!(found("x"), None);
+        assert!(Tokens::revoke(&folder, &name("reading: circle")).unwrap());
+        assert!(!Tokens::revoke(&folder, &name("reading: circle")).unwrap());
+        assert_eq!(found(&token), None);
+        assert_eq!(found(&other).as_deref(), Some("choir"));
+        let kept = folder.read(FILE).unwrap().unwrap();
+        assert!(!kept.windows(other.len()).any(|window| window == other.as_bytes()), "only its hash is kept");
+    }
+
+    #[test]
+    fn a_broken_line_is_named() {
+        let fault = |text: &str| Tokens::parse(text.as_bytes()).err();
+        assert_eq!(fault(&format!("# all\n\nana:{}\n", "ab".repeat(32))), None);
+        for line in ["ana", "ana:", "ana:xyz", &format!("ana:{}", "é".repeat(32)), &format!(":{}", "ab".repeat(32))] {
+            let told = fault(&format!("# all\n{line}\n"));
+            assert!(told.as_deref().is_some_and(|told| told.starts_with("line 2: ")), "{line}: {told:?}");
+        }
+    }
+}

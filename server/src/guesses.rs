@@ -1,0 +1,235 @@
+//! Wrong guesses at passwords, tokens and codes: where they come from is locked out for a while, and where they go to
+//! answers wrong ones more slowly. Right ones are never counted.
+
+use std::{
+    hash::{BuildHasher as _, Hash, RandomState},
+    num::NonZeroUsize,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use lru::LruCache;
+use tokio::{sync::Semaphore, time::sleep};
+use wire::limits;
+
+use crate::Address;
+
+/// Pairs of a door and a network that are remembered; of more, those that were quiet the longest are forgotten.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
+/// Wrong guesses at one door, from wherever they come, that are answered at once.
+const AT_ONCE: u32 = 20;
+/// How long the next one waits for its answer; twice as long after as many again, up to [`SLOWEST`].
+const SLOW: Duration = Duration::from_millis(250);
+const SLOWEST: Duration = Duration::from_secs(4);
+/// Answers that wait at one time; more are given at once, so that waiting does not use up connections.
+const WAITING: usize = 1_000;
+
+/// What is guessed at.
+#[derive(Clone, Copy, Hash)]
+pub(crate) enum Door<'a> {
+    /// A room's password.
+    Room(&'a str),
+    /// An access token.
+    Token,
+    /// A person's own password, or a recovery code.
+    Person(&'a str),
+    /// A person's one-time code.
+    Code(&'a str),
+    /// A code that was sent to a mailbox.
+    Mailbox(&'a str),
+}
+
+/// A part of the network, or all of it.
+type Network = (u128, u8);
+const ANYWHERE: Network = (0, 0);
+
+#[derive(Clone, Copy)]
+struct Wrong {
+    count: u32,
+    last: Instant,
+}
+
+/// Where wrong guesses came from.
+pub(crate) struct Guesses {
+    lock_for: Duration,
+    hasher: RandomState,
+    wrong: Mutex<LruCache<(u64, Network), Wrong>>,
+    waiting: Semaphore,
+}
+
+impl Guesses {
+    /// With this time from the last wrong guess until one may try again.
+    pub(crate) fn new(lock_for: Duration) -> Self {
+        let (hasher, waiting) = (RandomState::new(), Semaphore::new(WAITING));
+        Self { lock_for, hasher, wrong: Mutex::new(LruCache::new(REMEMBERED)), waiting }
+    }
+
+    /// Whether this address may guess at this door; else how long it has to wait.
+    pub(crate) fn check(&self, door: Door<'_>, address: Address, now: Instant) -> Result<(), Duration> {
+        self.wait(door, &address.networks(), now)
+    }
+
+    /// Whether anyone may guess at this door: one behind which a code is short.
+    pub(crate) fn check_all(&self, door: Door<'_>, now: Instant) -> Result<(), Duration> {
+        self.wait(door, &[(ANYWHERE, limits::GUESSES)], now)
+    }
+
+    /// A guess was wrong. Returns when it may be answered.
+    pub(crate) async fn wrong(&self, door: Door<'_>, address: Address, now: Instant) {
+        let delay = self.count(door, address, now);
+        if delay > Duration::ZERO
+            && let Ok(_place) = self.waiting.try_acquire()
+        {
+            sleep(delay).await;
+        }
+    }
+
+    /// A guess was wrong at a door that counts them from everywhere alike.
+    pub(crate) fn wrong_anywhere(&self, door: Door<'_>, now: Instant) {
+        self.add(door, &[(ANYWHERE, limits::GUESSES)], now);
+    }
+
+    /// Forgets what is over.
+    pub(crate) fn forget(&self, now: Instant) {
+        let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
+        // What was used last stands first, and nothing is used but by another wrong guess.
+        while wrong.peek_lru().is_some_and(|(_, entry)| self.is_over(entry, now)) {
+            wrong.pop_lru();
+        }
+    }
+
+    fn wait(&self, door: Door<'_>, networks: &[(Network, u32)], now: Instant) -> Result<(), Duration> {
+        let door = self.hasher.hash_one(door);
+        let wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = |(network, allowed): &(Network, u32)| {
+            let entry = wrong.peek(&(door, *network)).filter(|entry| entry.count >= *allowed)?;
+            Some((entry.last + self.lock_for).saturating_duration_since(now)).filter(|left| *left > Duration::ZERO)
+        };
+        networks.iter().filter_map(left).max().map_or(Ok(()), Err)
+    }
+
+    /// How long the answer has to wait.
+    fn count(&self, door: Door<'_>, address: Address, now: Instant) -> Duration {
+        self.add(door, &address.networks(), now);
+        let all = self.add(door, &[(ANYWHERE, AT_ONCE)], now);
+        match all.checked_sub(AT_ONCE + 1) {
+            None => Duration::ZERO,
+            Some(more) => SLOW.saturating_mul(1 << (more / AT_ONCE).min(16)).min(SLOWEST),
+        }
+    }
+
+    /// Counts in these networks; the last one's count.
+    fn add(&self, door: Door<'_>, networks: &[(Network, u32)], now: Instant) -> u32 {
+        let door = self.hasher.hash_one(door);
+        let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut count = 0;
+        for (network, _) in networks {
+            let entry = wrong.get_or_insert_mut((door, *network), || Wrong { count: 0, last: now });
+            if self.is_over(entry, now) {
+                entry.count = 0;
+            }
+            *entry = Wrong { count: entry.count.saturating_add(1), last: now };
+            count = entry.count;
+        }
+        count
+    }
+
+    fn is_over(&self, entry: &Wrong, now: Instant) -> bool {
+        now.saturating_duration_since(entry.last) >= self.lock_for
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::IpAddr;
+
+    const ROOM: Door<'static> = Door::Room("Book club");
+
+    fn guesses() -> (Guesses, Instant) {
+        (Guesses::new(limits::LOCKED_OUT), Instant::now())
+    }
+
+    fn address(ip: &str) -> Address {
+        ip.parse::<IpAddr>().unwrap().into()
+    }
+
+    /// How many of these addresses' wrong guesses, one each, are answered.
+    fn answered(guesses: &Guesses, addresses: impl Iterator<Item = String>, now: Instant) -> usize {
+        let mut answered = 0;
+        for ip in addresses {
+            if guesses.check(ROOM, address(&ip), now).is_ok() {
+                guesses.count(ROOM, address(&ip), now);
+                answered += 1;
+            }
+        }
+        answered
+    }
+
+    #[test]
+    fn five_wrong_ones_cost_eleven_minutes() {
+        let (guesses, start) = guesses();
+        let one = address("192.0.2.1");
+        let at = |seconds| start + Duration::from_secs(seconds);
+        for second in 0..5 {
+            assert_eq!(guesses.check(ROOM, one, at(second)), Ok(()));
+            guesses.count(ROOM, one, at(second));
+        }
+        assert_eq!(guesses.check(ROOM, one, at(5)), Err(Duration::from_secs(659)));
+        assert_eq!(guesses.check(ROOM, address("192.0.2.2"), at(5)), Ok(()), "someone elsewhere");
+        assert_eq!(guesses.check(Door::Room("Choir"), one, at(5)), Ok(()), "another room");
+        assert_eq!(guesses.check(ROOM, one, at(663)), Err(Duration::from_secs(1)));
+        assert_eq!(guesses.check(ROOM, one, at(664)), Ok(()));
+        guesses.count(ROOM, one, at(664));
+        assert_eq!(guesses.check(ROOM, one, at(664)), Ok(()), "it counts from one again");
+    }
+
+    #[test]
+    fn networks_count_too() {
+        let (guesses, now) = guesses();
+        // 256 networks of 64 bits in one of 56, as one line at home may have.
+        let home = (0..256).map(|n| format!("2001:db8:0:{n:x}::1"));
+        assert_eq!(answered(&guesses, home, now), 15);
+        // The rest of its 48 bits, as an office may have.
+        let office = (1..256).map(|n| format!("2001:db8:0:{n:x}00::1"));
+        assert_eq!(answered(&guesses, office, now), 30);
+        assert_eq!(guesses.check(ROOM, address("2001:db8:1::1"), now), Ok(()));
+        let neighbours = (0..256).map(|n| format!("192.0.2.{n}"));
+        assert_eq!(answered(&guesses, neighbours, now), 40);
+    }
+
+    #[test]
+    fn many_addresses_get_slow_answers() {
+        let (guesses, now) = guesses();
+        let delays = (0..200).map(|n| guesses.count(ROOM, address(&format!("10.{n}.0.1")), now)).collect::<Vec<_>>();
+        assert!(delays[..20].iter().all(Duration::is_zero));
+        assert!(delays.is_sorted() && delays[20] == SLOW && delays[199] == SLOWEST, "{delays:?}");
+        assert_eq!(guesses.count(Door::Room("Choir"), address("10.0.0.1"), now), Duration::ZERO);
+        let later = now + limits::LOCKED_OUT;
+        assert_eq!(guesses.count(ROOM, address("10.0.0.1"), later), Duration::ZERO, "it is forgotten");
+    }
+
+    #[test]
+    fn short_codes_count_from_everywhere() {
+        let (guesses, now) = guesses();
+        for _ in 0..5 {
+            assert_eq!(guesses.check_all(Door::Code("ana"), now), Ok(()));
+            guesses.wrong_anywhere(Door::Code("ana"), now);
+        }
+        assert_eq!(guesses.check_all(Door::Code("ana"), now), Err(limits::LOCKED_OUT));
+        assert_eq!(guesses.check_all(Door::Code("bo"), now), Ok(()));
+    }
+
+    #[test]
+    fn what_is_over_is_forgotten_and_the_table_is_bounded() {
+        let (guesses, now) = guesses();
+        for n in 0..30_000_u32 {
+            guesses.count(ROOM, address(&IpAddr::from(n.to_be_bytes()).to_string()), now);
+        }
+        assert!(guesses.wrong.lock().unwrap().len() <= REMEMBERED.get());
+        guesses.forget(now + limits::LOCKED_OUT / 2);
+        assert!(!guesses.wrong.lock().unwrap().is_empty());
+        guesses.forget(now + limits::LOCKED_OUT);
+        assert!(guesses.wrong.lock().unwrap().is_empty());
+    }
+}

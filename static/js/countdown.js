@@ -1,0 +1,46 @@
+import { tryAgainIn } from './words.js';
+
+/** How long one has to wait, second by second. */
+export class Countdown {
+  #place;
+  #done;
+  #timer = 0;
+
+  /**
+   * @param {HTMLElement} place
+   * @param {() => void} done what to do when it is over
+   */
+  constructor(place, done) {
+    this.#place = place;
+    this.#done = done;
+  }
+
+  get runs() {
+    return this.#timer !== 0;
+  }
+
+  /** @param {number} seconds */
+  start(seconds) {
+    this.stop();
+    const until = performance.now() + seconds * 1000;
+    const tick = () => {
+      const left = Math.ceil((until - performance.now()) / 1000);
+      if (left <= 0) {
+        this.stop();
+        this.#done();
+        return;
+      }
+      this.#place.textContent = tryAgainIn(left);
+      this.#place.hidden = false;
+    };
+    this.#timer = setInterval(tick, 1000);
+    tick();
+  }
+
+  stop() {
+    clearInterval(this.#timer);
+    this.#timer = 0;
+    this.#place.hidden = true;
+    this.#place.textContent = '';
+  }
+}

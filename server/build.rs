@@ -18,9 +18,17 @@ use cache::Cache;
 fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap());
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap()).parent().unwrap().to_owned();
-    for input in
-        ["Cargo.lock", "Cargo.toml", "rust-toolchain.toml", "static", "templates", "web-crypto", "wire", "server/build"]
-    {
+    for input in [
+        "Cargo.lock",
+        "Cargo.toml",
+        "rust-toolchain.toml",
+        "static",
+        "templates",
+        "stretch",
+        "web-crypto",
+        "wire",
+        "server/build",
+    ] {
         println!("cargo::rerun-if-changed={}", root.join(input).display());
     }
     println!("cargo::rerun-if-changed=build.rs");

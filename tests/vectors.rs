@@ -20,9 +20,11 @@ use web_crypto::{
     keys::{Key, RoomSecret},
     passphrase::safety_words,
     picture::{Media, Offer, Piece},
-    stretch::{stretch, stretch_safety},
+    stretch::{person_verifier, stretch, stretch_safety},
 };
-use wire::{ClientFrame, Counter, Epoch, MemberId, RoomId, RoomName, Salt, Seq, ServerFrame, Standing, Welcome};
+use wire::{
+    ClientFrame, Counter, Epoch, MemberId, PersonName, RoomId, RoomName, Salt, Seq, ServerFrame, Standing, Welcome,
+};
 
 fn path(file: &str) -> PathBuf {
     root().join("tests/vectors").join(file)
@@ -68,6 +70,18 @@ fn names() {
         let read = text(&vector, "raw").parse::<RoomName>().ok();
         let canonical = read.as_ref().map(RoomName::as_str);
         assert_eq!(canonical, vector["expect"].as_str(), "{name}");
+    }
+}
+
+#[test]
+fn people() {
+    for vector in vectors("people.json") {
+        let name = &vector["name"];
+        let person = text(&vector, "person").parse::<PersonName>().unwrap();
+        assert_eq!(person.as_str(), text(&vector, "name_as_kept"), "{name}");
+        let salt = Salt::from(array(&vector, "server_salt"));
+        let verifier = person_verifier(text(&vector, "password"), &person, &salt).unwrap();
+        assert_eq!(hex(verifier.as_bytes()), text(&vector, "verifier"), "{name}");
     }
 }
 

@@ -5,6 +5,7 @@ export class Countdown {
   #place;
   #done;
   #timer = 0;
+  #blocks = false;
 
   /**
    * @param {HTMLElement} place
@@ -15,13 +16,18 @@ export class Countdown {
     this.#done = done;
   }
 
-  get runs() {
-    return this.#timer !== 0;
+  /** Whether nothing can be tried before it is over. */
+  get blocks() {
+    return this.#timer !== 0 && this.#blocks;
   }
 
-  /** @param {number} seconds */
-  start(seconds) {
+  /**
+   * @param {number} seconds
+   * @param {boolean} blocks
+   */
+  start(seconds, blocks) {
     this.stop();
+    this.#blocks = blocks;
     const until = performance.now() + seconds * 1000;
     const tick = () => {
       const left = Math.ceil((until - performance.now()) / 1000);

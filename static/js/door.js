@@ -83,7 +83,7 @@ export class Door {
     const { phase, stage, able } = this.#state ?? { able: true };
     const busy = phase === 'entering' || this.#signingIn;
     // Not disabled: a button that was pressed keeps the focus while its request is under way.
-    this.#button.setAttribute('aria-disabled', String(busy || !able || this.#countdown.runs));
+    this.#button.setAttribute('aria-disabled', String(busy || !able || this.#countdown.blocks));
     this.#button.setAttribute('aria-busy', String(busy));
     this.#progress.textContent = (this.#signingIn && signingIn) || (busy && stages[stage]) || '';
   }
@@ -150,9 +150,9 @@ export class Door {
     return null;
   }
 
-  #refuse({ words, field, reload, taken, inDoubt, wait, passWanted }) {
+  #refuse({ words, field, reload, taken, inDoubt, wait, blocks, passWanted }) {
     if (wait > 0) {
-      this.#countdown.start(wait);
+      this.#countdown.start(wait, blocks);
       this.#drawBusy();
     }
     if (passWanted) {
@@ -174,6 +174,7 @@ export class Door {
     say.textContent = words;
     button.hidden = !reload;
     if (reload) button.focus();
+    else if (wait > 0) this.#problem.scrollIntoView({ block: 'nearest' });
     else this.#fields.password.focus();
   }
 

@@ -10,6 +10,7 @@ import { gate as words } from './words.js';
  * @property {string} words
  * @property {GateField | null} field
  * @property {number} [wait] seconds after which to try again
+ * @property {boolean} [blocks] whether it is of no use before
  * @typedef {{ pass: string, refusal?: undefined } | { pass?: undefined, refusal: GateRefusal | null }} Outcome a step that
  *   goes on with another has neither
  */
@@ -113,7 +114,9 @@ export class Gate {
       const field = FIELDS[fault.code] ?? null;
       // The step to which the fault belongs is the one to be at.
       if (field && field !== 'code') this.#back();
-      return { refusal: { words: fault.message, field, wait: fault.wait } };
+      // A recovery code, or the last code that was sent, is good all the same.
+      const blocks = fault.code === 'locked_out' || fault.code === 'too_many_requests';
+      return { refusal: { words: fault.message, field, wait: fault.wait, blocks } };
     }
   }
 

@@ -133,6 +133,7 @@ import { notes, notLoaded, stopped } from './words.js';
  * @property {Field | null} field
  * @property {boolean} reload
  * @property {number} [wait] seconds after which to try again
+ * @property {boolean} [blocks] whether it is of no use before
  * @property {boolean} [passWanted] whether the server's gate wants a pass first
  * @property {boolean} [taken]
  * @property {boolean} [inDoubt] whether it may have been done all the same
@@ -218,6 +219,7 @@ const steps = {
       field: field ?? null,
       reload: code === 'stale',
       wait: wait ?? 0,
+      blocks: Boolean(wait),
       passWanted: code === 'pass_wanted',
       taken: code.endsWith('_name_taken'),
       // A browser that is left without an answer may ask a second time by itself.

@@ -113,7 +113,7 @@ impl Factors {
 
 /// A mail server, of a library that is not ours.
 pub struct Mail {
-    _child: tokio::process::Child,
+    child: tokio::process::Child,
     lines: Lines<BufReader<tokio::process::ChildStdout>>,
     pub port: u16,
 }
@@ -138,9 +138,14 @@ impl Mail {
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut mail = Self { _child: child, lines, port };
+        let mut mail = Self { child, lines, port };
         mail.port = mail.next().await["port"].as_u64().unwrap().try_into().unwrap();
         mail
+    }
+
+    /// Ends it.
+    pub async fn stop(&mut self) {
+        self.child.kill().await.unwrap();
     }
 
     /// The next mail.

@@ -16,6 +16,9 @@ keys.json: `room` (raw), `password`, `server_salt`, `room_id` are the inputs. Wh
 that follow from them are given; otherwise it is the failure: "bad_room_name", "password_too_short",
 "password_too_long".
 
+people.json: `person` (raw), `password`, `server_salt` are the inputs; `name_as_kept` and the `verifier` that the gate is
+shown follow from them.
+
 names.json: `raw` is a name as it is typed, and `expect` its canonical form, or null where the name is refused.
 
 knocks.json: `door_key`, `room_id`, `generation`, `member_id`, `knock` are what the one at the door has. `expect` is
@@ -41,7 +44,7 @@ from pathlib import Path
 
 from contents import content_vectors
 from group import knock_vectors, safety_vectors
-from keys import key_vectors
+from keys import key_vectors, person_vectors
 from names import name_vectors
 
 HERE = Path(__file__).resolve().parent
@@ -57,6 +60,7 @@ def write(name, vectors):
 
 if __name__ == "__main__":
     write("keys.json", key_vectors())
+    write("people.json", person_vectors())
     write("names.json", name_vectors())
     write("knocks.json", knock_vectors())
     write("safety.json", safety_vectors())

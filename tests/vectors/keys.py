@@ -122,3 +122,26 @@ def key_vectors():
         assert result == expect, (name, result)
         vectors.append({"name": name, **inputs, "expect": expect, **derived})
     return vectors
+
+
+def person(raw, password, server_salt):
+    name = canonical(canonical(raw).casefold()).encode()
+    argon_salt = hashlib.sha256(
+        b"cloakroom/1 person salt" + struct.pack(">H", len(name)) + name + server_salt).digest()[:16]
+    secret = extract(bytes(32), argon2id(password_bytes(password), argon_salt))
+    return {"name_as_kept": name.decode(), "verifier": expand(secret, b"cloakroom/1 person verifier", name)}
+
+
+PERSON_CASES = [
+    # what it shows, person, password
+    ("ASCII", "ana", "correct horse battery staple"),
+    ("a capital first letter, as phones write it: the same person", "Ana", "correct horse battery staple"),
+    ("a sharp s folds to two", " Stra\u00dfe ", GOOD),
+    ("full-width name and password", "\uff21\uff4e\uff41", "\uff50\uff41\uff53\uff53\uff57\uff4f\uff52\uff44"),
+    ("a capital I with a dot", "\u0130pek", GOOD),
+]
+
+
+def person_vectors():
+    return [{"name": name, "person": raw, "password": password, "server_salt": fixed("person salt", 32),
+             **person(raw, password, fixed("person salt", 32))} for name, raw, password in PERSON_CASES]

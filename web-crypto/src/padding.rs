@@ -16,7 +16,6 @@ fn padme(length: usize) -> usize {
 /// Pads in place.
 pub fn pad(bytes: &mut Vec<u8>) {
     let padded = padme(bytes.len() + 1);
-    bytes.reserve_exact(padded - bytes.len());
     bytes.push(0x80);
     bytes.resize(padded, 0);
 }

@@ -71,3 +71,16 @@ impl fmt::Debug for Key {
         f.write_str("Key(…)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_of_a_secret_is_its_type_alone() {
+        let stretched = Stretched::from([0x5a; 32]);
+        assert_eq!(format!("{stretched:?}"), "Stretched(…)");
+        assert_eq!(format!("{:?}", RoomSecret::extract(b"", stretched)), "RoomSecret(…)");
+        assert_eq!(format!("{:?}", Key::from([0x5a; 32])), "Key(…)");
+    }
+}

@@ -133,6 +133,13 @@ fn spiteful_commits_leave_the_others_stuck() {
             let checked = unverified.validate(cy.me.provider.crypto(), ProtocolVersion::Mls10).unwrap();
             Spite { adds: vec![checked], ..Spite::letting_in(all, cy) }
         }),
+        ("lets in one who cannot do what every leaf can", |all, cy| {
+            let bundle = KeyPackage::builder()
+                .leaf_node_capabilities(Capabilities::builder().ciphersuites(vec![SUITE]).build())
+                .key_package_lifetime(me::lifetime())
+                .build(SUITE, &cy.me.provider, &cy.me.signer, cy.me.credential());
+            Spite { adds: vec![bundle.unwrap().into_key_package()], ..Spite::letting_in(all, cy) }
+        }),
         ("lets in another than she says", |all, cy| Spite { admitted: vec![8], ..Spite::letting_in(all, cy) }),
         ("lets one in and does not say so", |all, cy| Spite { admitted: vec![], ..Spite::letting_in(all, cy) }),
         ("says that she lets one in", |_, _| Spite { admitted: vec![9], ..Spite::plain() }),

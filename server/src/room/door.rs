@@ -116,7 +116,7 @@ impl Room {
         let named = self.members.get(&id).and_then(|member| member.asked.as_ref()).map(|asked| &asked.named);
         let waits = |(who, number): (&MemberId, &u64)| {
             let knock = self.members.get(who).and_then(Member::knock);
-            knock.is_some_and(|knock| knock.number == *number && !knock.passed.contains(&id))
+            knock.is_some_and(|knock| knock.number == *number)
         };
         !self.group.gone.is_empty() || named.is_some_and(|named| named.iter().any(waits))
     }

@@ -210,6 +210,36 @@ fn a_new_knock_is_looked_at_anew() {
     assert_eq!(scene.closed.get(&3), Some(&CloseCode::NotLetIn));
 }
 
+#[test]
+fn a_knock_waits_for_the_one_who_has_not_seen_it() {
+    let mut scene = Scene::together(3);
+    scene.enter(4);
+    scene.knock(&[4]);
+    scene.pass(2, &[4]);
+    scene.pass(3, &[4]);
+    scene.lose(2);
+    scene.lose(3);
+    assert!(scene.closed.is_empty(), "as many have passed over it as are there, but 1 has not");
+    scene.pass(1, &[4]);
+    assert_eq!(scene.closed.get(&4), Some(&CloseCode::NotLetIn));
+}
+
+#[test]
+fn a_knock_that_was_replaced_is_not_held_against_the_duty() {
+    for again in [false, true] {
+        let mut scene = Scene::together(2);
+        scene.enter(3);
+        scene.knock(&[3]);
+        assert_eq!(scene.told(2), ["duty 0.1 after 0: 3"]);
+        if again {
+            scene.knock(&[3]);
+        }
+        scene.wait(limits::DUTY_WITHIN);
+        assert_eq!(scene.room.group.holder(), Some(MemberId(1)));
+        assert_eq!(scene.room.members[&MemberId(2)].lapses, u32::from(!again));
+    }
+}
+
 /// A commit and a pass name members, not knocks.
 #[test]
 fn an_answer_to_an_older_knock_is_not_taken_for_one_to_the_last() {

@@ -72,6 +72,26 @@ fn an_author_is_blamed_once_a_commit() {
 }
 
 #[test]
+fn a_newcomer_blames_its_welcome_or_the_commit_that_it_is_stuck_at() {
+    let strikes = |scene: &Scene| (1..=4).map(|id| scene.room.members[&MemberId(id)].strikes).collect::<Vec<_>>();
+    let let_in = || {
+        let mut scene = Scene::together(3);
+        scene.enter(4);
+        scene.knock(&[4]);
+        scene.commit(2, 1, &[4], &[]);
+        scene
+    };
+    let mut scene = let_in();
+    scene.stuck(4, 2);
+    assert_eq!(strikes(&scene), [0, 1, 0, 1], "2 made the Welcome");
+    let mut scene = let_in();
+    scene.commit(1, 2, &[], &[]);
+    scene.commit(3, 3, &[], &[]);
+    scene.stuck(4, 3);
+    assert_eq!(strikes(&scene), [0, 0, 1, 1], "3 made the commit that it cannot follow");
+}
+
+#[test]
 fn four_commits_that_do_not_open() {
     let mut scene = Scene::together(6);
     for (n, id) in [(1, 2), (2, 3), (3, 4), (4, 5)] {

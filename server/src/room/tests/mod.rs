@@ -179,6 +179,7 @@ impl Scene {
         while let Some(at) = self.room.wake.filter(|at| *at <= until) {
             self.now = self.now.max(at);
             self.run(Room::expire);
+            assert!(self.room.wake.is_none_or(|at| at > self.now), "what was due is done");
         }
         self.now = until;
     }

@@ -266,7 +266,9 @@ fn one_whose_page_goes_is_waited_for_a_little() {
 fn who_never_came_is_not_missed() {
     let mut scene = Scene::new();
     scene.admit("Ana", 1).unwrap();
-    scene.wait(GRACE);
+    scene.wait(GRACE - SECOND);
+    assert!(!scene.room.is_empty());
+    scene.wait(SECOND);
     assert!(scene.room.is_empty());
     assert_eq!(scene.room.seq, Seq(0));
 }

@@ -197,11 +197,33 @@ mod tests {
     }
 
     #[test]
+    fn what_fits_to_the_byte_is_kept() {
+        let mut history = History::new(2 * (OVERHEAD + 20));
+        for (frame, kept) in frames([20, 20, 21]).into_iter().zip([1, 2, 1]) {
+            history.push(AUTHOR, None, frame);
+            assert_eq!(history.events.len(), kept);
+        }
+    }
+
+    #[test]
     fn short_frames_lie_side_by_side() {
         let mut history = History::new(1_000_000);
         let frames = frames([300; 4000]).into_iter().map(|frame| history.push(AUTHOR, None, frame)).collect::<Vec<_>>();
         let apart = frames.windows(2).filter(|pair| pair[0].as_ptr_range().end != pair[1].as_ptr()).count();
         assert!(apart < 200, "{apart} of 4000 do not follow their predecessor");
+    }
+
+    #[test]
+    fn little_is_laid_in_small_pages() {
+        let mut history = History::new(1_000_000);
+        for frame in frames([20, 300].into_iter().cycle().take(50)) {
+            let long = frame.len() > 20;
+            history.push(AUTHOR, None, frame);
+            assert!(history.page_bytes * PAGES <= history.bytes);
+            // A page would hold few of these, and end with much idle.
+            assert!(!long || history.events.back().unwrap().frame.is_unique());
+        }
+        assert!(history.page_bytes > 0);
     }
 
     #[test]
@@ -218,12 +240,19 @@ mod tests {
 
     #[test]
     fn a_picture_pushes_out_no_words() {
+        const PIECE: usize = 16_000;
         let mut history = History::new(200_000);
         let sender = MemberId(7);
         let mut said = Vec::new();
         for seq in 1..=1000 {
             // Four pieces for every text, and at last texts alone.
-            let sealed = vec![1; if seq % 5 == 0 || seq > 900 { 300 } else { 16_000 }];
+            let length = match seq % 10 {
+                0 => 2000,
+                5 => 300,
+                _ if seq > 900 => 300,
+                _ => PIECE,
+            };
+            let sealed = vec![1; length];
             let counter = Counter(seq);
             let frame = ServerFrame::Message { seq: Seq(seq), sender, counter, sealed: &sealed }.to_bytes();
             said.push(frame.clone());
@@ -237,7 +266,7 @@ mod tests {
             let others = history.after(MemberId(8), from, Seq(seq)).expect("more than the last hundred are there");
             for (seq, (kept, said)) in (from.0 + 1..).zip(others.iter().zip(&said[from.0 as usize..])) {
                 let instead = ServerFrame::Presence { seq: Seq(seq), member_id: sender, connected: true };
-                assert!(*kept == *said || (said.len() > LONG && *kept == instead.to_bytes()), "{seq}");
+                assert!(*kept == *said || (said.len() > PIECE && *kept == instead.to_bytes()), "{seq}");
             }
             // The last pieces are whole.
             let whole =

@@ -244,8 +244,8 @@ mod tests {
         let mut history = History::new(200_000);
         let sender = MemberId(7);
         let mut said = Vec::new();
-        for seq in 1..=1000 {
-            // Four pieces for every text, and at last texts alone.
+        for seq in 1..=1200 {
+            // Four pieces for every text, and at last texts alone, until no piece is left.
             let length = match seq % 10 {
                 0 => 2000,
                 5 => 300,
@@ -275,6 +275,7 @@ mod tests {
             let own = history.after(sender, from, Seq(seq)).unwrap();
             assert!(own.iter().all(|frame| matches!(ServerFrame::parse(frame), Ok(ServerFrame::Accepted { .. }))));
         }
+        assert_eq!(history.long_bytes, 0);
         // No commit is shortened: without it, all after it would be lost.
         let mut history = History::new(200_000);
         for frame in frames([100_000; 3]) {

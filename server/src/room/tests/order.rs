@@ -18,6 +18,19 @@ fn one_order_for_all() {
 }
 
 #[test]
+fn what_may_be_dropped_leaves_its_number_to_another_event() {
+    let mut scene = Scene::together(2);
+    for (counter, expected) in [(1, None), (0, Some("5: 1 up"))] {
+        let message = ClientFrame::Message { epoch: epoch(0, 1), counter: Counter(counter), sealed: b"x" };
+        let mut effects = Vec::new();
+        scene.room.take(MemberId(1), &message, scene.now, &mut effects).unwrap();
+        let [Effect::Relay { instead, .. }, ..] = &effects[..] else { panic!("{effects:?}") };
+        let instead = instead.as_ref().map(|frame| words(&ServerFrame::parse(frame).unwrap()));
+        assert_eq!(instead.as_deref(), expected);
+    }
+}
+
+#[test]
 fn only_what_this_epoch_can_open() {
     let mut scene = Scene::together(2);
     for epoch in [epoch(0, 0), epoch(0, 2), epoch(1, 1)] {

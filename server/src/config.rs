@@ -31,6 +31,14 @@ pub struct Config {
     #[arg(long, env = "CLOAKROOM_PUBLIC_ORIGIN", value_name = "ORIGIN")]
     pub public_origin: Option<PublicOrigin>,
 
+    /// PEM file with a certificate for the public origin, and those that lead to its authority: the server then speaks TLS, and reads the file again when it changes
+    #[arg(long, env = "CLOAKROOM_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// PEM file with the key of that certificate
+    #[arg(long, env = "CLOAKROOM_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+
     /// Address or network of a proxy whose X-Forwarded-For is believed, such as 127.0.0.1 or 10.0.0.0/8; may be repeated
     #[arg(long, env = "CLOAKROOM_TRUSTED_PROXY", value_name = "NETWORK", value_delimiter = ',', value_parser = network)]
     pub trusted_proxy: Vec<IpNet>,
@@ -138,6 +146,12 @@ impl Config {
     pub fn site(&self) -> String {
         let host = self.public_origin.as_ref().and_then(|origin| origin.as_str().split_once("://"));
         host.map_or_else(|| "Cloakroom".to_owned(), |(_, host)| host.to_owned())
+    }
+
+    /// Whether browsers are told to come in TLS only, from now on: those who got a certificate that they trust.
+    #[must_use]
+    pub fn promises_https(&self) -> bool {
+        self.tls_cert.is_some() || self.public_origin.as_ref().is_some_and(PublicOrigin::is_https)
     }
 }
 

@@ -24,6 +24,7 @@ use hyper::{
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{io::AsyncWriteExt, net::TcpStream, sync::OwnedSemaphorePermit, time::timeout};
+use tokio_rustls::server::TlsStream;
 use tokio_util::{either::Either, sync::CancellationToken};
 use tower::ServiceExt;
 use wire::{Refusal, door::SOCKET, limits};
@@ -37,7 +38,8 @@ use crate::{
     refuse::Refused,
     routes::App,
     socket::{self, CLOSE_WITHIN, Caller, Opened},
-    watched::Watched,
+    tls::{self, Tls},
+    watched::{Stream, Watched},
     wiped::wipe_buffer,
     ws::{self, HandshakeError},
 };
@@ -84,11 +86,13 @@ impl Place {
 }
 
 /// Answers requests. What opens a socket does not go through the router: the connection becomes something else by it.
-struct Http {
+pub(crate) struct Http {
     app: App,
     router: Router,
     peer: SocketAddr,
     place: Place,
+    /// Whether a socket may come of it.
+    opens: bool,
     /// Who opened a socket; nothing is read as a request after that.
     opened: OnceLock<(Address, Option<Entered>)>,
 }
@@ -108,7 +112,7 @@ impl Service<Request<Incoming>> for Http {
             // Whether a Content-Length stood beside it is not told: HTTP takes that away. A proxy may have believed it,
             // and take the end of the body for another request (RFC 9112, section 6.3).
             last(Refusal::Malformed)
-        } else if request.uri().path() == SOCKET {
+        } else if self.opens && request.uri().path() == SOCKET {
             match self.open(&request) {
                 Ok(response) => return Either::Left(ready(Ok(response))),
                 Err(refusal @ Refusal::MethodNotAllowed) => {
@@ -131,6 +135,15 @@ fn last(refusal: Refusal) -> Response {
 }
 
 impl Http {
+    pub(crate) fn new(app: App, router: Router, peer: SocketAddr, place: Place) -> Self {
+        Self { app, router, peer, place, opens: true, opened: OnceLock::new() }
+    }
+
+    /// The same, but with these addresses only.
+    fn with_router_alone(self, router: Router) -> Self {
+        Self { router, opens: false, ..self }
+    }
+
     fn open(&self, request: &Request<Incoming>) -> Result<Response, Refusal> {
         guard::admit(request, &self.app)?;
         if *request.method() != Method::GET {
@@ -154,17 +167,41 @@ impl Http {
     }
 }
 
-/// Serves a connection until it ends. What HTTP needs is kept apart, so that the task of a socket does not keep place for
-/// it: most of the time it only waits.
-pub(crate) fn serve(
+/// Serves a connection until it ends.
+pub(crate) fn serve(stream: TcpStream, http: Http, stopping: CancellationToken) -> impl Future<Output = ()> {
+    carry_on(answer(stream, http, stopping))
+}
+
+/// Serves a connection until it ends, where the server has TLS: the first byte says whether the peer speaks it.
+pub(crate) fn serve_tls(
     stream: TcpStream,
-    peer: SocketAddr,
-    place: Place,
-    app: App,
-    router: Router,
+    tls: Arc<Tls>,
+    http: Http,
     stopping: CancellationToken,
 ) -> impl Future<Output = ()> {
-    let answered = Box::pin(answer(stream, Http { app, router, peer, place, opened: OnceLock::new() }, stopping));
+    carry_on(async move {
+        let address = match http.place.among {
+            Among::Proxy => None,
+            Among::Address(_) | Among::Nobody => Some(Address::from(http.peer.ip())),
+        };
+        let begun = tokio::select! {
+            begun = tls.begin(stream, address) => begun?,
+            () = stopping.cancelled() => return None,
+        };
+        match begun {
+            tls::Begun::Tls(stream) => answer::<TlsStream<TcpStream>>(*stream, http, stopping).await,
+            tls::Begun::Plain(stream) => {
+                let router = tls::plain::router(http.app.clone());
+                answer(stream, http.with_router_alone(router), stopping).await;
+                None
+            }
+        }
+    })
+}
+
+/// What HTTP needs is kept apart, so that the task of a socket does not keep place for it: most of the time it only waits.
+fn carry_on<S: Stream>(answered: impl Future<Output = Option<Opened<S>>> + Send) -> impl Future<Output = ()> {
+    let answered = Box::pin(answered);
     async move {
         // Handed on whole: the task would keep place for the parts for as long as the socket is open.
         let Some(opened) = answered.await else { return };
@@ -173,7 +210,7 @@ pub(crate) fn serve(
 }
 
 /// Answers requests, until the connection ends or is a socket.
-async fn answer(stream: TcpStream, http: Http, stopping: CancellationToken) -> Option<Opened> {
+async fn answer<S: Stream>(stream: S, http: Http, stopping: CancellationToken) -> Option<Opened<S>> {
     let mut serving = Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits::HEAD_WITHIN)

@@ -50,7 +50,7 @@ pub(crate) fn dress(response: &mut Response, config: &Config) {
     for (name, value) in HEADERS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
-    if config.public_origin.as_ref().is_some_and(PublicOrigin::is_https) {
+    if config.promises_https() {
         let year = HeaderValue::from_static("max-age=31536000");
         headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
     }
@@ -73,7 +73,7 @@ pub(crate) async fn check(State(app): State<App>, request: Request, next: Next) 
 /// hands on another host than people open is found by it.
 pub(crate) fn admit<B>(request: &hyper::Request<B>, app: &App) -> Result<(), Refusal> {
     let public_origin = app.config.public_origin.as_ref();
-    let admitted = compare(request, public_origin);
+    let admitted = compare(request, public_origin, app.tls.is_some());
     if let Err(refusal @ (Refusal::HostRefused | Refusal::OriginRefused)) = admitted
         && app.refusals.allows(Instant::now())
     {
@@ -97,10 +97,18 @@ fn host_of(text: &str) -> String {
     host.escape_default().take(HOST_CHARS).collect()
 }
 
+/// The origin that a page of this request belongs to, where the server has TLS.
+pub(crate) fn own_origin(headers: &HeaderMap, app: &App) -> Option<String> {
+    match &app.config.public_origin {
+        Some(origin) => Some(origin.as_str().to_owned()),
+        None => one(headers, &header::HOST).ok()?.map(|host| format!("https://{}", host.to_ascii_lowercase())),
+    }
+}
+
 /// Where no public origin is set, only names that cannot be rebound to this server by a foreign DNS
 /// are served: localhost and IP literals. A request without `Origin` comes from no page, and passes:
 /// no cookie authenticates anything here.
-fn compare<B>(request: &hyper::Request<B>, public_origin: Option<&PublicOrigin>) -> Result<(), Refusal> {
+fn compare<B>(request: &hyper::Request<B>, public_origin: Option<&PublicOrigin>, has_tls: bool) -> Result<(), Refusal> {
     let host = one(request.headers(), &header::HOST)?.unwrap_or_default().to_ascii_lowercase();
     if public_origin.is_none() && !is_local_or_literal(&host) {
         return Err(Refusal::HostRefused);
@@ -111,7 +119,11 @@ fn compare<B>(request: &hyper::Request<B>, public_origin: Option<&PublicOrigin>)
     let Some(origin) = one(request.headers(), &header::ORIGIN)? else { return Ok(()) };
     let ours = match public_origin {
         Some(public) => origin == public.as_str(),
-        None => origin.strip_prefix("http://").or(origin.strip_prefix("https://")) == Some(host.as_str()),
+        // Without TLS of its own, the server does not know whether a proxy has it.
+        None => {
+            let plain = origin.strip_prefix("http://").filter(|_| !has_tls);
+            plain.or(origin.strip_prefix("https://")) == Some(host.as_str())
+        }
     };
     if ours { Ok(()) } else { Err(Refusal::OriginRefused) }
 }
@@ -154,7 +166,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let public = public.map(|origin| origin.parse().unwrap());
-        compare(&request.body(Body::empty()).unwrap(), public.as_ref())
+        compare(&request.body(Body::empty()).unwrap(), public.as_ref(), false)
     }
 
     #[test]

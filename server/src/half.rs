@@ -1,4 +1,4 @@
-//! The half of a socket that is written to, for several who take turns.
+//! The half of a connection that is written to, for several who take turns.
 
 use std::{
     io::{self, IoSlice},
@@ -14,31 +14,50 @@ use tokio::{
     net::{TcpStream, tcp::OwnedWriteHalf},
 };
 
-use crate::watched::Abort;
+use crate::{tls::Session, watched::Abort};
 
-/// One half of a socket. Copies of it write to the same.
+/// One half of a connection. Copies of it write to the same.
 #[derive(Clone)]
-pub(crate) struct SharedHalf(Arc<OwnedWriteHalf>);
+pub(crate) struct SharedHalf(Arc<Half>);
+
+/// An enum rather than a type parameter: outboxes and rooms keep halves, and are not to be compiled for each kind. A
+/// write costs the plain path one comparison for it.
+enum Half {
+    Plain(OwnedWriteHalf),
+    Tls(Arc<Session>),
+}
+
+impl From<OwnedWriteHalf> for SharedHalf {
+    fn from(half: OwnedWriteHalf) -> Self {
+        Self(Arc::new(Half::Plain(half)))
+    }
+}
+
+impl From<Arc<Session>> for SharedHalf {
+    fn from(session: Arc<Session>) -> Self {
+        Self(Arc::new(Half::Tls(session)))
+    }
+}
 
 impl SharedHalf {
-    pub(crate) fn new(half: OwnedWriteHalf) -> Self {
-        Self(Arc::new(half))
-    }
-
     /// Writes as much as the socket takes at once.
     ///
     /// # Errors
     /// Those of the socket; [`io::ErrorKind::WouldBlock`] if it takes nothing for the moment.
     pub(crate) fn try_write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        match parts {
+        match (&*self.0, parts) {
             // A call for one part costs the system less.
-            [part] => self.socket().try_write(part),
-            parts => self.socket().try_write_vectored(parts),
+            (Half::Plain(half), [part]) => half.as_ref().try_write(part),
+            (Half::Plain(half), parts) => half.as_ref().try_write_vectored(parts),
+            (Half::Tls(session), parts) => session.try_write(parts),
         }
     }
 
     fn socket(&self) -> &TcpStream {
-        (*self.0).as_ref()
+        match &*self.0 {
+            Half::Plain(half) => half.as_ref(),
+            Half::Tls(session) => session.socket(),
+        }
     }
 }
 
@@ -71,11 +90,15 @@ impl AsyncWrite for SharedHalf {
         true
     }
 
+    /// What [`SharedHalf::try_write`] counts as written is with the socket.
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Half::Tls(session) = &*self.0 {
+            ready!(session.poll_end(context))?;
+        }
         Poll::Ready(SockRef::from(self.socket()).shutdown(Shutdown::Write))
     }
 }

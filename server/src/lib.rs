@@ -1,7 +1,7 @@
 //! Cloakroom's server: serves the pages, keeps the door, and relays what it cannot read.
 //!
 //! One request's way: `listen` accepts, `connection` serves, `routes` finds the handler behind the checks of `guard`;
-//! `pages` answers with what the build embedded; `door` lets people in and out; `socket` carries
+//! `tls` comes between the first two, if it is asked for; `pages` answers with what the build embedded; `door` lets people in and out; `socket` carries
 //! frames between a browser and its place in a room, which `log` keeps and `room` decides about.
 
 mod address;
@@ -29,6 +29,7 @@ mod socket;
 mod state;
 mod stderr;
 mod throttle;
+mod tls;
 mod total;
 mod watched;
 mod wiped;
@@ -43,4 +44,5 @@ pub use qr::qr_code;
 pub use secret::{SecondHash, ServerSecret, TokenHash};
 pub use state::{StateChoice, StateError, StateFolder, StateLock};
 pub use stderr::StderrLog;
+pub use tls::TlsError;
 pub use total::Total;

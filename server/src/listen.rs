@@ -18,8 +18,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use wire::limits;
 
 use crate::{
-    Config, ServerSecret, StateError, StateFolder, Total,
-    connection::{self, Among, Place},
+    Config, ServerSecret, StateError, StateFolder, TlsError, Total,
+    connection::{self, Among, Http, Place},
     crowd::Crowd,
     essential::Essential,
     gate::{GateError, Gates},
@@ -29,6 +29,7 @@ use crate::{
     room::Bounds,
     routes::{App, Shared, router},
     seldom::Seldom,
+    tls::Tls,
 };
 
 /// Where the server listens if nothing else is said.
@@ -63,6 +64,12 @@ pub enum ServeError {
     /// `--gate-create`, `--gate-join`, and what they need.
     #[error("{0}")]
     Gate(#[from] GateError),
+    /// `--tls-cert` and `--tls-key`.
+    #[error("CLOAKROOM_TLS_CERT, CLOAKROOM_TLS_KEY (--tls-cert, --tls-key): {0}")]
+    Tls(#[from] TlsError),
+    /// `--public-origin` beside TLS.
+    #[error("CLOAKROOM_PUBLIC_ORIGIN (--public-origin): {0} is plain, and the server is to speak TLS: wants https://")]
+    PlainOrigin(String),
     /// Entropy or signals are missing.
     #[error("the system refused what the server needs: {0}")]
     System(#[from] io::Error),
@@ -153,12 +160,17 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
         Some(folder) => ServerSecret::with_salt_key(&folder.salt_key()?)?,
         None => ServerSecret::random()?,
     };
+    let tls = Tls::of(&config)?.map(Arc::new);
+    if let (Some(_), Some(origin)) = (&tls, config.public_origin.as_ref().filter(|origin| !origin.is_https())) {
+        return Err(ServeError::PlainOrigin(origin.as_str().to_owned()));
+    }
     let bounds = Bounds { members: config.max_members, grace: config.grace, replay: config.max_replay_bytes };
     let queues = Total::new(config.max_total_queue_bytes);
     let log = MemoryLog::new(bounds, config.max_rooms, config.max_total_replay_bytes, Arc::clone(&queues));
     let app = App(Arc::new(Shared {
         log: Arc::new(log),
         secret,
+        tls,
         creates: PerMinute::new(config.creates_per_minute),
         joins: PerMinute::new(config.joins_per_minute),
         signins: PerMinute::new(config.joins_per_minute),
@@ -198,6 +210,10 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
                 }
             }
         });
+    }
+    if let Some(tls) = &app.tls {
+        let tls = Arc::clone(tls);
+        essential.keep("certificate", move || Arc::clone(&tls).follow_files());
     }
     let to_sweep = app.clone();
     essential.keep("sweep", move || sweep(to_sweep.clone()));
@@ -247,6 +263,9 @@ fn announce(listener: &TcpListener, app: &App) -> Result<(), ServeError> {
             tracing::warn!("browsers do no cryptography on a page of {}: it takes https", origin.as_str());
         }
         Some(origin) => tracing::info!("listening on {address}, for {}", origin.as_str()),
+        None if app.tls.is_some() => {
+            tracing::info!("listening on {address}, with TLS, for localhost and IP addresses: see --public-origin");
+        }
         None if address.ip().is_loopback() => {
             tracing::info!("listening on {address}: open http://localhost:{}", address.port());
         }
@@ -318,7 +337,15 @@ async fn accept(
                 };
                 let Some(place) = permit.map(|permit| Place::new(permit, among)) else { continue };
                 let stopping = shutdown.0.clone();
-                connections.spawn(connection::serve(stream, peer, place, app.clone(), router.clone(), stopping));
+                let http = Http::new(app.clone(), router.clone(), peer, place);
+                match &app.tls {
+                    Some(tls) => {
+                        connections.spawn(connection::serve_tls(stream, Arc::clone(tls), http, stopping));
+                    }
+                    None => {
+                        connections.spawn(connection::serve(stream, http, stopping));
+                    }
+                }
             }
             // Out of file descriptors, most likely: others must close before another can open.
             Err(error) => {

@@ -25,6 +25,7 @@ use crate::{
     rate::PerMinute,
     refuse::Refused,
     seldom::Seldom,
+    tls::Tls,
 };
 
 /// What handlers share.
@@ -35,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) log: SharedLog,
     pub(crate) secret: ServerSecret,
+    /// On every socket, or on none.
+    pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) creates: PerMinute,
     pub(crate) joins: PerMinute,
     pub(crate) signins: PerMinute,

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use incoming::Incoming;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
     time::timeout,
 };
 use tracing::Level;
@@ -26,7 +25,7 @@ use crate::{
     crowd::Entered,
     room::Ending,
     routes::App,
-    watched::Watched,
+    watched::{Stream, Watched},
     ws::{End, Fault, Reader, Writer},
 };
 
@@ -80,15 +79,15 @@ pub(crate) struct Caller {
 }
 
 /// A connection that HTTP is done with.
-pub(crate) struct Opened {
-    pub(crate) stream: Watched<TcpStream>,
+pub(crate) struct Opened<S> {
+    pub(crate) stream: Watched<S>,
     /// What came after the request.
     pub(crate) before: Zeroizing<Vec<u8>>,
     pub(crate) caller: Caller,
 }
 
 /// Serves it as a socket until it ends.
-pub(crate) fn serve(Opened { stream, before, caller }: Opened) -> impl Future<Output = ()> {
+pub(crate) fn serve<S: Stream>(Opened { stream, before, caller }: Opened<S>) -> impl Future<Output = ()> {
     let (reading, writing) = stream.split();
     let Config { max_queue_bytes, max_replay_bytes, max_frame_bytes, .. } = caller.app.config;
     // One who comes back is sent all that it missed at once; one who is let in, a frame as large as a commit's.

@@ -1,5 +1,5 @@
-//! A TCP stream that does not wait for ever for a peer that takes nothing. Below HTTP and WebSocket, so that it counts
-//! bytes, not messages, and holds for both. It also wipes what HTTP leaves in the buffer that it reads into.
+//! A stream, plain or in TLS, that does not wait for ever for a peer that takes nothing. Below HTTP and WebSocket, so
+//! that it counts bytes, not messages, and holds for both. It also wipes what HTTP leaves in the buffer that it reads into.
 
 use std::{
     io,
@@ -23,6 +23,24 @@ pub(crate) struct Watched<S> {
     /// Runs while the peer takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
     is_over: bool,
+}
+
+/// A connection's stream, plain or in TLS.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Abort + Unpin + Send + 'static {
+    /// The half that is read.
+    type Reading: AsyncRead + Unpin + Send;
+
+    /// Both halves.
+    fn split(self) -> (Self::Reading, SharedHalf);
+}
+
+impl Stream for TcpStream {
+    type Reading = OwnedReadHalf;
+
+    fn split(self) -> (OwnedReadHalf, SharedHalf) {
+        let (reading, writing) = self.into_split();
+        (reading, writing.into())
+    }
 }
 
 /// A stream that can be ended without regard to what it has not sent yet.
@@ -59,15 +77,15 @@ impl<S: Abort> Watched<S> {
     }
 }
 
-impl Watched<TcpStream> {
-    pub(crate) fn new(stream: TcpStream) -> Self {
+impl<S: Stream> Watched<S> {
+    pub(crate) fn new(stream: S) -> Self {
         Self { stream, stalled: None, is_over: false }
     }
 
     /// Both halves.
-    pub(crate) fn split(self) -> (OwnedReadHalf, Watched<SharedHalf>) {
-        let (reading, writing) = self.stream.into_split();
-        (reading, Watched { stream: SharedHalf::new(writing), stalled: None, is_over: false })
+    pub(crate) fn split(self) -> (S::Reading, Watched<SharedHalf>) {
+        let (reading, stream) = self.stream.split();
+        (reading, Watched { stream, stalled: None, is_over: false })
     }
 }
 
@@ -77,7 +95,7 @@ impl Watched<SharedHalf> {
     }
 }
 
-impl AsyncRead for Watched<TcpStream> {
+impl<S: Stream> AsyncRead for Watched<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -113,7 +131,9 @@ impl<S: AsyncWrite + Abort + Unpin> AsyncWrite for Watched<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        // TLS takes a write into a buffer: then only this waits for the peer.
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        self.progress(flushed, context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -161,7 +161,7 @@ async fn with_half(talk: usize, group: usize, total: &Arc<Total>) -> (Outbox, Tc
     let (peer, accepted) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
     let (_, writing) = accepted.unwrap().0.into_split();
     writing.writable().await.unwrap();
-    (Outbox::with_half(talk, group, total, SharedHalf::new(writing)), peer.unwrap())
+    (Outbox::with_half(talk, group, total, writing.into()), peer.unwrap())
 }
 
 /// Says this by the short way.

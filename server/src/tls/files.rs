@@ -1,0 +1,80 @@
+//! A certificate and its key from files, which are read again when they change.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Mutex,
+    time::SystemTime,
+};
+
+use rustls::{
+    pki_types::{
+        CertificateDer, PrivateKeyDer,
+        pem::{self, PemObject as _},
+    },
+    sign::CertifiedKey,
+};
+use zeroize::Zeroizing;
+
+use super::{TlsError, certified};
+
+/// Bytes of a file, at most: one given by mistake, such as a disk image, is not read into memory.
+const FILE_BYTES: u64 = 1024 * 1024;
+
+/// Where a certificate and its key are.
+pub(super) struct Files {
+    certificate: PathBuf,
+    key: PathBuf,
+    /// What the files looked like when they were last read.
+    seen: Mutex<Option<[Seen; 2]>>,
+}
+
+/// What tells whether a file changed.
+type Seen = Option<(SystemTime, u64)>;
+
+impl Files {
+    pub(super) fn new(certificate: &Path, key: &Path) -> Self {
+        Self { certificate: certificate.into(), key: key.into(), seen: Mutex::default() }
+    }
+
+    /// Reads both files if one of them changed since this was last asked, or if it never was.
+    ///
+    /// # Errors
+    /// When they cannot be read, hold something else, or do not belong together.
+    pub(super) fn changed(&self) -> Option<Result<CertifiedKey, TlsError>> {
+        let now = [&self.certificate, &self.key].map(|path| look(path));
+        let mut seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if seen.replace(now) == Some(now) {
+            return None;
+        }
+        Some(self.read())
+    }
+
+    fn read(&self) -> Result<CertifiedKey, TlsError> {
+        let bytes = read(&self.certificate)?;
+        let chain = CertificateDer::pem_slice_iter(&bytes)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| TlsError::NotPem(self.certificate.clone(), error))?;
+        if chain.is_empty() {
+            return Err(TlsError::NoCertificate(self.certificate.clone()));
+        }
+        let key = PrivateKeyDer::from_pem_slice(&read(&self.key)?).map_err(|error| match error {
+            pem::Error::NoItemsFound => TlsError::NoKey(self.key.clone()),
+            error => TlsError::NotPem(self.key.clone(), error),
+        })?;
+        certified(chain, key).map_err(|error| TlsError::Pair(self.certificate.clone(), self.key.clone(), error))
+    }
+}
+
+fn look(path: &Path) -> Seen {
+    let about = fs::metadata(path).ok()?;
+    Some((about.modified().ok()?, about.len()))
+}
+
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, TlsError> {
+    let failed = |error| TlsError::File(path.to_owned(), error);
+    if fs::metadata(path).map_err(failed)?.len() > FILE_BYTES {
+        return Err(failed(io::Error::other(format!("is larger than {FILE_BYTES} bytes"))));
+    }
+    fs::read(path).map(Zeroizing::new).map_err(failed)
+}

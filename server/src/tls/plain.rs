@@ -1,0 +1,38 @@
+//! What plain HTTP is answered with where the server has TLS.
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::{Method, StatusCode, header},
+    middleware,
+    response::{IntoResponse, Response},
+};
+use wire::Refusal;
+
+use crate::{guard, refuse::Refused, routes::App};
+
+/// Sends people to the same address in TLS.
+pub(crate) fn router(app: App) -> Router {
+    Router::new()
+        .fallback(redirect)
+        .layer(middleware::from_fn_with_state(app.clone(), guard::check))
+        .layer(middleware::from_fn_with_state(app.clone(), guard::headers))
+        // A browser ignores it here, and whoever looks is not to take it for an offer (RFC 6797, section 7.2).
+        .layer(middleware::map_response(|mut response: Response| async {
+            response.headers_mut().remove(header::STRICT_TRANSPORT_SECURITY);
+            response
+        }))
+        .with_state(app)
+}
+
+/// Only a page is worth the way: the body of another request was on the line already, for all to read.
+async fn redirect(State(app): State<App>, request: Request) -> Response {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Refused::from(Refusal::MethodNotAllowed).into_response();
+    }
+    let Some(origin) = guard::own_origin(request.headers(), &app) else {
+        return Refused::from(Refusal::HostRefused).into_response();
+    };
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, format!("{origin}{path}"))]).into_response()
+}

@@ -1,0 +1,160 @@
+//! A TLS connection after its handshake, for one task that reads and several that write.
+//!
+//! Both directions share one state of rustls, so a lock guards it. The lock is never held while something waits.
+
+use std::{
+    io::{self, IoSlice, Read as _, Write as _},
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, ready},
+};
+
+use rustls::ServerConnection;
+use tokio::{
+    io::{AsyncRead, ReadBuf},
+    net::TcpStream,
+};
+
+/// One TLS connection.
+pub(crate) struct Session {
+    socket: TcpStream,
+    state: Mutex<State>,
+}
+
+struct State {
+    connection: ServerConnection,
+    /// The last byte of the last write is encrypted, but does not count as written: its record is not with the socket.
+    owes_byte: bool,
+    has_ended: bool,
+}
+
+/// The half of a connection that is read.
+pub(crate) struct Reading(Arc<Session>);
+
+impl From<Arc<Session>> for Reading {
+    fn from(session: Arc<Session>) -> Self {
+        Self(session)
+    }
+}
+
+/// A socket that does not wait.
+struct AtOnce<'s>(&'s TcpStream);
+
+impl io::Read for AtOnce<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.0.try_read(bytes)
+    }
+}
+
+impl io::Write for AtOnce<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.try_write(bytes)
+    }
+
+    fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        match parts {
+            [part] => self.0.try_write(part),
+            parts => self.0.try_write_vectored(parts),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl State {
+    /// Gives the socket what is encrypted.
+    fn flush(&mut self, socket: &TcpStream) -> io::Result<()> {
+        while self.connection.wants_write() {
+            self.connection.write_tls(&mut AtOnce(socket))?;
+        }
+        Ok(())
+    }
+}
+
+impl Session {
+    pub(crate) fn new(socket: TcpStream, connection: ServerConnection) -> Arc<Self> {
+        Arc::new(Self { socket, state: Mutex::new(State { connection, owes_byte: false, has_ended: false }) })
+    }
+
+    pub(crate) fn socket(&self) -> &TcpStream {
+        &self.socket
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes as much as the socket takes at once, and no more than one buffer of rustls holds.
+    ///
+    /// Where the socket does not take all of what was encrypted, the last byte does not count as written. So the caller
+    /// has to come back with it, and the rest of its record goes out then. What counts as written never waits here for
+    /// someone to send it.
+    ///
+    /// # Errors
+    /// Those of the socket; [`io::ErrorKind::WouldBlock`] if it takes nothing for the moment.
+    pub(crate) fn try_write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut state = self.lock();
+        state.flush(&self.socket)?;
+        if state.owes_byte {
+            state.owes_byte = false;
+            return Ok(1);
+        }
+        let taken = state.connection.writer().write_vectored(parts)?;
+        match state.flush(&self.socket) {
+            Ok(()) => Ok(taken),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && taken > 0 => {
+                state.owes_byte = true;
+                if taken > 1 { Ok(taken - 1) } else { Err(error) }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Says that nothing more comes.
+    pub(crate) fn poll_end(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.socket.poll_write_ready(context))?;
+            let mut state = self.lock();
+            if !state.has_ended {
+                state.has_ended = true;
+                state.connection.send_close_notify();
+            }
+            match state.flush(&self.socket) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                flushed => return Poll::Ready(flushed),
+            }
+        }
+    }
+
+    fn poll_read(&self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let mut state = self.lock();
+        loop {
+            match state.connection.reader().read(buffer.initialize_unfilled()) {
+                Ok(count) => {
+                    buffer.advance(count);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+            ready!(self.socket.poll_read_ready(context))?;
+            match state.connection.read_tls(&mut AtOnce(&self.socket)) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+            let processed = state.connection.process_new_packets();
+            // An alert, or the answer to a change of keys. What the socket does not take goes out before the next write.
+            let _ = state.flush(&self.socket);
+            processed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        }
+    }
+}
+
+impl AsyncRead for Reading {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_read(context, buffer)
+    }
+}

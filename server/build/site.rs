@@ -99,6 +99,7 @@ pages! {
     Create = "create.html" true;
     Join = "join.html" true;
     NotFound = "not_found.html" false;
+    Trust = "trust.html" false;
 }
 
 fn assets(build: &str, files: &[File], scripted: bool) -> Assets {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use axum::http::uri::Authority;
-use clap::Parser;
+use clap::{Parser, builder::FalseyValueParser};
 use ipnet::IpNet;
 use lettre::message::Mailbox;
 use tracing_subscriber::filter::Targets;
@@ -23,13 +23,17 @@ use crate::{SmtpServer, StateChoice};
 #[derive(Clone, Debug, Parser)]
 #[command(name = "cloakroom", version)]
 pub struct Config {
-    /// Address and port to serve on; may be repeated (in the variable: separated by commas) [default: `127.0.0.1:8080` and `[::1]:8080`]
+    /// Address and port to serve on; may be repeated (in the variable: separated by commas) [default: `127.0.0.1:8080` and `[::1]:8080`; with --tls-self-signed, port 8443 of every address]
     #[arg(long, env = "CLOAKROOM_LISTEN", value_name = "ADDR:PORT", value_delimiter = ',')]
     pub listen: Vec<SocketAddr>,
 
     /// The one origin people open, such as `https://chat.example.org`; without it, only localhost and IP addresses are served
     #[arg(long, env = "CLOAKROOM_PUBLIC_ORIGIN", value_name = "ORIGIN")]
     pub public_origin: Option<PublicOrigin>,
+
+    /// Speak TLS with a certificate of the server's own, for this machine's names and addresses in its network; it is kept in the state folder
+    #[arg(long, env = "CLOAKROOM_TLS_SELF_SIGNED", value_parser = FalseyValueParser::new(), conflicts_with_all = ["tls_cert", "tls_key"])]
+    pub tls_self_signed: bool,
 
     /// PEM file with a certificate for the public origin, and those that lead to its authority: the server then speaks TLS, and reads the file again when it changes
     #[arg(long, env = "CLOAKROOM_TLS_CERT", value_name = "FILE", requires = "tls_key")]
@@ -148,10 +152,12 @@ impl Config {
         host.map_or_else(|| "Cloakroom".to_owned(), |(_, host)| host.to_owned())
     }
 
-    /// Whether browsers are told to come in TLS only, from now on: those who got a certificate that they trust.
+    /// Whether browsers are told to come in TLS only, from now on. Not where the certificate is the server's own: people
+    /// could not go past the warning of a new one.
     #[must_use]
     pub fn promises_https(&self) -> bool {
-        self.tls_cert.is_some() || self.public_origin.as_ref().is_some_and(PublicOrigin::is_https)
+        let is_https = self.public_origin.as_ref().is_some_and(PublicOrigin::is_https);
+        !self.tls_self_signed && (self.tls_cert.is_some() || is_https)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
     config::{Config, PublicOrigin},
     refuse::Refused,
     routes::App,
+    tls::Tls,
 };
 
 /// One policy for pages and workers alike: a worker follows that of its own script's answer.
@@ -73,7 +74,7 @@ pub(crate) async fn check(State(app): State<App>, request: Request, next: Next) 
 /// hands on another host than people open is found by it.
 pub(crate) fn admit<B>(request: &hyper::Request<B>, app: &App) -> Result<(), Refusal> {
     let public_origin = app.config.public_origin.as_ref();
-    let admitted = compare(request, public_origin, app.tls.is_some());
+    let admitted = compare(request, public_origin, app.tls.as_deref());
     if let Err(refusal @ (Refusal::HostRefused | Refusal::OriginRefused)) = admitted
         && app.refusals.allows(Instant::now())
     {
@@ -106,11 +107,16 @@ pub(crate) fn own_origin(headers: &HeaderMap, app: &App) -> Option<String> {
 }
 
 /// Where no public origin is set, only names that cannot be rebound to this server by a foreign DNS
-/// are served: localhost and IP literals. A request without `Origin` comes from no page, and passes:
+/// are served: localhost, IP literals, and the machine's own, if it has a certificate for them. A request without `Origin` comes from no page, and passes:
 /// no cookie authenticates anything here.
-fn compare<B>(request: &hyper::Request<B>, public_origin: Option<&PublicOrigin>, has_tls: bool) -> Result<(), Refusal> {
+fn compare<B>(
+    request: &hyper::Request<B>,
+    public_origin: Option<&PublicOrigin>,
+    tls: Option<&Tls>,
+) -> Result<(), Refusal> {
     let host = one(request.headers(), &header::HOST)?.unwrap_or_default().to_ascii_lowercase();
-    if public_origin.is_none() && !is_local_or_literal(&host) {
+    let is_certified = tls.is_some_and(|tls| tls.is_own_name(without_port(&host)));
+    if public_origin.is_none() && !is_local_or_literal(&host) && !is_certified {
         return Err(Refusal::HostRefused);
     }
     if request.method() != Method::POST && request.uri().path() != door::SOCKET {
@@ -121,7 +127,7 @@ fn compare<B>(request: &hyper::Request<B>, public_origin: Option<&PublicOrigin>,
         Some(public) => origin == public.as_str(),
         // Without TLS of its own, the server does not know whether a proxy has it.
         None => {
-            let plain = origin.strip_prefix("http://").filter(|_| !has_tls);
+            let plain = origin.strip_prefix("http://").filter(|_| tls.is_none());
             plain.or(origin.strip_prefix("https://")) == Some(host.as_str())
         }
     };
@@ -138,12 +144,16 @@ fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>,
     }
 }
 
-fn is_local_or_literal(host: &str) -> bool {
-    // The port, if any, is what follows the last colon outside brackets.
-    let name = match host.rsplit_once(':') {
+/// The port, if any, is what follows the last colon outside brackets.
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !port.is_empty() => name,
         _ => host,
-    };
+    }
+}
+
+fn is_local_or_literal(host: &str) -> bool {
+    let name = without_port(host);
     let v6 = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
     v6.is_some_and(|ip| ip.parse::<std::net::Ipv6Addr>().is_ok())
         || name.parse::<std::net::Ipv4Addr>().is_ok()
@@ -166,7 +176,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let public = public.map(|origin| origin.parse().unwrap());
-        compare(&request.body(Body::empty()).unwrap(), public.as_ref(), false)
+        compare(&request.body(Body::empty()).unwrap(), public.as_ref(), None)
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{
 
 use socket2::SockRef;
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
     runtime::Handle,
     sync::Semaphore,
     time::{MissedTickBehavior, interval, sleep, timeout},
@@ -34,6 +34,10 @@ use crate::{
 
 /// Where the server listens if nothing else is said.
 const DEFAULT_PORT: u16 = 8080;
+/// Where it listens with a certificate of its own: phones are to reach it.
+const DEFAULT_TLS_PORT: u16 = 8443;
+/// Connections that the system keeps until they are accepted.
+const BACKLOG: u32 = 1024;
 /// How often rooms are looked after: turns at the door are short.
 const SWEEP_EVERY: Duration = Duration::from_millis(100);
 /// A server that stood still, as a machine does that is moved, has heard nobody meanwhile: as long again, but no longer
@@ -64,8 +68,8 @@ pub enum ServeError {
     /// `--gate-create`, `--gate-join`, and what they need.
     #[error("{0}")]
     Gate(#[from] GateError),
-    /// `--tls-cert` and `--tls-key`.
-    #[error("CLOAKROOM_TLS_CERT, CLOAKROOM_TLS_KEY (--tls-cert, --tls-key): {0}")]
+    /// `--tls-self-signed`, or `--tls-cert` and `--tls-key`.
+    #[error("TLS: {0}")]
     Tls(#[from] TlsError),
     /// `--public-origin` beside TLS.
     #[error("CLOAKROOM_PUBLIC_ORIGIN (--public-origin): {0} is plain, and the server is to speak TLS: wants https://")]
@@ -126,13 +130,14 @@ impl Shutdown {
 pub async fn bind(config: &Config) -> Result<Vec<TcpListener>, ServeError> {
     let mut listeners = Vec::new();
     if config.listen.is_empty() {
-        let defaults = [
-            SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT)),
-            SocketAddr::from((Ipv6Addr::LOCALHOST, DEFAULT_PORT)),
-        ];
+        let defaults = if config.tls_self_signed {
+            [(Ipv4Addr::UNSPECIFIED, DEFAULT_TLS_PORT).into(), (Ipv6Addr::UNSPECIFIED, DEFAULT_TLS_PORT).into()]
+        } else {
+            [(Ipv4Addr::LOCALHOST, DEFAULT_PORT).into(), SocketAddr::from((Ipv6Addr::LOCALHOST, DEFAULT_PORT))]
+        };
         let mut failed = None;
         for address in defaults {
-            match TcpListener::bind(address).await {
+            match bind_default(address) {
                 Ok(listener) => listeners.push(listener),
                 // Taken by another program: to serve on the other address alone would send people to a stranger.
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(ServeError::Bind(address, error)),
@@ -160,7 +165,8 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
         Some(folder) => ServerSecret::with_salt_key(&folder.salt_key()?)?,
         None => ServerSecret::random()?,
     };
-    let tls = Tls::of(&config)?.map(Arc::new);
+    let listening = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
+    let tls = Tls::of(&config, &listening, state.as_ref())?.map(Arc::new);
     if let (Some(_), Some(origin)) = (&tls, config.public_origin.as_ref().filter(|origin| !origin.is_https())) {
         return Err(ServeError::PlainOrigin(origin.as_str().to_owned()));
     }
@@ -240,6 +246,19 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
     ended.map_or(Ok(()), |task| Err(ServeError::Ended(task)))
 }
 
+/// One for IPv6 takes no IPv4: there is another for that.
+fn bind_default(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    if address.is_ipv6() {
+        SockRef::from(&socket).set_only_v6(true)?;
+    }
+    // As tokio does: a server that is started again is not to wait for its old connections.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
 /// Says how connections are to be, which have it from their listener.
 fn prepare(listener: &TcpListener) -> io::Result<()> {
     let socket = SockRef::from(listener);
@@ -263,8 +282,9 @@ fn announce(listener: &TcpListener, app: &App) -> Result<(), ServeError> {
             tracing::warn!("browsers do no cryptography on a page of {}: it takes https", origin.as_str());
         }
         Some(origin) => tracing::info!("listening on {address}, for {}", origin.as_str()),
+        None if app.config.tls_self_signed => tracing::info!("listening on {address}, with a certificate of its own"),
         None if app.tls.is_some() => {
-            tracing::info!("listening on {address}, with TLS, for localhost and IP addresses: see --public-origin");
+            tracing::info!("listening on {address}, for localhost and IP addresses only: see --public-origin");
         }
         None if address.ip().is_loopback() => {
             tracing::info!("listening on {address}: open http://localhost:{}", address.port());

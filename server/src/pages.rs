@@ -1,10 +1,12 @@
 //! Pages and static files: what the build embedded, compressed and ready.
 
 use axum::{
-    extract::{Path, rejection::PathRejection},
+    extract::{Path, State, rejection::PathRejection},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+
+use crate::routes::App;
 
 /// A file, as the build embedded it.
 struct File {
@@ -35,6 +37,26 @@ pub(crate) async fn create(headers: HeaderMap) -> Response {
 /// `/login`, and `/chat/` with a room's name behind it: which room it is, the page reads from its own address.
 pub(crate) async fn join(headers: HeaderMap) -> Response {
     page("join.html", StatusCode::OK, &headers)
+}
+
+/// How to trust this server's own certificate.
+pub(crate) async fn trust(State(app): State<App>, headers: HeaderMap) -> Response {
+    match own_authority(&app) {
+        Some(_) => page("trust.html", StatusCode::OK, &headers),
+        None => not_found(&headers),
+    }
+}
+
+/// That certificate, as systems offer to install it.
+pub(crate) async fn certificate(State(app): State<App>, headers: HeaderMap) -> Response {
+    match own_authority(&app) {
+        Some(pem) => ([(header::CONTENT_TYPE, "application/x-x509-ca-cert")], pem.to_owned()).into_response(),
+        None => not_found(&headers),
+    }
+}
+
+fn own_authority(app: &App) -> Option<&str> {
+    app.tls.as_ref()?.own_authority()
 }
 
 pub(crate) fn not_found(headers: &HeaderMap) -> Response {

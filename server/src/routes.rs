@@ -28,6 +28,11 @@ use crate::{
     tls::Tls,
 };
 
+/// How to trust a server whose certificate is its own, and that certificate: in TLS and without.
+pub(crate) const TRUST: &str = "/trust";
+pub(crate) const CERTIFICATE: &str = "/cloakroom.crt";
+pub(crate) const STATIC: &str = "/static/{build}/{*path}";
+
 /// What handlers share.
 #[derive(Clone)]
 pub(crate) struct App(pub(crate) Arc<Shared>);
@@ -67,7 +72,9 @@ pub(crate) fn router(app: App) -> Router {
         // A proxy may decode the name on the way: it then holds slashes, or ends at a question mark.
         .route("/chat/", get(pages::join))
         .route("/chat/{*room}", get(pages::join))
-        .route("/static/{build}/{*path}", get(pages::file))
+        .route(TRUST, get(pages::trust))
+        .route(CERTIFICATE, get(pages::certificate))
+        .route(STATIC, get(pages::file))
         .route("/healthz", get("ok\n"))
         .route(paths::SALT, post(door::salt))
         .route(paths::CREATE, post(door::create))

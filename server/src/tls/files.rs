@@ -3,7 +3,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::Mutex,
+    sync::{Mutex, MutexGuard, PoisonError},
     time::SystemTime,
 };
 
@@ -26,7 +26,7 @@ pub(super) struct Files {
     certificate: PathBuf,
     key: PathBuf,
     /// What the files looked like when they were last read.
-    seen: Mutex<Option<[Seen; 2]>>,
+    seen: Mutex<[Seen; 2]>,
 }
 
 /// What tells whether a file changed.
@@ -37,20 +37,18 @@ impl Files {
         Self { certificate: certificate.into(), key: key.into(), seen: Mutex::default() }
     }
 
-    /// Reads both files if one of them changed since this was last asked, or if it never was.
+    /// Reads both files if one of them changed since they were last read.
+    pub(super) fn read_if_changed(&self) -> Option<Result<CertifiedKey, TlsError>> {
+        (*self.seen() != self.look()).then(|| self.read())
+    }
+
+    /// Reads both files.
     ///
     /// # Errors
     /// When they cannot be read, hold something else, or do not belong together.
-    pub(super) fn changed(&self) -> Option<Result<CertifiedKey, TlsError>> {
-        let now = [&self.certificate, &self.key].map(|path| look(path));
-        let mut seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if seen.replace(now) == Some(now) {
-            return None;
-        }
-        Some(self.read())
-    }
-
-    fn read(&self) -> Result<CertifiedKey, TlsError> {
+    pub(super) fn read(&self) -> Result<CertifiedKey, TlsError> {
+        // First: a change while they are read is seen the next time.
+        *self.seen() = self.look();
         let bytes = read(&self.certificate)?;
         let chain = CertificateDer::pem_slice_iter(&bytes)
             .collect::<Result<Vec<_>, _>>()
@@ -64,11 +62,17 @@ impl Files {
         })?;
         certified(chain, key).map_err(|error| TlsError::Pair(self.certificate.clone(), self.key.clone(), error))
     }
-}
 
-fn look(path: &Path) -> Seen {
-    let about = fs::metadata(path).ok()?;
-    Some((about.modified().ok()?, about.len()))
+    fn look(&self) -> [Seen; 2] {
+        [&self.certificate, &self.key].map(|path| {
+            let about = fs::metadata(path).ok()?;
+            Some((about.modified().ok()?, about.len()))
+        })
+    }
+
+    fn seen(&self) -> MutexGuard<'_, [Seen; 2]> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, TlsError> {

@@ -2,11 +2,15 @@
 
 mod files;
 mod handshake;
+mod names;
+mod own;
 pub(crate) mod plain;
 mod session;
 
 use std::{
-    fmt, io,
+    fmt,
+    io::{self, Write as _},
+    net::SocketAddr,
     path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
@@ -15,6 +19,8 @@ use std::{
 use files::Files;
 pub(crate) use handshake::Begun;
 use handshake::Handshakes;
+use names::Names;
+use own::{Age, Own};
 use rustls::{
     ServerConfig,
     crypto::{CryptoProvider, ring},
@@ -23,13 +29,14 @@ use rustls::{
     sign::CertifiedKey,
 };
 pub(crate) use session::Session;
+use time::OffsetDateTime;
 use tokio::{
     net::TcpStream,
     task::spawn_blocking,
     time::{MissedTickBehavior, interval},
 };
 
-use crate::{Address, Config};
+use crate::{Address, Config, StateError, StateFolder, qr_code};
 
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -52,6 +59,15 @@ pub enum TlsError {
     /// A certificate and a key do not belong together, or are of a kind that is not supported.
     #[error("{} and {} cannot be used together: {}", .0.display(), .1.display(), .2)]
     Pair(PathBuf, PathBuf, rustls::Error),
+    /// A certificate and its key were kept, but cannot be read.
+    #[error("{} cannot be used: {}: remove it to have another made, which people then have to trust", .0.display(), .1)]
+    Kept(PathBuf, String),
+    /// No certificate could be made.
+    #[error("no certificate could be made: {0}")]
+    Make(#[from] rcgen::Error),
+    /// The state folder cannot be used.
+    #[error("{0}")]
+    State(#[from] StateError),
     /// rustls refused its configuration.
     #[error("{0}")]
     Config(#[from] rustls::Error),
@@ -61,7 +77,18 @@ pub enum TlsError {
 pub(crate) struct Tls {
     handshakes: Handshakes,
     shown: Arc<Shown>,
-    files: Files,
+    source: Source,
+}
+
+/// Where the certificate comes from.
+enum Source {
+    Files(Files),
+    Own {
+        /// Of the authority, in PEM, for people to install.
+        authority: String,
+        /// For which hosts it is.
+        names: Vec<String>,
+    },
 }
 
 /// The certificate that is shown, with its key.
@@ -86,17 +113,50 @@ impl ResolvesServerCert for Shown {
 }
 
 impl Tls {
-    /// As the configuration asks for it; `None` if it does not.
+    /// As the configuration asks for it; `None` if it does not. A certificate of the server's own is for where it
+    /// listens, and standard output says how to reach and to trust it.
     ///
     /// # Errors
     /// When there is no usable certificate.
-    pub(crate) fn of(config: &Config) -> Result<Option<Self>, TlsError> {
-        let (Some(certificate), Some(key)) = (&config.tls_cert, &config.tls_key) else { return Ok(None) };
-        let files = Files::new(certificate, key);
-        let Some(key) = files.changed().transpose()? else { return Ok(None) };
+    pub(crate) fn of(
+        config: &Config,
+        listening: &[SocketAddr],
+        state: Option<&StateFolder>,
+    ) -> Result<Option<Self>, TlsError> {
+        let (source, key) = match (&config.tls_cert, &config.tls_key) {
+            (Some(certificate), Some(key)) => {
+                let files = Files::new(certificate, key);
+                let key = files.read()?;
+                (Source::Files(files), key)
+            }
+            _ if config.tls_self_signed => {
+                let names = Names::of(listening);
+                let (own, age) = Own::of(state, &names, OffsetDateTime::now_utc())?;
+                greet(&own, age, &names, state.is_some())?;
+                let key = own.certified()?;
+                (Source::Own { authority: own.authority.clone(), names: own.names.clone() }, key)
+            }
+            _ => return Ok(None),
+        };
         let shown = Arc::new(Shown(RwLock::new(Arc::new(key))));
         let handshakes = Handshakes::new(server_config(Arc::clone(&shown))?);
-        Ok(Some(Self { handshakes, shown, files }))
+        Ok(Some(Self { handshakes, shown, source }))
+    }
+
+    /// The certificate that people have to trust, in PEM, if it is the server's own.
+    pub(crate) fn own_authority(&self) -> Option<&str> {
+        match &self.source {
+            Source::Own { authority, .. } => Some(authority),
+            Source::Files(_) => None,
+        }
+    }
+
+    /// Whether the server's own certificate is for this host.
+    pub(crate) fn is_own_name(&self, host: &str) -> bool {
+        match &self.source {
+            Source::Own { names, .. } => names.iter().any(|name| name == host),
+            Source::Files(_) => false,
+        }
     }
 
     /// See [`Handshakes::begin`].
@@ -113,7 +173,11 @@ impl Tls {
             look.tick().await;
             let tls = Arc::clone(&self);
             // The files may be far away.
-            match spawn_blocking(move || tls.files.changed()).await {
+            let changed = spawn_blocking(move || match &tls.source {
+                Source::Files(files) => files.read_if_changed(),
+                Source::Own { .. } => None,
+            });
+            match changed.await {
                 Ok(Some(Ok(key))) => {
                     self.shown.replace(key);
                     tracing::info!("TLS certificate read again");
@@ -123,6 +187,32 @@ impl Tls {
             }
         }
     }
+}
+
+/// Tells whoever started the server how to reach and to trust it.
+fn greet(own: &Own, age: Age, names: &Names, is_kept: bool) -> Result<(), TlsError> {
+    let [authority, server] = own.fingerprints()?;
+    tracing::info!(%authority, %server, ?age, "TLS with a certificate of the server's own, SHA-256 fingerprints");
+    if age == Age::Renewed {
+        tracing::warn!(
+            "the certificate is a new one, for other addresses or because its time was over: people must trust it anew"
+        );
+    }
+    if !is_kept {
+        tracing::warn!("nothing is kept: people must trust the certificate anew after each start");
+    }
+    let certified = |(host, _): &&(String, u16)| own.names.iter().any(|name| name == host.trim_matches(['[', ']']));
+    let open = names.open.iter().filter(certified).map(|(host, port)| format!("{host}:{port}")).collect::<Vec<_>>();
+    let Some(first) = open.first() else { return Ok(()) };
+    let mut text = String::from("Open one of these addresses:\n");
+    open.iter().for_each(|address| text += &format!("  https://{address}\n"));
+    text += &qr_code(&format!("https://{first}")).unwrap_or_default();
+    text += &format!("Browsers warn of it until they trust its certificate: see http://{first}/trust\n");
+    text += &format!("SHA-256 fingerprint of the certificate to trust:\n  {authority}\n");
+    text += &format!("SHA-256 fingerprint of the server's, which a browser shows with its warning:\n  {server}\n");
+    // Where nobody reads it, the log has the fingerprints.
+    let _ = io::stdout().write_all(text.as_bytes());
+    Ok(())
 }
 
 fn provider() -> Arc<CryptoProvider> {

@@ -6,14 +6,22 @@ use axum::{
     http::{Method, StatusCode, header},
     middleware,
     response::{IntoResponse, Response},
+    routing::get,
 };
 use wire::Refusal;
 
-use crate::{guard, refuse::Refused, routes::App};
+use crate::{
+    guard, pages,
+    refuse::Refused,
+    routes::{App, CERTIFICATE, STATIC, TRUST},
+};
 
-/// Sends people to the same address in TLS.
+/// Sends people to the same address in TLS. How to trust the server can be read without, and before that.
 pub(crate) fn router(app: App) -> Router {
     Router::new()
+        .route(TRUST, get(pages::trust))
+        .route(CERTIFICATE, get(pages::certificate))
+        .route(STATIC, get(pages::file))
         .fallback(redirect)
         .layer(middleware::from_fn_with_state(app.clone(), guard::check))
         .layer(middleware::from_fn_with_state(app.clone(), guard::headers))
@@ -28,7 +36,7 @@ pub(crate) fn router(app: App) -> Router {
 /// Only a page is worth the way: the body of another request was on the line already, for all to read.
 async fn redirect(State(app): State<App>, request: Request) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Refused::from(Refusal::MethodNotAllowed).into_response();
+        return ([(header::ALLOW, "GET, HEAD")], Refused::from(Refusal::MethodNotAllowed)).into_response();
     }
     let Some(origin) = guard::own_origin(request.headers(), &app) else {
         return Refused::from(Refusal::HostRefused).into_response();

@@ -3,8 +3,10 @@
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
+    sync::Arc,
 };
 
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use serde_json::{Value, json};
 use wire::{
     MemberId, RoomId, Token,
@@ -14,9 +16,13 @@ use wire::{
 /// Bytes of an answer, at most.
 const ANSWER_BYTES: usize = 8192;
 
+trait Line: Read + Write {}
+
+impl<S: Read + Write> Line for S {}
+
 /// One who makes rooms and asks for places in them.
 pub struct Door {
-    stream: TcpStream,
+    stream: Box<dyn Line>,
     address: SocketAddr,
 }
 
@@ -26,7 +32,16 @@ impl Door {
     pub fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
-        Self { stream, address }
+        Self { stream: Box::new(stream), address }
+    }
+
+    /// Connects with TLS.
+    #[must_use]
+    pub fn open_tls(address: SocketAddr, trust: Arc<ClientConfig>) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        let connection = ClientConnection::new(trust, address.ip().into()).unwrap();
+        Self { stream: Box::new(StreamOwned::new(connection, stream)), address }
     }
 
     /// Makes a room with places for so many people. The server derives nothing from the verifier, so that any will do.

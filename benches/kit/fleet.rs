@@ -11,10 +11,12 @@ mod turn;
 use std::{
     net::SocketAddr,
     ops::Range,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use mio::{Events, Poll};
+use rustls::ClientConfig;
 use wire::{ClientFrame, door::Admission};
 
 use crate::Histogram;
@@ -35,6 +37,8 @@ const READ_BYTES: usize = 1024 * 1024;
 /// Clients and the rooms that they are in.
 pub struct Fleet {
     address: SocketAddr,
+    /// With TLS, whom the clients trust.
+    trust: Option<Arc<ClientConfig>>,
     host: String,
     poll: Poll,
     events: Events,
@@ -80,6 +84,7 @@ impl Fleet {
         }
         Self {
             address,
+            trust: None,
             host: address.to_string(),
             poll: Poll::new().unwrap(),
             events: Events::with_capacity(4096),
@@ -96,6 +101,12 @@ impl Fleet {
             counting: false,
             tally: Tally::default(),
         }
+    }
+
+    /// From here on, clients connect with TLS.
+    #[must_use]
+    pub fn in_tls(self, trust: Arc<ClientConfig>) -> Self {
+        Self { trust: Some(trust), ..self }
     }
 
     /// How many rooms there are.

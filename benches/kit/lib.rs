@@ -3,6 +3,7 @@
 pub mod door;
 pub mod fleet;
 pub mod histogram;
+pub mod line;
 pub mod process;
 pub mod ws;
 

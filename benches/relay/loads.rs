@@ -49,9 +49,11 @@ impl Load {
             frame_bytes: 300,
             talkers: 10,
             pace: Pace::Window(1),
-            peers: &[Peer::Limit, Peer::AtOnce, Peer::Cloakroom, Peer::Plain],
+            peers: &[Peer::Limit, Peer::AtOnce, Peer::Cloakroom, Peer::Tls, Peer::Plain],
             goals: &[
                 (Figure::Cpu, Peer::Limit, Goal::AtMost(1.3)),
+                // TLS costs at most 1.6 times as much.
+                (Figure::Cpu, Peer::Tls, Goal::AtLeast(1.0 / 1.6)),
                 (Figure::Cpu, Peer::Plain, Goal::AtMost(1.0 / 6.0)),
                 (Figure::Rate, Peer::Plain, Goal::AtLeast(6.0)),
             ],

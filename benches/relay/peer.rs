@@ -1,8 +1,8 @@
 //! Who is under load.
 
-use std::{env, path::PathBuf};
+use std::{env, path::PathBuf, sync::Arc};
 
-use kit::{Door, Fleet, Process, door};
+use kit::{Door, Fleet, Process, door, line};
 
 use crate::{limit, plain};
 
@@ -39,6 +39,8 @@ pub enum Peer {
     AtOnce,
     /// Cloakroom.
     Cloakroom,
+    /// Cloakroom in TLS.
+    Tls,
     /// axum as it comes.
     Plain,
 }
@@ -51,6 +53,7 @@ impl Peer {
             Self::Limit => "limit",
             Self::AtOnce => "limit, a write a frame",
             Self::Cloakroom => "cloakroom",
+            Self::Tls => "cloakroom in TLS",
             Self::Plain => "plain axum",
         }
     }
@@ -66,11 +69,12 @@ impl Peer {
     /// Starts it, with these flags beyond the usual ones if it has any.
     #[must_use]
     pub fn start(self, flags: &[&str]) -> Process {
-        if self == Self::Cloakroom {
+        if matches!(self, Self::Cloakroom | Self::Tls) {
             // Of a flag that is given twice, the server refuses the second.
             let name = |flag: &str| flag.split('=').next().map(ToOwned::to_owned);
             let usual = FLAGS.iter().filter(|usual| flags.iter().all(|flag| name(flag) != name(usual)));
-            let flags = usual.chain(flags).map(ToString::to_string).collect::<Vec<_>>();
+            let tls = (self == Self::Tls).then_some(&"--tls-self-signed");
+            let flags = usual.chain(flags).chain(tls).map(ToString::to_string).collect::<Vec<_>>();
             return Process::start(&program(), &flags);
         }
         Process::start(&env::current_exe().unwrap(), &[BE.to_owned(), self.name().to_owned()])
@@ -79,13 +83,21 @@ impl Peer {
     /// Clients for so many rooms of so many people each, with their places in them, and not connected yet.
     #[must_use]
     pub fn fleet(self, process: &Process, rooms: usize, people: usize, frame_bytes: usize) -> Fleet {
-        let places = if self == Self::Cloakroom {
-            let mut door = Door::open(process.address);
+        let trust = (self == Self::Tls).then(|| line::trust(process.address));
+        let places = if matches!(self, Self::Cloakroom | Self::Tls) {
+            let mut door = match &trust {
+                Some(trust) => Door::open_tls(process.address, Arc::clone(trust)),
+                None => Door::open(process.address),
+            };
             (0..rooms).map(|room| door.make_room(&format!("room {room}"), people)).collect()
         } else {
             (0..rooms).map(|_| door::make_up(people)).collect()
         };
-        Fleet::new(process.address, places, frame_bytes)
+        let fleet = Fleet::new(process.address, places, frame_bytes);
+        match trust {
+            Some(trust) => fleet.in_tls(trust),
+            None => fleet,
+        }
     }
 }
 

@@ -2,14 +2,15 @@
 
 use std::io::{ErrorKind, Read, Write};
 
-use mio::net::TcpStream;
 use wire::{Counter, Seq, door::Admission};
+
+use crate::line::Line;
 
 /// Who is at one place in a room.
 pub struct Client {
     pub(super) room: usize,
     pub(super) place: Admission,
-    pub(super) stream: Option<TcpStream>,
+    pub(super) stream: Option<Line>,
     /// What waits to be written, and how much of that is.
     pub(super) out: Vec<u8>,
     pub(super) written: usize,
@@ -81,6 +82,9 @@ impl Client {
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => return true,
                 Err(_) => return false,
             }
+        }
+        if stream.flush().is_err_and(|error| error.kind() != ErrorKind::WouldBlock) {
+            return false;
         }
         self.written = 0;
         // One who says little keeps no memory for it.

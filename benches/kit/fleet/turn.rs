@@ -2,11 +2,14 @@
 
 use std::{mem, time::Duration};
 
-use mio::{Interest, Token, net::TcpStream};
+use mio::{Interest, Token};
 use wire::{ClientFrame, Counter, Epoch, Hello, Seq, ServerFrame, Standing, Welcome};
 
 use super::{Fleet, RECEIVE_BYTES, State, message::sent_at};
-use crate::ws::{self, Frames, opcode};
+use crate::{
+    line::Line,
+    ws::{self, Frames, opcode},
+};
 
 impl Fleet {
     /// Waits for something to come, not longer than this, and deals with it.
@@ -32,13 +35,12 @@ impl Fleet {
 
     /// Opens a socket.
     pub fn connect(&mut self, slot: usize) {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.set_nodelay(true).unwrap();
-        rustix::net::sockopt::set_socket_recv_buffer_size(&stream, RECEIVE_BYTES).unwrap();
+        let mut line = Line::connect(self.address, self.trust.as_ref());
+        rustix::net::sockopt::set_socket_recv_buffer_size(&*line.socket(), RECEIVE_BYTES).unwrap();
         let interest = Interest::READABLE | Interest::WRITABLE;
-        self.poll.registry().register(&mut stream, Token(slot), interest).unwrap();
+        self.poll.registry().register(line.socket(), Token(slot), interest).unwrap();
         let client = &mut self.clients[slot];
-        client.stream = Some(stream);
+        client.stream = Some(line);
         client.state = State::Upgrading;
         client.out = ws::upgrade(&self.host);
         (client.written, client.rest) = (0, Vec::new());

@@ -84,6 +84,7 @@ mod browsers {
     mod security;
     mod talk;
     mod theme;
+    mod tls;
     mod transcript;
     mod unloaded;
 }

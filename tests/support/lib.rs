@@ -8,6 +8,7 @@ pub mod gate;
 pub mod program;
 pub mod proxy;
 pub mod server;
+pub mod tls;
 pub mod tools;
 
 use std::{

@@ -39,7 +39,9 @@ impl Files {
 
     /// Reads both files if one of them changed since they were last read.
     pub(super) fn read_if_changed(&self) -> Option<Result<CertifiedKey, TlsError>> {
-        (*self.seen() != self.look()).then(|| self.read())
+        // The lock is given back here: to read takes it, too.
+        let has_changed = *self.seen() != self.look();
+        has_changed.then(|| self.read())
     }
 
     /// Reads both files.

@@ -56,8 +56,12 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    pub(super) async fn start(engine: Engine) -> Self {
+    /// With a browser that trusts this authority, given in PEM, beside those that it comes with.
+    pub(super) async fn start(engine: Engine, trusted: Option<&str>) -> Self {
         let folder = folder();
+        if let (Engine::Chromium, Some(pem)) = (engine, trusted) {
+            import(&folder, pem);
+        }
         let mut command = Command::new("bash");
         command.args(["-c", GUARD]);
         let mut known = None;
@@ -144,6 +148,20 @@ impl Drop for Driver {
     fn drop(&mut self) {
         drop(self.guard.stdin.take());
         let _ = self.guard.wait();
+    }
+}
+
+/// Puts an authority where Chromium looks for those of its user.
+fn import(folder: &Path, pem: &str) {
+    let (store, file) = (folder.join(".pki/nssdb"), folder.join("authority.pem"));
+    fs::create_dir_all(&store).unwrap();
+    fs::write(&file, pem).unwrap();
+    let store = format!("sql:{}", store.display());
+    let file = file.to_str().unwrap();
+    let certutil = find(&["certutil"], "libnss3-tools");
+    for order in [&["-N", "--empty-password"][..], &["-A", "-n", "Cloakroom", "-t", "C,,", "-i", file]] {
+        let status = Command::new(&certutil).args(["-d", &store]).args(order).status().unwrap();
+        assert!(status.success(), "certutil {order:?}");
     }
 }
 

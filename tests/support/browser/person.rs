@@ -34,6 +34,11 @@ impl Person {
         Self(Arc::new(Inner { name: name.to_owned(), session, browser, is_spent: AtomicBool::new(false) }))
     }
 
+    pub(super) async fn who_trusts(pem: &str, name: &str, engine: Engine) -> Self {
+        let (browser, session) = Browser::take_new(engine, Some(pem)).await;
+        Self(Arc::new(Inner { name: name.to_owned(), session, browser, is_spent: AtomicBool::new(true) }))
+    }
+
     /// Leaves the browser to the next person, if it is as it was.
     pub(super) async fn leaves(self) {
         if let Some(inner) = Arc::into_inner(self.0)
@@ -78,6 +83,15 @@ impl Person {
     /// Opens an address.
     pub async fn open(&self, url: &str) {
         self.done("open the page", self.session().post("/url", json!({ "url": url })).await);
+    }
+
+    /// Tries to open an address, and is warned of its certificate instead.
+    pub async fn is_warned_of(&self, url: &str) {
+        match self.session().post("/url", json!({ "url": url })).await {
+            Err(fault) => assert_eq!(fault.error, "insecure certificate", "{}", fault.message),
+            // The warning is a page.
+            Ok(_) => assert!(self.text().await.contains("ERR_CERT_AUTHORITY_INVALID")),
+        }
     }
 
     /// What the address bar says.

@@ -48,9 +48,14 @@ impl Browser {
                 Err(fault) => eprintln!("an idle {engine:?} is ended: {fault:?}"),
             }
         }
+        Self::take_new(engine, None).await
+    }
+
+    /// A new browser, which trusts this authority, given in PEM.
+    pub(super) async fn take_new(engine: Engine, trusted: Option<&str>) -> (Self, Session) {
         let mut failures = Vec::new();
         for _ in 0..STARTS {
-            match Self::start(engine).await {
+            match Self::start(engine, trusted).await {
                 Ok(started) => return started,
                 Err(failure) => {
                     eprintln!("{engine:?} did not start: {failure}");
@@ -83,8 +88,8 @@ impl Browser {
         Some(idle.swap_remove(index))
     }
 
-    async fn start(engine: Engine) -> Result<(Self, Session), String> {
-        let driver = Driver::start(engine).await;
+    async fn start(engine: Engine, trusted: Option<&str>) -> Result<(Self, Session), String> {
+        let driver = Driver::start(engine, trusted).await;
         let opening = async {
             let url = format!("{}/session", driver.url);
             let opened = Session::new(engine, url.clone()).post("", driver.capabilities(engine)).await?;
@@ -97,6 +102,12 @@ impl Browser {
         let (session, home, debugger) = opened.map_err(|fault| format!("{fault:?}"))?;
         let browser = Self { engine, session, debugger, home, _driver: driver };
         let session = browser.refreshed().await.map_err(|fault| format!("{fault:?}"))?;
+        if let (Engine::Firefox, Some(pem)) = (engine, trusted) {
+            let bare = pem.lines().filter(|line| !line.starts_with('-')).collect::<String>();
+            let script = "Cc['@mozilla.org/security/x509certdb;1'].getService(Ci.nsIX509CertDB)
+                .addCertFromBase64(arguments[0], 'C,,')";
+            session.behind(script, &[bare.into()]).await.map_err(|fault| format!("{fault:?}"))?;
+        }
         Ok((browser, session))
     }
 

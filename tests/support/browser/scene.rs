@@ -30,6 +30,13 @@ impl Scene {
         self.people.lock().unwrap().push(person.clone());
         person
     }
+
+    /// The same, with a browser that trusts this authority, given in PEM.
+    pub async fn person_who_trusts(&self, pem: &str, name: &str, engine: Engine) -> Person {
+        let person = Person::who_trusts(pem, name, engine).await;
+        self.people.lock().unwrap().push(person.clone());
+        person
+    }
 }
 
 /// Plays a scene. If it fails, what everyone last saw is in `target/browser-failures/`.

@@ -490,3 +490,66 @@ async fn a_slow_handshake_is_ended() {
     })
     .await;
 }
+
+/// A program that `tests/install` puts there, and what it says of the server.
+fn scan(program: PathBuf, arguments: &[&str]) -> (bool, String) {
+    let mut command = Command::new(&program);
+    let output = command.args(arguments).stdin(Stdio::null()).output();
+    let output = output.unwrap_or_else(|error| panic!("{}: {error}: run tests/install", program.display()));
+    (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// sslyze compares with what Mozilla asks for, *intermediate*.
+#[tokio::test]
+async fn sslyze_finds_nothing() {
+    let folder = Folder::new();
+    let issued = folder.issue();
+    let server = Server::with(&issued.flags()).await;
+    let authority = folder.0.join("authority.pem");
+    fs::write(&authority, &issued.authority).unwrap();
+    let trusted = format!("--certinfo_ca_file={}", authority.display());
+    let sslyze = support::root().join("target/tools/python/bin/sslyze");
+    let address = server.address.clone();
+    let (is_good, said) = tokio::task::spawn_blocking(move || scan(sslyze, &[&trusted, &address])).await.unwrap();
+    assert!(is_good && said.contains("OK - Compliant"), "{said}");
+    assert!(!said.contains("VULNERABLE"), "{said}");
+}
+
+/// testssl.sh tries what was found wrong with TLS and its implementations over the years.
+#[tokio::test]
+async fn testssl_finds_nothing() {
+    // What is so in these tests, or on purpose.
+    const KNOWN: &[&str] = &[
+        // Of the scanner's own OpenSSL.
+        "engine_problem",
+        // The test's authority revokes nothing, and no DNS names it.
+        "cert_revocation",
+        "DNS_CAArecord",
+        // It is about secrets on compressed pages that repeat what they are asked. Pages here are the same for everyone.
+        "BREACH",
+    ];
+    let folder = Folder::new();
+    let issued = folder.issue();
+    let server = Server::with(&issued.flags()).await;
+    let (authority, found) = (folder.0.join("authority.pem"), folder.0.join("found.json"));
+    fs::write(&authority, &issued.authority).unwrap();
+    let url = format!("https://{}", server.address);
+    let json = found.clone();
+    let scanned = tokio::task::spawn_blocking(move || {
+        let [authority, json] = [&authority, &json].map(|path| path.to_str().unwrap());
+        // Protocols, the server's choices, headers, and everything that has a name of its own.
+        let what = ["--protocols", "--server-defaults", "--server-preference", "--headers", "--vulnerable"];
+        let how = ["--ip", "one", "--warnings", "off", "--color", "0", "--add-ca", authority, "--jsonfile", json, &url];
+        scan("testssl".into(), &[&what[..], &how].concat()).1
+    });
+    let said = scanned.await.unwrap();
+    let found = serde_json::from_str::<Vec<serde_json::Value>>(&fs::read_to_string(found).unwrap()).unwrap();
+    assert!(found.iter().any(|finding| finding["id"] == "TLS1_3" && finding["severity"] == "OK"), "{said}");
+    assert!(found.iter().any(|finding| finding["id"] == "ticketbleed"), "it came to the end: {said}");
+    let is_good = |finding: &&serde_json::Value| {
+        let is = |field: &str, words: &[&str]| words.contains(&finding[field].as_str().unwrap());
+        is("severity", &["OK", "INFO"]) || is("id", KNOWN)
+    };
+    let bad = found.iter().filter(|finding| !is_good(finding)).collect::<Vec<_>>();
+    assert!(bad.is_empty(), "{bad:#?}");
+}

@@ -7,12 +7,15 @@ use std::{
     sync::Arc,
 };
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+};
 use rustls::{
     ClientConfig, RootCertStore, SupportedProtocolVersion,
     crypto::ring,
     pki_types::{CertificateDer, ServerName, pem::PemObject as _},
 };
+use time::{Duration, OffsetDateTime};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
     net::{TcpListener, TcpStream},
@@ -41,8 +44,10 @@ pub struct Authority {
 impl Authority {
     #[expect(clippy::new_without_default, reason = "each is another")]
     pub fn new() -> Self {
-        let mut params = CertificateParams::default();
+        let mut params = with_dates(CertificateParams::default());
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, "the tests' authority");
         let key = KeyPair::generate().unwrap();
         let pem = params.self_signed(&key).unwrap().pem();
         Self { issuer: Issuer::new(params, key), pem }
@@ -52,12 +57,23 @@ impl Authority {
     pub fn issue(&self, folder: &Path, names: &[&str]) -> Issued {
         let names = names.iter().map(ToString::to_string).collect::<Vec<_>>();
         let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &self.issuer).unwrap();
+        let mut params = with_dates(CertificateParams::new(names).unwrap());
+        params.distinguished_name.push(DnType::CommonName, "the tests' server");
+        params.use_authority_key_identifier_extension = true;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let [at, key_at] = ["server.crt", "server.key"].map(|name| folder.join(name));
         fs::write(&at, certificate.pem()).unwrap();
         fs::write(&key_at, key.serialize_pem()).unwrap();
         Issued { certificate: at, key: key_at, authority: self.pem.clone() }
     }
+}
+
+fn with_dates(mut params: CertificateParams) -> CertificateParams {
+    let now = OffsetDateTime::now_utc();
+    (params.not_before, params.not_after) = (now - Duration::days(1), now + Duration::days(90));
+    params
 }
 
 impl Issued {

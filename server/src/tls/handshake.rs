@@ -19,8 +19,8 @@ use crate::{
 const WITHIN: Duration = Duration::from_secs(10);
 /// Handshakes at one time. rustls keeps up to 64 KiB of one that is not over.
 const AT_ONCE: usize = 512;
-/// Handshakes at one time from one address, so that a few addresses cannot take all of them.
-const AT_ONCE_PER_ADDRESS: usize = 64;
+/// The part of an address's connections that may be handshakes at one time, so that a few addresses cannot take all.
+const PART_OF_ADDRESS: usize = 4;
 /// The first byte of a TLS connection: the record type of a handshake (RFC 8446, section 5.1). No HTTP method begins
 /// with it.
 const HANDSHAKE: u8 = 0x16;
@@ -41,11 +41,11 @@ pub(crate) enum Begun {
 }
 
 impl Handshakes {
-    pub(super) fn new(config: ServerConfig) -> Self {
+    pub(super) fn new(config: ServerConfig, connections_per_address: usize) -> Self {
         Self {
             acceptor: Arc::new(config).into(),
             places: Semaphore::new(AT_ONCE),
-            crowd: Crowd::new(AT_ONCE_PER_ADDRESS),
+            crowd: Crowd::new(connections_per_address.div_ceil(PART_OF_ADDRESS)),
         }
     }
 

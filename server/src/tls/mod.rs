@@ -139,7 +139,7 @@ impl Tls {
             _ => return Ok(None),
         };
         let shown = Arc::new(Shown(RwLock::new(Arc::new(key))));
-        let handshakes = Handshakes::new(server_config(Arc::clone(&shown))?);
+        let handshakes = Handshakes::new(server_config(Arc::clone(&shown))?, config.max_connections_per_address);
         Ok(Some(Self { handshakes, shown, source }))
     }
 

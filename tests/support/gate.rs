@@ -121,12 +121,7 @@ pub struct Mail {
 impl Mail {
     /// In these modes, see `tests/gate/smtp.py`.
     pub async fn start(port: u16, modes: &[&str]) -> Self {
-        // Debian's package is for Debian's interpreter.
-        let python = ["/usr/bin/python3", "python3"].into_iter().find(|python| {
-            let has_it = Command::new(python).args(["-c", "import aiosmtpd"]).stderr(Stdio::null()).status();
-            has_it.is_ok_and(|status| status.success())
-        });
-        let mut child = tokio::process::Command::new(python.expect("a Python with aiosmtpd is installed"))
+        let mut child = tokio::process::Command::new(root().join("target/tools/python/bin/python"))
             .arg(root().join("tests/gate/smtp.py"))
             .arg(port.to_string())
             .args(modes)

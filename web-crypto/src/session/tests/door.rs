@@ -38,20 +38,36 @@ fn a_creator_insists_on_its_own_room_id() {
 }
 
 #[test]
+fn a_pass_is_shown_at_the_door() {
+    for with in [true, false] {
+        let mut scene = Scene::new(Intent::Join);
+        if with {
+            scene.session.bring(Pass::from_text("abc".to_owned().into()).unwrap());
+        }
+        scene.answer(200, &json!({ "salt": Token::from([1; 32]).to_text(), "build": "b" }));
+        scene.input(Input::Stretched(stretched()));
+        let (path, body) = scene.posted.last().unwrap();
+        let pass = body.get("pass").cloned();
+        assert_eq!((*path, pass), (door::JOIN, with.then(|| json!("abc"))));
+    }
+}
+
+#[test]
 fn what_the_door_says_reaches_the_right_field() {
-    for (refusal, field) in [
-        (Refusal::UserNameTaken, json!("user")),
-        (Refusal::WrongCredentials, json!("password")),
-        (Refusal::RoomNameTaken, json!("room")),
-        (Refusal::TooManyRequests, Value::Null),
+    for (refusal, field, wait) in [
+        (Refusal::UserNameTaken, json!("user"), Value::Null),
+        (Refusal::WrongCredentials, json!("password"), Value::Null),
+        (Refusal::RoomNameTaken, json!("room"), Value::Null),
+        (Refusal::PassWanted, Value::Null, Value::Null),
+        (Refusal::TooManyRequests, Value::Null, json!(3)),
+        (Refusal::LockedOut, Value::Null, json!(660)),
     ] {
         let mut scene = Scene::new(Intent::Join);
-        scene.answer(refusal.status(), &json!({ "error": refusal.code(), "message": "other words" }));
+        let said = json!({ "error": refusal.code(), "message": "other words", "retry_after": wait });
+        scene.answer(refusal.status(), &said);
         let refused = scene.take("refused").remove(0);
-        assert_eq!(
-            refused,
-            json!({ "type": "refused", "code": refusal.code(), "words": refusal.words(), "field": field })
-        );
+        let (code, words) = (refusal.code(), refusal.words());
+        assert_eq!(refused, json!({ "type": "refused", "code": code, "words": words, "field": field, "wait": wait }));
     }
     // A proxy's page, and a salt that is none.
     for (status, body) in [(502, "<html>"), (200, "{}"), (404, "")] {

@@ -256,16 +256,20 @@ fn stretched(password: &str) -> String {
     core("Book club", "Ana", vec![Input::NotStretched(error.code(), &error.to_string())])
 }
 
-/// Brings a case of the gates about, if it is one.
-async fn at_the_gate(case: &str) -> Option<Vec<String>> {
-    let gate = match case {
-        "the gate wants a pass" | "wrong access token" | "too many wrong passwords or tokens" => "token",
+/// Which gate a case is about, if it is about one.
+fn gate_of(case: &str) -> Option<&'static str> {
+    match case {
+        "the gate wants a pass" | "wrong access token" | "too many wrong passwords or tokens" => Some("token"),
         "wrong account" | "account right, code missing" | "wrong one-time code" | "too many wrong one-time codes" => {
-            "people"
+            Some("people")
         }
-        "bad e-mail address" | "too many codes for one mailbox" | "no mail can be sent" => "email",
-        _ => return None,
-    };
+        "bad e-mail address" | "too many codes for one mailbox" | "no mail can be sent" => Some("email"),
+        _ => None,
+    }
+}
+
+/// Brings a case of this gate about. It stretches passwords and runs commands, and nothing else goes on meanwhile.
+async fn at_the_gate(gate: &str, case: &str) -> Vec<String> {
     let state = State::new();
     let factors = state.adds_person("ana", "account of my own");
     let mut mail = Mail::start(0, &[]).await;
@@ -282,7 +286,7 @@ async fn at_the_gate(case: &str) -> Option<Vec<String>> {
     let mailbox = async |address: &str| post("/api/gate/email", json!({ "address": address })).await;
     let token = async |token: &str| post("/api/gate/token", json!({ "token": token })).await;
     let join = json!({ "room": "Book club", "user": "Cy", "verifier": bytes32(7) });
-    Some(match case {
+    match case {
         "the gate wants a pass" => {
             let with = |pass: &str| json!({ "room": "Book club", "user": "Cy", "verifier": bytes32(7), "pass": pass });
             vec![post("/api/join", join).await, post("/api/join", with("AAAA")).await]
@@ -316,14 +320,11 @@ async fn at_the_gate(case: &str) -> Option<Vec<String>> {
             mail.stop().await;
             vec![mailbox("ana@example.org").await]
         }
-    })
+    }
 }
 
 /// Brings a case about, in each of the ways that its row names: the answers.
 async fn bring_about(case: &str) -> Vec<String> {
-    if let Some(answers) = at_the_gate(case).await {
-        return answers;
-    }
     let scene = match case {
         "room full" => Scene::new(&["--max-members", "2"]).await,
         "too many rooms or attempts" => Scene::new(&["--creates-per-minute", "1", "--joins-per-minute", "1"]).await,
@@ -652,12 +653,17 @@ async fn bring_about(case: &str) -> Vec<String> {
 async fn every_row_happens_as_the_table_says() {
     let rows = table();
     assert_eq!(rows.iter().map(|row| &row.case).collect::<BTreeSet<_>>().len(), rows.len(), "a case stands once");
-    let checks = rows.into_iter().map(|row| async move {
-        for came in bring_about(&row.case).await {
+    let check = |row: &Row, answers: Vec<String>| {
+        for came in answers {
             assert_eq!(came, format!("{}\n{}", row.answer, row.words), "{}", row.case);
         }
-    });
-    join_all(checks).await;
+    };
+    let (gated, others) = rows.iter().partition::<Vec<_>, _>(|row| gate_of(&row.case).is_some());
+    join_all(others.into_iter().map(async |row| check(row, bring_about(&row.case).await))).await;
+    for row in gated {
+        let gate = gate_of(&row.case).unwrap();
+        check(row, at_the_gate(gate, &row.case).await);
+    }
 }
 
 /// The sentences that the page makes itself, with a name and a number in them.

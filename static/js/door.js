@@ -174,8 +174,8 @@ export class Door {
     say.textContent = words;
     button.hidden = !reload;
     if (reload) button.focus();
-    else if (wait > 0) this.#problem.scrollIntoView({ block: 'nearest' });
-    else this.#fields.password.focus();
+    else if (this.#fields.password.value === '') this.#fields.password.focus();
+    else this.#problem.scrollIntoView({ block: 'nearest' });
   }
 
   #accuse(name, words) {

@@ -173,7 +173,7 @@ async fn too_often(engine: Engine) {
         ana.open(&format!("{origin}/login")).await;
         let script = "window.focused = [];
             new MutationObserver(() => window.focused.push(document.activeElement.type))
-              .observe(document.querySelector('form [role=status]'), { childList: true });";
+              .observe(document.querySelector('form > [role=status]'), { childList: true });";
         ana.runs(script, &[]).await;
         ana.knocks("Book club", "Ana", PASSWORD, "Join room").await;
         ana.complaint("Password").await;

@@ -15,7 +15,8 @@ async fn scripts(server: &Server) -> Vec<String> {
     let html = reqwest::get(format!("http://{}/login", server.address)).await.unwrap().text().await.unwrap();
     let mut scripts: Vec<String> = html
         .split('"')
-        .filter(|part| part.starts_with("/static/") && part.ends_with(".js"))
+        // What a gate takes is loaded only where there is one.
+        .filter(|part| part.starts_with("/static/") && part.ends_with(".js") && !part.ends_with("/gate.js"))
         .map(str::to_owned)
         .collect();
     let build = scripts[0].split('/').nth(2).unwrap().to_owned();

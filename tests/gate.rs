@@ -224,6 +224,16 @@ async fn the_qr_code_is_read_by_another_library() {
     assert!(url.contains("issuer=chat.example.org%208443") && url.contains(&factors.secret), "{url}");
 }
 
+#[test]
+fn a_command_whose_output_cannot_be_written_says_so() {
+    let state = State::new();
+    for arguments in [&["token", "add", "all"][..], &["token", "list"], &["people", "add", "ana"]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let error = state.fails_writing_to(full.into(), arguments, "correct horse battery\n");
+        assert!(error.contains("cannot be written") && !error.contains("panicked"), "{arguments:?}: {error}");
+    }
+}
+
 #[tokio::test]
 async fn files_that_others_can_read_are_refused() {
     let state = State::new();
@@ -314,17 +324,27 @@ async fn codes_by_mail() {
         assert_eq!((status, &said["error"]), (429, &json!("too_many_mails")));
         assert!(said["retry_after"].as_u64().is_some_and(|wait| wait > 3000), "{said}");
     }
-    // Five tries over all codes, listed or not.
+    // Five tries over all codes, listed or not, from wherever they come; without a code, they cost their own address.
     let mut last = String::new();
     for _ in 0..3 {
         last = mail.next_code().await;
     }
+    let wrong = |n: u32| format!("{:06}", (last.parse::<u32>().unwrap() + 1 + n) % 1_000_000);
+    let tries = async |ip: String, address: &str, code: &str| {
+        from(&server, &ip).error("/api/gate/email", json!({ "address": address, "code": code })).await
+    };
+    for address in ["dee@example.net", "dee@example.com"] {
+        for n in 0..5 {
+            assert_eq!(tries("203.0.113.1".into(), address, &wrong(n)).await, "wrong_code");
+        }
+        assert_eq!(tries("203.0.113.1".into(), address, &wrong(5)).await, "locked_out");
+        assert_eq!(tries("198.51.100.1".into(), address, &wrong(5)).await, "wrong_code", "nobody else is");
+    }
     for address in ["cy@example.net", "cy@example.com"] {
         for n in 0..5 {
-            let code = format!("{:06}", (last.parse::<u32>().unwrap() + 1 + n) % 1_000_000);
-            assert_eq!(shows(address, &code).await.1["error"], "wrong_code");
+            assert_eq!(tries(format!("10.0.{n}.1"), address, &wrong(n)).await, "wrong_code");
         }
-        assert_eq!(shows(address, &last).await.1["error"], "locked_out");
+        assert_eq!(tries("10.1.0.1".into(), address, &last).await, "locked_out");
     }
 }
 

@@ -1,9 +1,9 @@
-//! The commands beside serving: they change the files of the gates, also while a server runs.
+//! The commands that change the gates' files, also while a server runs.
 
-use std::io::{self, BufRead as _, IsTerminal as _};
+use std::io::{self, BufRead as _, IsTerminal as _, Write};
 
 use clap::Subcommand;
-use cloakroom::{Config, ServerSecret, StateError, StateFolder, files, qr_code};
+use cloakroom::{Config, Factors, People, ServerSecret, StateError, StateFolder, Tokens, qr_code};
 use wire::PersonName;
 use zeroize::Zeroizing;
 
@@ -20,17 +20,17 @@ pub(crate) enum Command {
 
 #[derive(Subcommand)]
 pub(crate) enum PeopleCommand {
-    /// Add someone: asks for a password (or reads a line), and shows the QR code and the recovery codes
+    /// Add a person: asks for a password (or reads a line), and shows the QR code and the recovery codes
     Add {
         /// The name to sign in with
         name: PersonName,
     },
-    /// Give someone a new password, a new QR code and new recovery codes; whoever is signed in by that name is so no more
+    /// Give a person a new password, QR code and recovery codes; the old ones, and sign-ins made with them, stop working
     Reset {
         /// The name to sign in with
         name: PersonName,
     },
-    /// Let someone sign in no more
+    /// Remove a person, who can then no longer sign in
     Remove {
         /// The name to sign in with
         name: PersonName,
@@ -43,12 +43,12 @@ pub(crate) enum PeopleCommand {
 pub(crate) enum TokenCommand {
     /// Make a token, and show it once
     Add {
-        /// What to know it by
+        /// A name for the list
         name: PersonName,
     },
-    /// Let a token open nothing any more
+    /// Revoke a token, and every sign-in made with it
     Revoke {
-        /// What it is known by
+        /// The token's name
         name: PersonName,
     },
     /// List their names
@@ -62,6 +62,8 @@ pub(crate) enum CommandError {
     State(#[from] StateError),
     #[error("the password cannot be read: {0}")]
     Password(io::Error),
+    #[error("the change was made, but its result cannot be written: {0}")]
+    Unsaid(io::Error),
     #[error("the two passwords differ")]
     Differ,
     #[error("{0}")]
@@ -75,7 +77,7 @@ pub(crate) enum CommandError {
 }
 
 impl Command {
-    /// Does it, and says on standard output what came of it.
+    /// Does it, and writes its result to standard output.
     pub(crate) fn run(self, config: &Config) -> Result<(), CommandError> {
         let folder = StateFolder::open(config.state.as_ref())?.ok_or(StateError::Needed("a list"))?;
         match self {
@@ -85,56 +87,63 @@ impl Command {
             Self::People(PeopleCommand::Reset { name }) => {
                 put(&folder, config, &name, false)?.ok_or(CommandError::Missing)
             }
-            Self::People(PeopleCommand::Remove { name }) => was_there(files::remove_person(&folder, &name)?),
-            Self::People(PeopleCommand::List) => list(files::people(&folder)?),
+            Self::People(PeopleCommand::Remove { name }) => was_there(People::remove(&folder, &name)?),
+            Self::People(PeopleCommand::List) => list(People::read(&folder)?.names()),
             Self::Token(TokenCommand::Add { name }) => {
-                let token = files::add_token(&folder, name)?;
-                let token = token.ok_or(CommandError::Taken("revoke it first"))?;
-                println!("{}", *token);
-                eprintln!("Hand it out now: it is shown nowhere else.");
+                let token = Tokens::add(&folder, name)?.ok_or(CommandError::Taken("revoke it first"))?;
+                say(|out| writeln!(out, "{}", *token))?;
+                // The hint is for people; a script reads the token alone.
+                let _ = writeln!(io::stderr(), "Hand it out now: it is shown nowhere else.");
                 Ok(())
             }
-            Self::Token(TokenCommand::Revoke { name }) => was_there(files::revoke_token(&folder, &name)?),
-            Self::Token(TokenCommand::List) => list(files::tokens(&folder)?),
+            Self::Token(TokenCommand::Revoke { name }) => was_there(Tokens::revoke(&folder, &name)?),
+            Self::Token(TokenCommand::List) => list(Tokens::read(&folder)?.names()),
         }
     }
+}
+
+/// Writes to standard output. What cannot be written is an error, not a panic.
+fn say(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CommandError> {
+    let mut out = io::stdout().lock();
+    write(&mut out).and_then(|()| out.flush()).map_err(CommandError::Unsaid)
 }
 
 fn was_there(was_there: bool) -> Result<(), CommandError> {
     if was_there { Ok(()) } else { Err(CommandError::Missing) }
 }
 
-fn list(names: Vec<String>) -> Result<(), CommandError> {
-    for name in names {
-        println!("{name}");
-    }
-    Ok(())
+fn list<'n>(mut names: impl Iterator<Item = &'n str>) -> Result<(), CommandError> {
+    say(|out| names.try_for_each(|name| writeln!(out, "{name}")))
 }
 
 fn put(folder: &StateFolder, config: &Config, name: &PersonName, is_new: bool) -> Result<Option<()>, CommandError> {
     // Before anyone types a password in vain.
-    if files::people(folder)?.iter().any(|known| known == name.as_str()) == is_new {
+    if People::read(folder)?.names().any(|known| known == name.as_str()) == is_new {
         return Ok(None);
     }
     let secret = ServerSecret::with_salt_key(&folder.salt_key()?)?;
     let password = password(name)?;
-    let verifier = stretch::person_verifier(&password, name, &files::person_salt(&secret, name))?;
-    let Some(factors) = files::put_person(folder, &secret, name, &verifier, &config.site(), is_new)? else {
+    let verifier = stretch::person_verifier(&password, name, &People::salt(&secret, name))?;
+    let Some(factors) = People::put(folder, &secret, name, &verifier, &config.site(), is_new)? else {
         return Ok(None);
     };
-    println!("Have {} scan this with an authenticator app:\n", name.as_str());
-    println!("{}", qr_code(&factors.url).unwrap_or_default());
-    println!("Or type it in there: {}\n", *factors.secret);
-    println!("Recovery codes, each good once in place of the app. They are shown nowhere else:\n");
+    say(|out| show(&factors, name, out)).map(Some)
+}
+
+fn show(factors: &Factors, name: &PersonName, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "Have {} scan this with an authenticator app:\n", name.as_str())?;
+    writeln!(out, "{}", qr_code(&factors.url).unwrap_or_default())?;
+    writeln!(out, "Or type it in there: {}\n", *factors.secret)?;
+    writeln!(out, "Recovery codes, each good once in place of the app. They are shown nowhere else:\n")?;
     for code in &factors.recovery {
         let (mut groups, mut rest) = (Vec::new(), code.as_str());
         while let Some((group, after)) = rest.split_at_checked(4) {
             groups.push(group);
             rest = after;
         }
-        println!("    {}", groups.join(" "));
+        writeln!(out, "    {}", groups.join(" "))?;
     }
-    Ok(Some(()))
+    Ok(())
 }
 
 /// Typed twice at a terminal, unseen; else the first line of standard input.

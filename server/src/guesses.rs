@@ -35,8 +35,10 @@ pub(crate) enum Door<'a> {
     Person(&'a str),
     /// A person's one-time code.
     Code(&'a str),
-    /// A code that was sent to a mailbox.
+    /// The code of a mailbox, whether one was sent or not.
     Mailbox(&'a str),
+    /// A code that was sent to a mailbox and is good.
+    MailedCode(&'a str),
 }
 
 /// A part of the network, or all of it.
@@ -69,7 +71,7 @@ impl Guesses {
         self.wait(door, &address.networks(), now)
     }
 
-    /// Whether anyone may guess at this door: one behind which a code is short.
+    /// Whether anyone may guess at this door: one that counts wrong guesses from everywhere alike.
     pub(crate) fn check_all(&self, door: Door<'_>, now: Instant) -> Result<(), Duration> {
         self.wait(door, &[(ANYWHERE, limits::GUESSES)], now)
     }

@@ -37,7 +37,7 @@ pub mod ws;
 
 pub use address::Address;
 pub use config::Config;
-pub use gate::{GateError, SmtpServer, files};
+pub use gate::{Factors, GateError, People, SmtpServer, Tokens};
 pub use listen::{ServeError, Shutdown, bind, serve};
 pub use outbox::{Budget, Outbox};
 pub use qr::qr_code;

@@ -3,6 +3,7 @@
 mod command;
 
 use std::{
+    io::Write as _,
     num::NonZero,
     panic,
     process::ExitCode,
@@ -36,7 +37,8 @@ fn main() -> ExitCode {
         return match command.run(&config) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                eprintln!("error: {error}");
+                // Not the macro, which panics where nobody reads.
+                let _ = writeln!(std::io::stderr(), "error: {error}");
                 ExitCode::FAILURE
             }
         };

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 const SALT_KEY: &str = "salt.key";
 /// Bytes of a file in the folder, at most: a file by mistake, such as a disk image, is not read into memory.
 const FILE_BYTES: u64 = 4 * 1024 * 1024;
-/// Held by whoever changes a file, so that a command and the server do not undo each other's changes.
+/// Locked while a file is changed, so that a command and the server do not undo each other's changes.
 const LOCK: &str = "lock";
 
 /// Where the state folder is to be.

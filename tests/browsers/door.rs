@@ -182,7 +182,7 @@ async fn too_often(engine: Engine) {
         assert!(focused.len() > 1 && focused[..focused.len() - 1].iter().all(|on| on == "submit"), "{focused:?}");
 
         ana.knocks("Book club", "Ana", PASSWORD, "Join room").await;
-        eventually("it says how long", async || ana.alert().await.contains("Wait a minute").then_some(())).await;
+        eventually("it says how long", async || ana.alert().await.contains("Wait a little").then_some(())).await;
         assert!(ana.has_focus("Password").await);
     })
     .await;

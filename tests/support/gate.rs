@@ -37,12 +37,23 @@ impl State {
 
     /// Runs a command on it, with this on its standard input.
     pub fn runs(&self, arguments: &[&str], input: &str) -> Output {
+        self.runs_writing_to(Stdio::piped(), arguments, input)
+    }
+
+    /// What a command says that cannot write its output there.
+    pub fn fails_writing_to(&self, output: Stdio, arguments: &[&str], input: &str) -> String {
+        let output = self.runs_writing_to(output, arguments, input);
+        assert!(!output.status.success(), "{arguments:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    fn runs_writing_to(&self, stdout: Stdio, arguments: &[&str], input: &str) -> Output {
         let mut child = Command::new(server::program())
             .args(["--state", self.flag()])
             .args(arguments)
             .env_clear()
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
+            .stdout(stdout)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();

@@ -83,9 +83,9 @@ refusals! {
     /// A WebSocket of another version than 13.
     WebSocketVersion = 426 "websocket_version" "This program is too old for the server. Update it and try again.";
     /// Too many attempts from this address.
-    TooManyRequests = 429 "too_many_requests" "Too many attempts from your network. Wait a minute and try again.";
+    TooManyRequests = 429 "too_many_requests" "Too many attempts from your network. Wait a little and try again.";
     /// Too many wrong passwords or tokens from this address.
-    LockedOut = 429 "locked_out" "Too many wrong attempts from your network.";
+    LockedOut = 429 "locked_out" "Too many wrong attempts.";
     /// Too many wrong one-time codes for this person; recovery codes are still taken.
     CodesLocked = 429 "codes_locked" "Too many wrong codes. Use a recovery code, or wait.";
     /// Too many codes were sent to this mailbox.

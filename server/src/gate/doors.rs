@@ -19,9 +19,9 @@ use wire::{
 
 use super::{
     Bearer, Gates, fingerprint,
-    mail::{Allowed, MailboxName},
+    mail::{Allowed, MailboxName, Shown as CodeShown},
     pass::{Fingerprint, unix},
-    people::{self, CodeKind, People, Shown},
+    people::{CodeKind, People, Shown},
     tokens::Tokens,
     unreadable,
 };
@@ -97,7 +97,7 @@ pub(crate) async fn salt(
 ) -> Result<Json<PersonSaltAnswer>, Refused> {
     app.gates.uses(Gate::People)?;
     let name = request.name.parse::<PersonName>().map_err(|_| Refusal::WrongPerson)?;
-    Ok(Json(PersonSaltAnswer { salt: people::salt(&app.secret, &name) }))
+    Ok(Json(PersonSaltAnswer { salt: People::salt(&app.secret, &name) }))
 }
 
 pub(crate) async fn people(
@@ -154,8 +154,9 @@ pub(crate) async fn email(
     app.signins.check(address)?;
     let mailbox = request.address.parse::<MailboxName>()?;
     let now = Instant::now();
-    let door = Door::Mailbox(mailbox.as_str());
-    app.guesses.check_all(door, now).map_err(|wait| Refused::until(Refusal::LockedOut, wait))?;
+    let (door, code_door) = (Door::Mailbox(mailbox.as_str()), Door::MailedCode(mailbox.as_str()));
+    let locked = app.guesses.check(door, address, now).and_then(|()| app.guesses.check_all(code_door, now));
+    locked.map_err(|wait| Refused::until(Refusal::LockedOut, wait))?;
     let is_listed = {
         let (app, mailbox) = (app.clone(), mailbox.clone());
         blocking(move || Ok::<_, Refusal>(Allowed::read(app.gates.folder()?).map_err(unreadable)?.has(&mailbox)))
@@ -163,6 +164,7 @@ pub(crate) async fn email(
     };
     let Some(code) = request.code else {
         let mailer = app.gates.mailer.as_ref().ok_or(Refusal::Internal)?;
+        app.gates.codes.check(&mailbox, now)?;
         if !mailer.is_up().await {
             return Err(Refusal::MailDown.into());
         }
@@ -172,10 +174,16 @@ pub(crate) async fn email(
         }
         return Ok(StatusCode::ACCEPTED.into_response());
     };
-    // One that is not on the list has a code as well, which nobody was told.
-    if app.gates.codes.spend(&mailbox, &code, now) && is_listed {
+    let shown = app.gates.codes.spend(&mailbox, &code, now);
+    // A mailbox that is not on the list has a code as well, which was sent to nobody.
+    if shown == CodeShown::Right && is_listed {
         return passed(&app, Gate::Email, mailbox.as_str(), Fingerprint::default());
     }
-    app.guesses.wrong_anywhere(door, now);
+    if shown != CodeShown::Unasked {
+        // Six digits: wherever the guesses come from, there may be few of them. Without a code to guess at, they cost
+        // their own address alone: or anyone could lock a mailbox for its owner.
+        app.guesses.wrong_anywhere(code_door, now);
+    }
+    app.guesses.wrong(door, address, now).await;
     Err(Refusal::WrongCode.into())
 }

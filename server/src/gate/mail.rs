@@ -15,7 +15,10 @@ use lettre::{
 };
 use lru::LruCache;
 use subtle::ConstantTimeEq as _;
-use tokio::{sync::Semaphore, time::sleep};
+use tokio::{
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
 use wire::{Refusal, limits};
 use zeroize::Zeroizing;
 
@@ -107,6 +110,28 @@ struct Sent {
     code: Option<Code>,
 }
 
+impl Sent {
+    /// Whether another mail may go there; forgets those of more than an hour ago.
+    fn check(&mut self, now: Instant) -> Result<(), Refused> {
+        self.at.retain(|at| now.saturating_duration_since(*at) < HOUR);
+        match self.at.front().filter(|_| self.at.len() >= limits::MAILS_PER_HOUR) {
+            None => Ok(()),
+            Some(first) => Err(Refused::until(Refusal::TooManyMails, (*first + HOUR).saturating_duration_since(now))),
+        }
+    }
+}
+
+/// What a code that someone shows is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// The one that was sent; it is good no more.
+    Right,
+    /// Another than the one that was sent.
+    Wrong,
+    /// None was sent, or it is no longer good.
+    Unasked,
+}
+
 /// Codes that are under way.
 pub(super) struct Codes(Mutex<LruCache<MailboxName, Sent>>);
 
@@ -117,35 +142,35 @@ impl Default for Codes {
 }
 
 impl Codes {
-    /// A new code for a mailbox; older ones are no good any more. One that is not on the list is counted alike.
+    /// Whether another mail may go to this mailbox now.
+    pub(super) fn check(&self, mailbox: &MailboxName, now: Instant) -> Result<(), Refused> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.peek_mut(mailbox).map_or(Ok(()), |sent| sent.check(now))
+    }
+
+    /// A new code for a mailbox; older ones end. A mailbox that is not on the list is counted alike.
     pub(super) fn draw(&self, mailbox: &MailboxName, now: Instant) -> Result<Zeroizing<String>, Refused> {
         let digits = random_digits(DIGITS).map_err(|_| Refusal::Internal)?;
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let sent = all.get_or_insert_mut(mailbox.clone(), Sent::default);
-        sent.at.retain(|at| now.saturating_duration_since(*at) < HOUR);
-        if let Some(first) = sent.at.front().filter(|_| sent.at.len() >= limits::MAILS_PER_HOUR) {
-            let wait = (*first + HOUR).saturating_duration_since(now);
-            return Err(Refused::until(Refusal::TooManyMails, wait));
-        }
+        sent.check(now)?;
         sent.at.push_back(now);
         sent.code = Some(Code { digits: digits.clone(), until: now + limits::MAILED_CODE_LASTS });
         Ok(digits)
     }
 
-    /// Whether this is the mailbox's code; from now on it is no good any more.
-    pub(super) fn spend(&self, mailbox: &MailboxName, shown: &str, now: Instant) -> bool {
+    /// Compares a code with the mailbox's, and ends it if it is right.
+    pub(super) fn spend(&self, mailbox: &MailboxName, shown: &str, now: Instant) -> Shown {
         let mut digits = Zeroizing::new(String::with_capacity(shown.len()));
         digits.extend(shown.chars().filter(|c| !c.is_whitespace()));
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(sent) = all.peek_mut(mailbox) else { return false };
-        let is_right = sent
-            .code
-            .as_ref()
-            .is_some_and(|code| now < code.until && bool::from(code.digits.as_bytes().ct_eq(digits.as_bytes())));
-        if is_right {
-            sent.code = None;
+        let Some(sent) = all.peek_mut(mailbox) else { return Shown::Unasked };
+        let Some(code) = sent.code.as_ref().filter(|code| now < code.until) else { return Shown::Unasked };
+        if !bool::from(code.digits.as_bytes().ct_eq(digits.as_bytes())) {
+            return Shown::Wrong;
         }
-        is_right
+        sent.code = None;
+        Shown::Right
     }
 }
 
@@ -222,9 +247,10 @@ impl Mailer {
         Ok(Self { transport: builder.build(), from, site, conversations: Arc::new(Semaphore::new(AT_A_TIME)) })
     }
 
-    /// Whether mails can be sent: asked for whoever wants a code, on the list or not, so that both wait as long.
+    /// Whether mails can be sent. Asked for each request, whether its mailbox is on the list or not, so that both take
+    /// the same time.
     pub(super) async fn is_up(&self) -> bool {
-        let Ok(_place) = self.conversations.try_acquire() else { return false };
+        let Ok(Ok(_place)) = timeout(SMTP_WITHIN, self.conversations.acquire()).await else { return false };
         match self.transport.test_connection().await {
             Ok(true) => true,
             Ok(false) => {
@@ -340,13 +366,13 @@ mod tests {
     fn a_code_is_good_once_and_for_ten_minutes() {
         let (codes, now, ana) = (Codes::default(), Instant::now(), mailbox("ana@example.org"));
         let first = codes.draw(&ana, now).unwrap();
-        assert!(!codes.spend(&mailbox("bo@example.org"), &first, now), "it is hers");
+        assert_eq!(codes.spend(&mailbox("bo@example.org"), &first, now), Shown::Unasked, "it is hers");
         let second = codes.draw(&ana, now).unwrap();
-        assert!(!codes.spend(&ana, &first, now) || first == second, "an older one");
-        assert!(codes.spend(&ana, &format!("{} {}", &second[..3], &second[3..]), now));
-        assert!(!codes.spend(&ana, &second, now), "it was used");
+        assert!(first == second || codes.spend(&ana, &first, now) == Shown::Wrong, "an older one");
+        assert_eq!(codes.spend(&ana, &format!("{} {}", &second[..3], &second[3..]), now), Shown::Right);
+        assert_eq!(codes.spend(&ana, &second, now), Shown::Unasked, "it was used");
         let third = codes.draw(&ana, now).unwrap();
-        assert!(!codes.spend(&ana, &third, now + limits::MAILED_CODE_LASTS));
+        assert_eq!(codes.spend(&ana, &third, now + limits::MAILED_CODE_LASTS), Shown::Unasked);
     }
 
     #[test]
@@ -354,8 +380,9 @@ mod tests {
         let (codes, now, ana) = (Codes::default(), Instant::now(), mailbox("ana@example.org"));
         let at = |minutes: u64| now + Duration::from_secs(60 * minutes);
         for minute in [0, 10, 20] {
-            assert!(codes.draw(&ana, at(minute)).is_ok());
+            assert!(codes.check(&ana, at(minute)).is_ok() && codes.draw(&ana, at(minute)).is_ok());
         }
+        assert!(codes.check(&ana, at(59)).is_err());
         assert!(codes.draw(&ana, at(59)).is_err());
         assert!(codes.draw(&mailbox("bo@example.org"), at(59)).is_ok());
         assert!(codes.draw(&ana, at(60)).is_ok());

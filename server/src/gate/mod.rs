@@ -1,6 +1,6 @@
-//! The gates: whom the operator lets make rooms, and whom come in. A room's own password is none of their business.
+//! The gates: the operator's say over making rooms and coming in. They have nothing to do with a room's password.
 //!
-//! Files in the state folder say who may pass. They are read whenever someone comes: what was changed holds at once.
+//! Files in the state folder list who may pass. They are read for each request, so that a change holds at once.
 
 pub(crate) mod doors;
 mod mail;
@@ -13,9 +13,9 @@ use std::{sync::Arc, time::SystemTime};
 pub use mail::SmtpServer;
 use mail::{Allowed, Codes, Mailer};
 use pass::{Bearer, fingerprint};
-use people::People;
-use tokens::Tokens;
-use wire::{Pass, PersonName, Refusal, Verifier, door::Gate};
+pub use people::{Factors, People};
+pub use tokens::Tokens;
+use wire::{Pass, Refusal, door::Gate};
 use zeroize::Zeroizing;
 
 use crate::{Config, ServerSecret, StateError, StateFolder};
@@ -149,82 +149,4 @@ fn mailer(config: &Config) -> Result<Mailer, GateError> {
         }
     };
     Ok(Mailer::new(server, credentials, from.clone(), config.site())?)
-}
-
-/// What the commands do with the files.
-pub mod files {
-    use super::{People, PersonName, ServerSecret, StateError, StateFolder, Tokens, Verifier, Zeroizing, people};
-    use wire::Salt;
-
-    /// What someone new is handed, once.
-    pub struct Factors {
-        /// For an authenticator app, as a QR code.
-        pub url: Zeroizing<String>,
-        /// The same secret in base32, to type in.
-        pub secret: Zeroizing<String>,
-        /// The recovery codes.
-        pub recovery: Vec<Zeroizing<String>>,
-    }
-
-    /// The salt that a person's own password is stretched with.
-    #[must_use]
-    pub fn person_salt(secret: &ServerSecret, name: &PersonName) -> Salt {
-        people::salt(secret, name)
-    }
-
-    /// Adds someone, or gives someone who is there a new password and new factors; `None` if that is not so.
-    ///
-    /// # Errors
-    /// When the file cannot be read or written.
-    pub fn put_person(
-        folder: &StateFolder,
-        secret: &ServerSecret,
-        name: &PersonName,
-        verifier: &Verifier,
-        issuer: &str,
-        is_new: bool,
-    ) -> Result<Option<Factors>, StateError> {
-        let put = People::put(folder, secret, name, verifier, issuer, is_new)?;
-        Ok(put.map(|people::Factors { url, secret, recovery }| Factors { url, secret, recovery }))
-    }
-
-    /// Whether there was someone of this name, who is gone now.
-    ///
-    /// # Errors
-    /// When the file cannot be read or written.
-    pub fn remove_person(folder: &StateFolder, name: &PersonName) -> Result<bool, StateError> {
-        People::remove(folder, name)
-    }
-
-    /// The names of those who may sign in.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn people(folder: &StateFolder) -> Result<Vec<String>, StateError> {
-        Ok(People::read(folder)?.names().map(str::to_owned).collect())
-    }
-
-    /// Draws an access token of this name; `None` if there is one.
-    ///
-    /// # Errors
-    /// When the file cannot be read or written.
-    pub fn add_token(folder: &StateFolder, name: PersonName) -> Result<Option<Zeroizing<String>>, StateError> {
-        Tokens::add(folder, name)
-    }
-
-    /// Whether there was an access token of this name, which is gone now.
-    ///
-    /// # Errors
-    /// When the file cannot be read or written.
-    pub fn revoke_token(folder: &StateFolder, name: &PersonName) -> Result<bool, StateError> {
-        Tokens::revoke(folder, name)
-    }
-
-    /// The names of the access tokens.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn tokens(folder: &StateFolder) -> Result<Vec<String>, StateError> {
-        Ok(Tokens::read(folder)?.names().map(str::to_owned).collect())
-    }
 }

@@ -53,20 +53,20 @@ impl<'de> Deserialize<'de> for Hash {
     }
 }
 
-/// Everyone who may sign in.
+/// The people who may sign in, as the file lists them.
 #[derive(Default, Serialize, Deserialize)]
-pub(super) struct People {
+pub struct People {
     people: Vec<Person>,
 }
 
-/// What someone new is handed, once.
-pub(super) struct Factors {
-    /// For an authenticator app: a QR code is made of it.
-    pub(super) url: Zeroizing<String>,
-    /// The same secret, to type in.
-    pub(super) secret: Zeroizing<String>,
-    /// The recovery codes.
-    pub(super) recovery: Vec<Zeroizing<String>>,
+/// The second factors of a person, shown once.
+pub struct Factors {
+    /// For an authenticator app, as a QR code.
+    pub url: Zeroizing<String>,
+    /// The same secret in base32, to type in.
+    pub secret: Zeroizing<String>,
+    /// The recovery codes, of twenty digits each.
+    pub recovery: Vec<Zeroizing<String>>,
 }
 
 /// What someone shows.
@@ -104,11 +104,6 @@ impl CodeKind {
     }
 }
 
-/// The server's part of the salt for a person's own password.
-pub(super) fn salt(secret: &ServerSecret, name: &PersonName) -> Salt {
-    Salt::from(*secret.lasting("person salt", &[name.as_str().as_bytes()]).as_bytes())
-}
-
 fn verifier_hash(secret: &ServerSecret, name: &PersonName, verifier: &Verifier) -> LastingHash {
     secret.lasting("person verifier", &[name.as_str().as_bytes(), verifier.as_bytes()])
 }
@@ -118,7 +113,17 @@ fn recovery_hash(secret: &ServerSecret, name: &PersonName, digits: &str) -> Last
 }
 
 impl People {
-    pub(super) fn read(folder: &StateFolder) -> Result<Self, StateError> {
+    /// The server's part of the salt for a person's own password, the same whether the person is listed or not.
+    #[must_use]
+    pub fn salt(secret: &ServerSecret, name: &PersonName) -> Salt {
+        Salt::from(*secret.lasting("person salt", &[name.as_str().as_bytes()]).as_bytes())
+    }
+
+    /// Reads the file; nobody is listed where there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not as the commands write it.
+    pub fn read(folder: &StateFolder) -> Result<Self, StateError> {
         let Some(bytes) = folder.read(FILE)? else { return Ok(Self::default()) };
         let fault = |error: serde_json::Error| {
             // Its own words could quote a secret.
@@ -143,7 +148,8 @@ impl People {
         folder.write(FILE, &text)
     }
 
-    pub(super) fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+    /// Their names.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
         self.people.iter().map(|person| person.name.as_str())
     }
 
@@ -181,8 +187,12 @@ impl People {
         Ok(Ok(fingerprint))
     }
 
-    /// Adds someone, or gives someone who is there a new password and new factors; `None` if that is not so.
-    pub(super) fn put(
+    /// Adds a person (`is_new`), or gives a listed one a new password and new factors. `None` if the name is listed
+    /// already, or is not.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub fn put(
         folder: &StateFolder,
         secret: &ServerSecret,
         name: &PersonName,
@@ -227,8 +237,11 @@ impl People {
         Ok(Some(Factors { url: url.into(), secret: totp, recovery }))
     }
 
-    /// Whether there was one of this name, who is gone now.
-    pub(super) fn remove(folder: &StateFolder, name: &PersonName) -> Result<bool, StateError> {
+    /// Removes a person; false if the name is not listed.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub fn remove(folder: &StateFolder, name: &PersonName) -> Result<bool, StateError> {
         let _lock = folder.lock()?;
         let mut people = Self::read(folder)?;
         let before = people.people.len();

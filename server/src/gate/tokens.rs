@@ -21,12 +21,16 @@ pub(super) struct AccessToken {
     pub(super) hash: [u8; 32],
 }
 
-/// All tokens.
+/// The access tokens, as the file lists them.
 #[derive(Default)]
-pub(super) struct Tokens(Vec<AccessToken>);
+pub struct Tokens(Vec<AccessToken>);
 
 impl Tokens {
-    pub(super) fn read(folder: &StateFolder) -> Result<Self, StateError> {
+    /// Reads the file; it lists none where there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read, or a line of it is malformed.
+    pub fn read(folder: &StateFolder) -> Result<Self, StateError> {
         let Some(bytes) = folder.read(FILE)? else { return Ok(Self::default()) };
         Self::parse(&bytes).map_err(|fault| StateError::Content(folder.path(FILE), fault))
     }
@@ -70,12 +74,16 @@ impl Tokens {
         self.0.iter().find(|token| token.name.as_str() == name)
     }
 
-    pub(super) fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+    /// Their names.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
         self.0.iter().map(|token| token.name.as_str())
     }
 
-    /// Draws a token under this name; what to hand out, or `None` if the name is taken.
-    pub(super) fn add(folder: &StateFolder, name: PersonName) -> Result<Option<Zeroizing<String>>, StateError> {
+    /// Draws a token under this name, to be handed out; `None` if the name is taken.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub fn add(folder: &StateFolder, name: PersonName) -> Result<Option<Zeroizing<String>>, StateError> {
         let _lock = folder.lock()?;
         let mut tokens = Self::read(folder)?;
         if tokens.named(name.as_str()).is_some() {
@@ -89,8 +97,11 @@ impl Tokens {
         Ok(Some(token))
     }
 
-    /// Whether there was one of this name, which is gone now.
-    pub(super) fn revoke(folder: &StateFolder, name: &PersonName) -> Result<bool, StateError> {
+    /// Revokes a token; false if the name is not listed.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub fn revoke(folder: &StateFolder, name: &PersonName) -> Result<bool, StateError> {
         let _lock = folder.lock()?;
         let mut tokens = Self::read(folder)?;
         let before = tokens.0.len();

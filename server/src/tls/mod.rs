@@ -189,7 +189,7 @@ impl Tls {
     }
 }
 
-/// Tells whoever started the server how to reach and to trust it.
+/// Prints how to reach and to trust the server.
 fn greet(own: &Own, age: Age, names: &Names, is_kept: bool) -> Result<(), TlsError> {
     let [authority, server] = own.fingerprints()?;
     tracing::info!(%authority, %server, ?age, "TLS with a certificate of the server's own, SHA-256 fingerprints");

@@ -2,7 +2,7 @@
 //!
 //! A phone takes nothing but the certificate of an authority for trusted, and a browser takes no such certificate from
 //! a server. So there are two: an authority's, which people install, and the server's, which that authority signed. The
-//! authority's key is thrown away as soon as it has signed: whoever trusts the authority trusts this one certificate,
+//! authority's key is thrown away as soon as it has signed: trust in the authority is trust in this one certificate,
 //! and a thief of the state folder can sign no other. The authority also names the only hosts it may speak for.
 //!
 //! The price is that a new certificate has to be trusted anew. So one is made only when there is no way around it.

@@ -1,10 +1,10 @@
 //! The commands that change the gates' files, also while a server runs.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write};
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write};
 
 use clap::Subcommand;
 use cloakroom::{Config, Factors, People, ServerSecret, StateError, StateFolder, Tokens, qr_code};
-use wire::PersonName;
+use wire::{PersonName, limits};
 use zeroize::Zeroizing;
 
 /// What to do instead of serving.
@@ -68,9 +68,9 @@ pub(crate) enum CommandError {
     Differ,
     #[error("{0}")]
     Unfit(#[from] stretch::PasswordError),
-    #[error("there is one of this name already: {0}")]
+    #[error("this name is taken: {0}")]
     Taken(&'static str),
-    #[error("there is none of this name")]
+    #[error("there is no such name in the list")]
     Missing,
     #[error("the system refused what the command needs: {0}")]
     System(#[from] io::Error),
@@ -109,7 +109,11 @@ fn say(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Comma
 }
 
 fn was_there(was_there: bool) -> Result<(), CommandError> {
-    if was_there { Ok(()) } else { Err(CommandError::Missing) }
+    if !was_there {
+        return Err(CommandError::Missing);
+    }
+    let _ = writeln!(io::stderr(), "Removed. A server that runs follows at once.");
+    Ok(())
 }
 
 fn list<'n>(mut names: impl Iterator<Item = &'n str>) -> Result<(), CommandError> {
@@ -150,7 +154,9 @@ fn show(factors: &Factors, name: &PersonName, out: &mut dyn Write) -> io::Result
 fn password(name: &PersonName) -> Result<Zeroizing<String>, CommandError> {
     if !io::stdin().is_terminal() {
         let mut line = Zeroizing::new(String::new());
-        io::stdin().lock().read_line(&mut line).map_err(CommandError::Password)?;
+        // A little more than may be: what is longer is told so.
+        let most = u64::try_from(limits::PASSWORD_BYTES_TYPED).unwrap_or(u64::MAX).saturating_add(2);
+        io::stdin().lock().take(most).read_line(&mut line).map_err(CommandError::Password)?;
         return Ok(Zeroizing::new(line.trim_end_matches(['\r', '\n']).to_owned()));
     }
     let ask = |prompt: String| rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(CommandError::Password);

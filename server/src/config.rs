@@ -59,7 +59,7 @@ pub struct Config {
     #[arg(long, env = "CLOAKROOM_GATE_JOIN", value_name = "GATE", default_value = "open", value_parser = gate)]
     pub gate_join: Gate,
 
-    /// Mail server that sends one-time codes, such as smtps://mail.example.org, or smtp://mail.example.org with STARTTLS
+    /// Mail server that sends one-time codes: smtps://HOST[:PORT], smtp://HOST[:PORT] with STARTTLS, or smtp+plain://localhost[:PORT]
     #[arg(long, env = "CLOAKROOM_SMTP", value_name = "URL")]
     pub smtp: Option<SmtpServer>,
 
@@ -75,7 +75,7 @@ pub struct Config {
     #[arg(long, env = "CLOAKROOM_MAIL_FROM", value_name = "ADDRESS")]
     pub mail_from: Option<Mailbox>,
 
-    /// Seconds that an address is locked out after five wrong passwords for a room or a person, from the last one on
+    /// Seconds that an address is locked out after five wrong passwords for a room or an account, or five wrong tokens
     #[arg(long, env = "CLOAKROOM_LOCKOUT", value_name = "SECONDS", default_value = "660", value_parser = seconds)]
     pub lockout: Duration,
 

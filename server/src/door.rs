@@ -134,7 +134,8 @@ pub(crate) async fn join(
     let newcomer = Newcomer { user, token: TokenHash::from(&token), address };
     let admitted = app.log.admit(room, hash, newcomer, now).await;
     if admitted == Err(Refusal::WrongCredentials) {
-        app.guesses.wrong(guess, address, now).await;
+        let delay = app.guesses.wrong(guess, address, now);
+        app.guesses.slow_down(delay).await;
     }
     let (room_id, member_id) = admitted?;
 

@@ -1,9 +1,8 @@
-//! Wrong guesses at passwords, tokens and codes: where they come from is locked out for a while, and where they go to
-//! answers wrong ones more slowly. Right ones are never counted.
+//! Wrong guesses at passwords, tokens and codes: the networks that they come from are locked out for a while, and where
+//! very many go to one door, it answers wrong ones more slowly. Right ones are never counted.
 
 use std::{
     hash::{BuildHasher as _, Hash, RandomState},
-    num::NonZeroUsize,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -14,8 +13,11 @@ use wire::limits;
 
 use crate::Address;
 
-/// Pairs of a door and a network that are remembered; of more, those that were quiet the longest are forgotten.
-const REMEMBERED: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
+/// Pairs of a door and a network that are remembered, some 100 bytes each; of more, those that were quiet the longest are
+/// forgotten. Since a network is locked out of all doors after [`ALL_DOORS`], no few networks can bring that about.
+const REMEMBERED: usize = 200_000;
+/// How many times as many wrong guesses a network may make at all doors together as at one.
+const ALL_DOORS: u32 = 20;
 /// Wrong guesses at one door, from wherever they come, that are answered at once.
 const AT_ONCE: u32 = 20;
 /// How long the next one waits for its answer; twice as long after as many again, up to [`SLOWEST`].
@@ -35,10 +37,22 @@ pub(crate) enum Door<'a> {
     Person(&'a str),
     /// A person's one-time code.
     Code(&'a str),
-    /// The code of a mailbox, whether one was sent or not.
-    Mailbox(&'a str),
-    /// A code that was sent to a mailbox and is good.
-    MailedCode(&'a str),
+    /// A code that was sent to a mailbox: to any, since a list may stand for every address of a domain.
+    MailedCode,
+    /// Everything above.
+    Any,
+}
+
+impl Door<'_> {
+    /// How many times [`limits::GUESSES`] an address may guess wrong.
+    fn patience(self) -> u32 {
+        match self {
+            Self::Room(_) | Self::Token | Self::Person(_) | Self::Code(_) => 1,
+            // One address may be an office, with a mailbox for each.
+            Self::MailedCode => 2,
+            Self::Any => ALL_DOORS,
+        }
+    }
 }
 
 /// A part of the network, or all of it.
@@ -54,41 +68,62 @@ struct Wrong {
 /// Where wrong guesses came from.
 pub(crate) struct Guesses {
     lock_for: Duration,
+    patience: u32,
     hasher: RandomState,
     wrong: Mutex<LruCache<(u64, Network), Wrong>>,
     waiting: Semaphore,
 }
 
 impl Guesses {
-    /// With this time from the last wrong guess until one may try again.
-    pub(crate) fn new(lock_for: Duration) -> Self {
+    /// A network that guessed wrong too often may try again after this time without a wrong guess. `patience` times as
+    /// many are allowed as elsewhere.
+    pub(crate) fn new(lock_for: Duration, patience: u32) -> Self {
         let (hasher, waiting) = (RandomState::new(), Semaphore::new(WAITING));
-        Self { lock_for, hasher, wrong: Mutex::new(LruCache::new(REMEMBERED)), waiting }
+        // Not with its bound, for which it would take memory at once.
+        Self { lock_for, patience, hasher, wrong: Mutex::new(LruCache::unbounded()), waiting }
     }
 
     /// Whether this address may guess at this door; else how long it has to wait.
     pub(crate) fn check(&self, door: Door<'_>, address: Address, now: Instant) -> Result<(), Duration> {
-        self.wait(door, &address.networks(), now)
+        let waits = [door, Door::Any].map(|door| self.wait(door, &self.allowed(door, address), now));
+        waits.into_iter().max().map_or(Ok(()), |longest| if longest.is_zero() { Ok(()) } else { Err(longest) })
     }
 
     /// Whether anyone may guess at this door: one that counts wrong guesses from everywhere alike.
     pub(crate) fn check_all(&self, door: Door<'_>, now: Instant) -> Result<(), Duration> {
-        self.wait(door, &[(ANYWHERE, limits::GUESSES)], now)
+        let wait = self.wait(door, &[(ANYWHERE, limits::GUESSES)], now);
+        if wait.is_zero() { Ok(()) } else { Err(wait) }
     }
 
-    /// A guess was wrong. Returns when it may be answered.
-    pub(crate) async fn wrong(&self, door: Door<'_>, address: Address, now: Instant) {
-        let delay = self.count(door, address, now);
-        if delay > Duration::ZERO
+    /// Counts a wrong guess. Returns how long its answer has to wait.
+    pub(crate) fn wrong(&self, door: Door<'_>, address: Address, now: Instant) -> Duration {
+        self.add(Door::Any, &self.allowed(Door::Any, address), now);
+        self.add(door, &self.allowed(door, address), now);
+        match self.add(door, &[(ANYWHERE, AT_ONCE)], now).checked_sub(AT_ONCE + 1) {
+            None => Duration::ZERO,
+            Some(more) => SLOW.saturating_mul(1 << (more / AT_ONCE).min(16)).min(SLOWEST),
+        }
+    }
+
+    /// Counts a wrong guess at a door that counts them from everywhere alike.
+    pub(crate) fn wrong_anywhere(&self, door: Door<'_>, now: Instant) {
+        self.add(door, &[(ANYWHERE, limits::GUESSES)], now);
+    }
+
+    /// Waits before a wrong guess is answered, unless too many wait already.
+    pub(crate) async fn slow_down(&self, delay: Duration) {
+        if !delay.is_zero()
             && let Ok(_place) = self.waiting.try_acquire()
         {
             sleep(delay).await;
         }
     }
 
-    /// A guess was wrong at a door that counts them from everywhere alike.
-    pub(crate) fn wrong_anywhere(&self, door: Door<'_>, now: Instant) {
-        self.add(door, &[(ANYWHERE, limits::GUESSES)], now);
+    /// The networks of an address, with the wrong guesses that each may make here.
+    fn allowed(&self, door: Door<'_>, address: Address) -> Vec<(Network, u32)> {
+        let times = door.patience().saturating_mul(self.patience);
+        let more = |(network, guesses): (Network, u32)| (network, guesses.saturating_mul(times));
+        address.networks().into_iter().map(more).collect()
     }
 
     /// Forgets what is over.
@@ -100,24 +135,15 @@ impl Guesses {
         }
     }
 
-    fn wait(&self, door: Door<'_>, networks: &[(Network, u32)], now: Instant) -> Result<(), Duration> {
+    /// How long until all of these networks may guess again.
+    fn wait(&self, door: Door<'_>, networks: &[(Network, u32)], now: Instant) -> Duration {
         let door = self.hasher.hash_one(door);
         let wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
         let left = |(network, allowed): &(Network, u32)| {
             let entry = wrong.peek(&(door, *network)).filter(|entry| entry.count >= *allowed)?;
-            Some((entry.last + self.lock_for).saturating_duration_since(now)).filter(|left| *left > Duration::ZERO)
+            Some((entry.last + self.lock_for).saturating_duration_since(now))
         };
-        networks.iter().filter_map(left).max().map_or(Ok(()), Err)
-    }
-
-    /// How long the answer has to wait.
-    fn count(&self, door: Door<'_>, address: Address, now: Instant) -> Duration {
-        self.add(door, &address.networks(), now);
-        let all = self.add(door, &[(ANYWHERE, AT_ONCE)], now);
-        match all.checked_sub(AT_ONCE + 1) {
-            None => Duration::ZERO,
-            Some(more) => SLOW.saturating_mul(1 << (more / AT_ONCE).min(16)).min(SLOWEST),
-        }
+        networks.iter().filter_map(left).max().unwrap_or_default()
     }
 
     /// Counts in these networks; the last one's count.
@@ -132,6 +158,9 @@ impl Guesses {
             }
             *entry = Wrong { count: entry.count.saturating_add(1), last: now };
             count = entry.count;
+        }
+        while wrong.len() > REMEMBERED {
+            wrong.pop_lru();
         }
         count
     }
@@ -149,7 +178,7 @@ mod tests {
     const ROOM: Door<'static> = Door::Room("Book club");
 
     fn guesses() -> (Guesses, Instant) {
-        (Guesses::new(limits::LOCKED_OUT), Instant::now())
+        (Guesses::new(limits::LOCKED_OUT, 1), Instant::now())
     }
 
     fn address(ip: &str) -> Address {
@@ -161,7 +190,7 @@ mod tests {
         let mut answered = 0;
         for ip in addresses {
             if guesses.check(ROOM, address(&ip), now).is_ok() {
-                guesses.count(ROOM, address(&ip), now);
+                guesses.wrong(ROOM, address(&ip), now);
                 answered += 1;
             }
         }
@@ -175,14 +204,14 @@ mod tests {
         let at = |seconds| start + Duration::from_secs(seconds);
         for second in 0..5 {
             assert_eq!(guesses.check(ROOM, one, at(second)), Ok(()));
-            guesses.count(ROOM, one, at(second));
+            guesses.wrong(ROOM, one, at(second));
         }
         assert_eq!(guesses.check(ROOM, one, at(5)), Err(Duration::from_secs(659)));
         assert_eq!(guesses.check(ROOM, address("192.0.2.2"), at(5)), Ok(()), "someone elsewhere");
         assert_eq!(guesses.check(Door::Room("Choir"), one, at(5)), Ok(()), "another room");
         assert_eq!(guesses.check(ROOM, one, at(663)), Err(Duration::from_secs(1)));
         assert_eq!(guesses.check(ROOM, one, at(664)), Ok(()));
-        guesses.count(ROOM, one, at(664));
+        guesses.wrong(ROOM, one, at(664));
         assert_eq!(guesses.check(ROOM, one, at(664)), Ok(()), "it counts from one again");
     }
 
@@ -203,12 +232,13 @@ mod tests {
     #[test]
     fn many_addresses_get_slow_answers() {
         let (guesses, now) = guesses();
-        let delays = (0..200).map(|n| guesses.count(ROOM, address(&format!("10.{n}.0.1")), now)).collect::<Vec<_>>();
+        let delays =
+            (0..200_u32).map(|n| guesses.wrong(ROOM, address(&format!("10.{n}.0.1")), now)).collect::<Vec<_>>();
         assert!(delays[..20].iter().all(Duration::is_zero));
         assert!(delays.is_sorted() && delays[20] == SLOW && delays[199] == SLOWEST, "{delays:?}");
-        assert_eq!(guesses.count(Door::Room("Choir"), address("10.0.0.1"), now), Duration::ZERO);
+        assert_eq!(guesses.wrong(Door::Room("Choir"), address("10.0.0.1"), now), Duration::ZERO);
         let later = now + limits::LOCKED_OUT;
-        assert_eq!(guesses.count(ROOM, address("10.0.0.1"), later), Duration::ZERO, "it is forgotten");
+        assert_eq!(guesses.wrong(ROOM, address("10.0.0.1"), later), Duration::ZERO, "it is forgotten");
     }
 
     #[test]
@@ -223,12 +253,28 @@ mod tests {
     }
 
     #[test]
+    fn a_network_that_guesses_everywhere_is_locked_out_everywhere() {
+        let (guesses, now) = guesses();
+        let rooms = (0..1000).map(|n| format!("room {n}")).collect::<Vec<_>>();
+        let try_all = |address: Address| {
+            let may = |room: &&String| guesses.check(Door::Room(room), address, now).is_ok();
+            rooms.iter().filter(may).inspect(|room| _ = guesses.wrong(Door::Room(room), address, now)).count()
+        };
+        assert_eq!(try_all(address("192.0.2.1")), 100);
+        assert_eq!(guesses.check(Door::Token, address("192.0.2.1"), now), Err(limits::LOCKED_OUT));
+        // However many networks of 64 bits there are in one of 48.
+        let office = (0..2_000).map(|n| address(&format!("2001:db8:0:{n:x}::1"))).map(try_all).sum::<usize>();
+        assert_eq!(office, 900);
+        assert_eq!(guesses.check(ROOM, address("198.51.100.1"), now), Ok(()));
+    }
+
+    #[test]
     fn what_is_over_is_forgotten_and_the_table_is_bounded() {
         let (guesses, now) = guesses();
-        for n in 0..30_000_u32 {
-            guesses.count(ROOM, address(&IpAddr::from(n.to_be_bytes()).to_string()), now);
+        for n in 0..80_000_u32 {
+            guesses.wrong(ROOM, address(&IpAddr::from((n << 8).to_be_bytes()).to_string()), now);
         }
-        assert!(guesses.wrong.lock().unwrap().len() <= REMEMBERED.get());
+        assert_eq!(guesses.wrong.lock().unwrap().len(), REMEMBERED);
         guesses.forget(now + limits::LOCKED_OUT / 2);
         assert!(!guesses.wrong.lock().unwrap().is_empty());
         guesses.forget(now + limits::LOCKED_OUT);

@@ -180,7 +180,7 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
         creates: PerMinute::new(config.creates_per_minute),
         joins: PerMinute::new(config.joins_per_minute),
         signins: PerMinute::new(config.joins_per_minute),
-        guesses: Guesses::new(config.lockout),
+        guesses: Guesses::new(config.lockout, 1),
         gates: Gates::new(&config, state)?,
         crowd: Crowd::new(config.max_connections_per_address),
         refusals: Seldom::default(),
@@ -211,7 +211,7 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
         tokio::spawn(async move {
             while hangup.recv().await.is_some() {
                 match to_look.gates.look() {
-                    Ok(()) => tracing::info!("the files of the gates were read again"),
+                    Ok(()) => tracing::info!("SIGHUP: the files of the gates are in order"),
                     Err(error) => tracing::error!("{error}"),
                 }
             }
@@ -322,6 +322,7 @@ async fn sweep(app: App) {
                 app.joins.forget();
                 app.signins.forget();
                 app.guesses.forget(Instant::now());
+                app.gates.forget(Instant::now());
             }
         }
     }

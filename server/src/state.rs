@@ -70,6 +70,9 @@ pub enum StateError {
     /// A file in it can be read by others.
     #[error("{path} can be read by other users: run chmod 600 {path}", path = .0.display())]
     Readable(PathBuf),
+    /// Others can change the folder.
+    #[error("{path} can be changed by other users: run chmod go-w {path}", path = .0.display())]
+    Writable(PathBuf),
     /// A file in it is not what it has to be.
     #[error("{}: {}", .0.display(), .1)]
     Content(PathBuf, String),
@@ -93,7 +96,11 @@ impl StateFolder {
             Some(StateChoice::None) => return Ok(None),
             Some(StateChoice::Folder(path)) => path,
         };
-        make_private_folder(&path).map_err(|error| StateError::Folder(path.clone(), error))?;
+        let failed = |error| StateError::Folder(path.clone(), error);
+        make_private_folder(&path).map_err(failed)?;
+        if is_changed_by_others(&fs::metadata(&path).map_err(failed)?) {
+            return Err(StateError::Writable(path));
+        }
         Ok(Some(Self(path)))
     }
 
@@ -124,11 +131,14 @@ impl StateFolder {
     pub fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, StateError> {
         let path = self.path(name);
         let failed = |error| StateError::File(path.clone(), error);
-        let file = match File::open(&path) {
-            Ok(file) => file,
+        // Before it is opened: opening a pipe waits for a writer.
+        match fs::metadata(&path) {
+            Ok(about) if about.is_file() => {}
+            Ok(_) => return Err(StateError::Content(path, "is no file".to_owned())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed(error)),
-        };
+        }
+        let file = File::open(&path).map_err(failed)?;
         let about = file.metadata().map_err(failed)?;
         if is_open_to_others(&about) {
             return Err(StateError::Readable(path));
@@ -218,6 +228,29 @@ fn is_open_to_others(about: &fs::Metadata) -> bool {
     about.permissions().mode() & 0o077 != 0
 }
 
+#[cfg(unix)]
+fn is_changed_by_others(about: &fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    about.permissions().mode() & 0o022 != 0
+}
+
+#[cfg(not(unix))]
+fn is_changed_by_others(_: &fs::Metadata) -> bool {
+    false
+}
+
+/// Whether every user of the machine can read a file: one that the operator keeps elsewhere, for a group perhaps.
+#[cfg(unix)]
+pub(crate) fn is_world_readable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::metadata(path).is_ok_and(|about| about.permissions().mode() & 0o004 != 0)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn is_world_readable(_: &Path) -> bool {
+    false
+}
+
 #[cfg(not(unix))]
 fn is_open_to_others(_: &fs::Metadata) -> bool {
     false
@@ -282,6 +315,11 @@ pub(crate) mod tests {
         fs::set_permissions(folder.path("x"), fs::Permissions::from_mode(0o640)).unwrap();
         let error = folder.read("x").unwrap_err().to_string();
         assert!(error.contains("chmod 600"), "{error}");
+        fs::create_dir(folder.path("z")).unwrap();
+        assert!(folder.read("z").unwrap_err().to_string().ends_with("is no file"));
+        fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o770)).unwrap();
+        let error = StateFolder::open(Some(&StateChoice::Folder(folder.0.clone()))).unwrap_err().to_string();
+        assert!(error.contains("chmod go-w"), "{error}");
     }
 
     #[test]

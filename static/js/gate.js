@@ -67,6 +67,7 @@ export class Gate {
   #pass = null;
   /** Whose code is asked for, once the first step is done. @type {{ name: string, verifier?: string } | null} */
   #asked = null;
+  #isAnother = false;
 
   /** @param {{ kind: GateKind, form: HTMLFormElement, names: () => { user: string } }} door */
   constructor({ kind, form, names }) {
@@ -78,9 +79,13 @@ export class Gate {
     this.#first.hidden = false;
     this.#again.hidden = kind !== 'email';
     element('one-time-code-hint').textContent = words.hint[kind] ?? '';
-    element('gate-back').addEventListener('click', () => this.#back());
+    element('gate-back').addEventListener('click', () => {
+      this.#back();
+      this.#first.querySelector('input')?.focus();
+    });
     this.#again.addEventListener('click', () => {
       this.#asked = null;
+      this.#isAnother = true;
       this.fields.code.value = '';
       form.requestSubmit();
     });
@@ -184,7 +189,9 @@ export class Gate {
     this.#first.hidden = true;
     this.#code.hidden = false;
     const { name = '' } = this.#asked ?? {};
-    element('gate-code-from').replaceChildren(...words.from[this.#kind]?.(name).map(isolated) ?? []);
+    const from = this.#isAnother ? words.another : words.from[this.#kind];
+    this.#isAnother = false;
+    element('gate-code-from').replaceChildren(...from?.(name).map(isolated) ?? []);
     this.fields.code.focus();
   }
 

@@ -64,6 +64,8 @@ export const gate = {
     people: (name) => ['Signing in as ', { name }, '.'],
     email: (name) => ['If ', { name }, ' is on the list, a code was sent there.'],
   },
+  /** @type {(name: string) => Part[]} */
+  another: (name) => ['If ', { name }, ' is on the list, another code was sent there. The one before is no good any more.'],
 };
 
 export const lacks = {

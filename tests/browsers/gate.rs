@@ -70,6 +70,7 @@ async fn by_people(engine: Engine) {
         assert!(ana.text().await.contains("Signing in as Ana."));
         assert!(!ana.sees("textbox", "Room name").await && !ana.sees("textbox", "Account name").await);
         ana.press("Back").await;
+        ana.focus_is_on("textbox", "Account name").await;
         assert_eq!(ana.value("Room name").await, "Book club");
         ana.fills("Account password", "account of my own").await;
         ana.press("Join room").await;
@@ -132,6 +133,7 @@ async fn by_email(engine: Engine) {
         let first = mail.next_code().await;
         ana.press("Send another code").await;
         let second = mail.next_code().await;
+        eventually("it says so", async || ana.text().await.contains("another code was sent").then_some(())).await;
         eventually("the page waits for a code", async || ana.has_focus("One-time code").await.then_some(())).await;
         if first != second {
             ana.fills("One-time code", &first).await;

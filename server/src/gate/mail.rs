@@ -2,9 +2,8 @@
 
 use std::{
     collections::VecDeque,
-    num::NonZeroUsize,
     str::FromStr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -29,34 +28,45 @@ use crate::{StateError, StateFolder, refuse::Refused};
 pub(super) const FILE: &str = "emails";
 /// Digits of a code.
 const DIGITS: usize = 6;
-/// Mailboxes that are remembered; of more, those that were quiet the longest are forgotten.
-const REMEMBERED: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
+/// Mailboxes that are remembered. While there are more within an hour, no further one gets a code.
+const REMEMBERED: usize = 20_000;
 /// How long the counting of mails goes back.
-const HOUR: Duration = Duration::from_secs(60 * 60);
+pub(super) const HOUR: Duration = Duration::from_secs(60 * 60);
 /// How long one step of SMTP may take.
 const SMTP_WITHIN: Duration = Duration::from_secs(5);
-/// Conversations with the mail server at one time.
+/// Conversations with the mail server at one time, for asking whether it is there, and for sending. Apart, or it would
+/// show in the first whether the second go on.
 const AT_A_TIME: usize = 8;
 /// When a mail is tried again that the mail server could not take for the moment.
 const AGAIN_AFTER: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(30)];
 
-/// A mailbox in lower case, as lists and counts know it.
-#[derive(Clone, PartialEq, Eq, Hash)]
+/// A mailbox in lower case, as lists know it.
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct MailboxName(String);
 
 impl MailboxName {
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// By which mails and codes are counted: without what stands behind a plus, which leads to the same mailbox.
+    fn counted(&self) -> String {
+        match self.0.split_once('@') {
+            Some((local, domain)) => format!("{}@{domain}", local.split('+').next().unwrap_or(local)),
+            None => self.0.clone(),
+        }
+    }
 }
 
 impl FromStr for MailboxName {
     type Err = Refusal;
 
+    /// A mailbox as nearly all are: a dot-atom (RFC 5322, section 3.2.3) and a domain, in ASCII. A quoted name is not
+    /// worth the ways in which it could be misread.
     fn from_str(text: &str) -> Result<Self, Refusal> {
         let text = text.trim();
-        // A name that SMTP cannot carry without an extension would never get its mail.
-        if text.len() > limits::MAILBOX_BYTES || !text.is_ascii() || text.parse::<Address>().is_err() {
+        let is_atom = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.@".contains(c);
+        if text.len() > limits::MAILBOX_BYTES || !text.chars().all(is_atom) || text.parse::<Address>().is_err() {
             return Err(Refusal::BadMailbox);
         }
         Ok(Self(text.to_ascii_lowercase()))
@@ -108,12 +118,22 @@ struct Sent {
     /// When mails went there, the oldest first.
     at: VecDeque<Instant>,
     code: Option<Code>,
+    /// Wrong codes while one was good, and when the last came.
+    wrong: u32,
+    last_wrong: Option<Instant>,
 }
 
 impl Sent {
-    /// Whether another mail may go there; forgets those of more than an hour ago.
-    fn check(&mut self, now: Instant) -> Result<(), Refused> {
+    fn forget(&mut self, now: Instant) {
         self.at.retain(|at| now.saturating_duration_since(*at) < HOUR);
+        if self.last_wrong.is_some_and(|last| now.saturating_duration_since(last) >= limits::LOCKED_OUT) {
+            (self.wrong, self.last_wrong) = (0, None);
+        }
+    }
+
+    /// Whether another mail may go there.
+    fn check(&mut self, now: Instant) -> Result<(), Refused> {
+        self.forget(now);
         match self.at.front().filter(|_| self.at.len() >= limits::MAILS_PER_HOUR) {
             None => Ok(()),
             Some(first) => Err(Refused::until(Refusal::TooManyMails, (*first + HOUR).saturating_duration_since(now))),
@@ -121,23 +141,12 @@ impl Sent {
     }
 }
 
-/// What a code that someone shows is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shown {
-    /// The one that was sent; it is good no more.
-    Right,
-    /// Another than the one that was sent.
-    Wrong,
-    /// None was sent, or it is no longer good.
-    Unasked,
-}
-
 /// Codes that are under way.
-pub(super) struct Codes(Mutex<LruCache<MailboxName, Sent>>);
+pub(super) struct Codes(Mutex<LruCache<String, Sent>>);
 
 impl Default for Codes {
     fn default() -> Self {
-        Self(Mutex::new(LruCache::new(REMEMBERED)))
+        Self(Mutex::new(LruCache::unbounded()))
     }
 }
 
@@ -145,32 +154,51 @@ impl Codes {
     /// Whether another mail may go to this mailbox now.
     pub(super) fn check(&self, mailbox: &MailboxName, now: Instant) -> Result<(), Refused> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.peek_mut(mailbox).map_or(Ok(()), |sent| sent.check(now))
+        all.peek_mut(&mailbox.counted()).map_or(Ok(()), |sent| sent.check(now))
     }
 
     /// A new code for a mailbox; older ones end. A mailbox that is not on the list is counted alike.
     pub(super) fn draw(&self, mailbox: &MailboxName, now: Instant) -> Result<Zeroizing<String>, Refused> {
         let digits = random_digits(DIGITS).map_err(|_| Refusal::Internal)?;
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let sent = all.get_or_insert_mut(mailbox.clone(), Sent::default);
+        // The one that was quiet the longest makes room if its hour is over. Else it would be sent more mails than it may.
+        let is_over = |sent: &Sent| sent.at.back().is_none_or(|at| now.saturating_duration_since(*at) >= HOUR);
+        while all.len() >= REMEMBERED && all.peek_lru().is_some_and(|(_, sent)| is_over(sent)) {
+            all.pop_lru();
+        }
+        let mailbox = mailbox.counted();
+        if all.len() >= REMEMBERED && !all.contains(&mailbox) {
+            tracing::warn!("too many mailboxes were sent codes within an hour");
+            return Err(Refusal::MailDown.into());
+        }
+        let sent = all.get_or_insert_mut(mailbox, Sent::default);
         sent.check(now)?;
         sent.at.push_back(now);
         sent.code = Some(Code { digits: digits.clone(), until: now + limits::MAILED_CODE_LASTS });
         Ok(digits)
     }
 
-    /// Compares a code with the mailbox's, and ends it if it is right.
-    pub(super) fn spend(&self, mailbox: &MailboxName, shown: &str, now: Instant) -> Shown {
+    /// Whether this is the mailbox's code, which ends with it. Wrong ones count while there is a code to guess at, from
+    /// wherever they come: six digits allow for few.
+    pub(super) fn spend(&self, mailbox: &MailboxName, shown: &str, now: Instant) -> Result<bool, Refused> {
         let mut digits = Zeroizing::new(String::with_capacity(shown.len()));
         digits.extend(shown.chars().filter(|c| !c.is_whitespace()));
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(sent) = all.peek_mut(mailbox) else { return Shown::Unasked };
-        let Some(code) = sent.code.as_ref().filter(|code| now < code.until) else { return Shown::Unasked };
-        if !bool::from(code.digits.as_bytes().ct_eq(digits.as_bytes())) {
-            return Shown::Wrong;
+        let Some(sent) = all.peek_mut(&mailbox.counted()) else { return Ok(false) };
+        sent.forget(now);
+        if let Some(last) = sent.last_wrong.filter(|_| sent.wrong >= limits::GUESSES) {
+            let wait = (last + limits::LOCKED_OUT).saturating_duration_since(now);
+            return Err(Refused::until(Refusal::LockedOut, wait));
         }
-        sent.code = None;
-        Shown::Right
+        let Some(code) = sent.code.as_ref().filter(|code| now < code.until) else { return Ok(false) };
+        let is_right = bool::from(code.digits.as_bytes().ct_eq(digits.as_bytes()));
+        if is_right {
+            sent.code = None;
+        } else {
+            sent.wrong += 1;
+            sent.last_wrong = Some(now);
+        }
+        Ok(is_right)
     }
 }
 
@@ -224,7 +252,8 @@ pub(super) struct Mailer {
     from: Mailbox,
     /// What the server calls itself in a mail.
     site: String,
-    conversations: Arc<Semaphore>,
+    asking: Semaphore,
+    sending: Semaphore,
 }
 
 impl Mailer {
@@ -244,13 +273,14 @@ impl Mailer {
         if let Some((user, password)) = credentials {
             builder = builder.credentials(Credentials::new(user, password.to_string()));
         }
-        Ok(Self { transport: builder.build(), from, site, conversations: Arc::new(Semaphore::new(AT_A_TIME)) })
+        let (asking, sending) = (Semaphore::new(AT_A_TIME), Semaphore::new(AT_A_TIME));
+        Ok(Self { transport: builder.build(), from, site, asking, sending })
     }
 
     /// Whether mails can be sent. Asked for each request, whether its mailbox is on the list or not, so that both take
     /// the same time.
     pub(super) async fn is_up(&self) -> bool {
-        let Ok(Ok(_place)) = timeout(SMTP_WITHIN, self.conversations.acquire()).await else { return false };
+        let Ok(Ok(_place)) = timeout(SMTP_WITHIN, self.asking.acquire()).await else { return false };
         match self.transport.test_connection().await {
             Ok(true) => true,
             Ok(false) => {
@@ -264,8 +294,8 @@ impl Mailer {
         }
     }
 
-    /// Sends a code, and does not wait for the end of it.
-    pub(super) fn send(self: &Arc<Self>, mailbox: &MailboxName, digits: &str) {
+    /// Sends a code, and tries again where the mail server cannot take it for the moment.
+    pub(super) async fn send(&self, mailbox: &MailboxName, digits: &str) {
         let message = match self.message(mailbox, digits) {
             Ok(message) => message,
             Err(error) => {
@@ -273,28 +303,25 @@ impl Mailer {
                 return;
             }
         };
-        let mailer = Arc::clone(self);
-        tokio::spawn(async move {
-            let mut again = AGAIN_AFTER.into_iter();
-            loop {
-                let Ok(place) = mailer.conversations.acquire().await else { return };
-                let sent = mailer.transport.send(message.clone()).await;
-                drop(place);
-                let Err(error) = sent else { return };
-                // Its own words could name the mailbox.
-                let code = error.status().map(|code| code.to_string());
-                match again.next().filter(|_| !error.is_permanent()) {
-                    Some(wait) => {
-                        tracing::warn!(code, "a mail was not taken; it is sent again");
-                        sleep(wait).await;
-                    }
-                    None => {
-                        tracing::warn!(code, "a mail was not taken");
-                        return;
-                    }
+        let mut again = AGAIN_AFTER.into_iter();
+        loop {
+            let Ok(place) = self.sending.acquire().await else { return };
+            let sent = self.transport.send(message.clone()).await;
+            drop(place);
+            let Err(error) = sent else { return };
+            // Its own words could name the mailbox.
+            let code = error.status().map(|code| code.to_string());
+            match again.next().filter(|_| !error.is_permanent()) {
+                Some(wait) => {
+                    tracing::warn!(code, "a mail was not taken; it is sent again");
+                    sleep(wait).await;
+                }
+                None => {
+                    tracing::warn!(code, "a mail was not taken");
+                    return;
                 }
             }
-        });
+        }
     }
 
     fn message(&self, mailbox: &MailboxName, digits: &str) -> Result<Message, lettre::error::Error> {
@@ -344,6 +371,8 @@ mod tests {
             "Ana <ana@example.org>",
             "ana\u{0}@example.org",
             "änä@example.org",
+            "\"a b\"@example.org",
+            "ana@[127.0.0.1]",
             &format!("{}@example.org", "a".repeat(300)),
         ] {
             assert!(text.parse::<MailboxName>().is_err(), "{text:?}");
@@ -366,13 +395,45 @@ mod tests {
     fn a_code_is_good_once_and_for_ten_minutes() {
         let (codes, now, ana) = (Codes::default(), Instant::now(), mailbox("ana@example.org"));
         let first = codes.draw(&ana, now).unwrap();
-        assert_eq!(codes.spend(&mailbox("bo@example.org"), &first, now), Shown::Unasked, "it is hers");
+        let spend = |mailbox: &MailboxName, code: &str, now| codes.spend(mailbox, code, now).ok();
+        assert_eq!(spend(&mailbox("bo@example.org"), &first, now), Some(false), "it is hers");
         let second = codes.draw(&ana, now).unwrap();
-        assert!(first == second || codes.spend(&ana, &first, now) == Shown::Wrong, "an older one");
-        assert_eq!(codes.spend(&ana, &format!("{} {}", &second[..3], &second[3..]), now), Shown::Right);
-        assert_eq!(codes.spend(&ana, &second, now), Shown::Unasked, "it was used");
+        assert!(first == second || spend(&ana, &first, now) == Some(false), "an older one");
+        assert_eq!(spend(&ana, &format!("{} {}", &second[..3], &second[3..]), now), Some(true));
+        assert_eq!(spend(&ana, &second, now), Some(false), "it was used");
         let third = codes.draw(&ana, now).unwrap();
-        assert_eq!(codes.spend(&ana, &third, now + limits::MAILED_CODE_LASTS), Shown::Unasked);
+        assert_eq!(spend(&ana, &third, now + limits::MAILED_CODE_LASTS), Some(false));
+    }
+
+    #[test]
+    fn five_wrong_codes_lock_a_mailbox_that_has_one() {
+        let (codes, now, ana) = (Codes::default(), Instant::now(), mailbox("ana@example.org"));
+        for _ in 0..9 {
+            assert_eq!(codes.spend(&ana, "x", now).ok(), Some(false), "there is nothing to guess at");
+        }
+        let first = codes.draw(&ana, now).unwrap();
+        for _ in 0..limits::GUESSES {
+            assert_eq!(codes.spend(&ana, "x", now).ok(), Some(false));
+        }
+        assert!(codes.spend(&ana, &first, now).is_err());
+        let second = codes.draw(&mailbox("ana+chat@example.org"), now).unwrap();
+        assert!(codes.spend(&ana, &second, now).is_err(), "over all codes");
+        let later = now + limits::LOCKED_OUT;
+        let third = codes.draw(&ana, later).unwrap();
+        assert_eq!(codes.spend(&ana, &third, later).ok(), Some(true));
+        assert!(codes.draw(&ana, later).is_err(), "it had its three mails");
+    }
+
+    #[test]
+    fn strangers_do_not_make_it_forget() {
+        let (codes, now, ana) = (Codes::default(), Instant::now(), mailbox("ana@example.org"));
+        let code = codes.draw(&ana, now).unwrap();
+        let others = (0..REMEMBERED).map(|n| mailbox(&format!("x{n}@example.org")));
+        let refused = others.filter(|other| codes.draw(other, now).is_err()).count();
+        assert_eq!(refused, 1, "it is full");
+        assert!(codes.draw(&ana, now).is_ok(), "for new ones");
+        assert_eq!(codes.spend(&ana, &code, now + HOUR).ok(), Some(false));
+        assert!(codes.draw(&mailbox("bo@example.org"), now + HOUR).is_ok(), "an hour later there is room");
     }
 
     #[test]

@@ -8,23 +8,36 @@ mod pass;
 mod people;
 mod tokens;
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
 
 pub use mail::SmtpServer;
 use mail::{Allowed, Codes, Mailer};
 use pass::{Bearer, fingerprint};
 pub use people::{Factors, People};
 pub use tokens::Tokens;
+use tokio::sync::Mutex;
 use wire::{Pass, Refusal, door::Gate};
 use zeroize::Zeroizing;
 
-use crate::{Config, ServerSecret, StateError, StateFolder};
+use crate::{Config, ServerSecret, StateError, StateFolder, guesses::Guesses, state::is_world_readable};
+
+/// Codes by mail that a network may ask for in an hour, in multiples of the wrong ones that it may show: 100 for an address.
+const ASKS: u32 = 10;
 
 /// What the gates work with.
 pub(crate) struct Gates {
     pub(crate) create: Gate,
     pub(crate) join: Gate,
     folder: Option<StateFolder>,
+    /// One guess is compared and counted before the next: at the same moment as many would be tried as come.
+    turn: Arc<Mutex<()>>,
+    /// Wrong one-time codes of people. Who adds to it knows a password, so strangers cannot make it forget.
+    code_guesses: Guesses,
+    /// Requests for codes by mail, counted like wrong guesses.
+    asks: Guesses,
     codes: Codes,
     mailer: Option<Arc<Mailer>>,
 }
@@ -58,9 +71,24 @@ impl Gates {
             return Err(StateError::Needed("a gate").into());
         }
         let mailer = if uses(Gate::Email) { Some(Arc::new(mailer(config)?)) } else { None };
-        let gates = Self { create, join, folder, codes: Codes::default(), mailer };
+        let gates = Self {
+            create,
+            join,
+            folder,
+            turn: Arc::default(),
+            code_guesses: Guesses::new(config.lockout, 1),
+            asks: Guesses::new(mail::HOUR, ASKS),
+            codes: Codes::default(),
+            mailer,
+        };
         gates.look()?;
         Ok(gates)
+    }
+
+    /// Forgets guesses that are over.
+    pub(crate) fn forget(&self, now: Instant) {
+        self.code_guesses.forget(now);
+        self.asks.forget(now);
     }
 
     /// Reads the files, and says how much is in them.
@@ -140,6 +168,9 @@ fn mailer(config: &Config) -> Result<Mailer, GateError> {
             let given = std::env::var("CLOAKROOM_SMTP_PASSWORD").ok().map(Zeroizing::new);
             let password = match (&config.smtp_password_file, given) {
                 (Some(path), _) => {
+                    if is_world_readable(path) {
+                        tracing::warn!("{} can be read by every user of this machine", path.display());
+                    }
                     std::fs::read_to_string(path).map(Zeroizing::new).map_err(GateError::MailPassword)?
                 }
                 (None, Some(given)) => given,

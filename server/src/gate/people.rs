@@ -4,6 +4,7 @@
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use totp_rs::{Builder, Secret, Totp};
 use wire::{PersonName, Refusal, Salt, Verifier};
@@ -156,7 +157,7 @@ impl People {
     /// What stands in the passes of this person.
     pub(super) fn fingerprint(&self, name: &str) -> Option<Fingerprint> {
         let person = self.people.iter().find(|person| person.name.as_str() == name)?;
-        Some(fingerprint(person.verifier.0.as_bytes()))
+        Some(person.fingerprint())
     }
 
     /// Lets someone in who shows a right password and a right code, once, or says why not. `now` is in Unix seconds.
@@ -166,23 +167,30 @@ impl People {
         shown: &Shown<'_>,
         now: u64,
     ) -> Result<Result<Fingerprint, Refusal>, StateError> {
-        // A code that is shown in two places at once is good in one of them.
-        let _lock = folder.lock()?;
-        let mut people = Self::read(folder)?;
         let hash = verifier_hash(secret, shown.name, shown.verifier);
-        let Some(person) = people.people.iter_mut().find(|person| person.name == *shown.name) else {
-            // Someone unknown takes the same steps as a wrong password.
-            let _ = bool::from(hash.ct_eq(&[0; 32].into()));
-            return Ok(Err(Refusal::WrongPerson));
-        };
-        if !bool::from(hash.ct_eq(&person.verifier.0)) {
-            return Ok(Err(Refusal::WrongPerson));
+        let knows_password = |person: &Person| bool::from(hash.ct_eq(&person.verifier.0));
+        let is_named = |person: &&Person| person.name == *shown.name;
+        match Self::read(folder)?.people.iter().find(is_named) {
+            None => {
+                // Someone unknown takes the same steps as a wrong password.
+                let _ = bool::from(hash.ct_eq(&[0; 32].into()));
+                return Ok(Err(Refusal::WrongPerson));
+            }
+            Some(person) if !knows_password(person) => return Ok(Err(Refusal::WrongPerson)),
+            Some(_) => {}
         }
         let Some(code) = shown.code else { return Ok(Err(Refusal::CodeWanted)) };
+        // Only now: guesses are not to hold up the commands. A code that is shown in two places at once is good in one.
+        let _lock = folder.lock()?;
+        let mut people = Self::read(folder)?;
+        let person = people.people.iter_mut().find(|person| person.name == *shown.name);
+        let Some(person) = person.filter(|person| knows_password(person)) else {
+            return Ok(Err(Refusal::WrongPerson));
+        };
         if !person.spend(secret, code, now) {
             return Ok(Err(Refusal::WrongCode));
         }
-        let fingerprint = fingerprint(person.verifier.0.as_bytes());
+        let fingerprint = person.fingerprint();
         people.write(folder)?;
         Ok(Ok(fingerprint))
     }
@@ -255,6 +263,12 @@ impl People {
 }
 
 impl Person {
+    /// It changes with the password, and with the app's secret where a new password is the old one.
+    fn fingerprint(&self) -> Fingerprint {
+        let hash = Sha256::new().chain_update(self.verifier.0.as_bytes()).chain_update(self.totp.as_bytes()).finalize();
+        fingerprint(&hash.into())
+    }
+
     /// RFC 6238 with SHA-1, six digits and steps of 30 s, one step of drift each way: what every app takes.
     fn totp(&self) -> Option<Totp> {
         let secret = Secret::try_from_base32(&*self.totp).ok()?;
@@ -388,6 +402,9 @@ mod tests {
     fn who_is_reset_has_another_password_and_other_factors() {
         let scene = Scene::new("people-reset");
         let old = People::read(&scene.folder).unwrap().fingerprint("ana");
+        let same = Verifier::from([7; 32]);
+        People::put(&scene.folder, &scene.secret, &ana(), &same, "x", false).unwrap().unwrap();
+        assert_ne!(People::read(&scene.folder).unwrap().fingerprint("ana"), old, "with the same password, too");
         let put =
             |is_new| People::put(&scene.folder, &scene.secret, &ana(), &Verifier::from([9; 32]), "x", is_new).unwrap();
         assert!(put(true).is_none(), "she is there");

@@ -37,25 +37,11 @@ impl Tokens {
 
     fn parse(bytes: &[u8]) -> Result<Self, String> {
         let text = str::from_utf8(bytes).map_err(|_| "is not UTF-8".to_owned())?;
-        let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
+        let lines = text.lines().enumerate().filter(|(_, line)| is_entry(line));
         let tokens = lines.map(|(at, line)| {
             token(line).ok_or_else(|| format!("line {}: wants a name, a colon, and 64 hexadecimal digits", at + 1))
         });
         tokens.collect::<Result<_, _>>().map(Self)
-    }
-
-    fn write(&self, folder: &StateFolder) -> Result<(), StateError> {
-        let mut text = String::new();
-        for token in &self.0 {
-            text.push_str(token.name.as_str());
-            text.push(':');
-            for byte in token.hash {
-                // Writing to a string does not fail.
-                let _ = write!(text, "{byte:02x}");
-            }
-            text.push('\n');
-        }
-        folder.write(FILE, text.as_bytes())
     }
 
     /// The token that someone shows, compared with each in the same time.
@@ -85,15 +71,25 @@ impl Tokens {
     /// When the file cannot be read or written.
     pub fn add(folder: &StateFolder, name: PersonName) -> Result<Option<Zeroizing<String>>, StateError> {
         let _lock = folder.lock()?;
-        let mut tokens = Self::read(folder)?;
+        let tokens = Self::read(folder)?;
         if tokens.named(name.as_str()).is_some() {
             return Ok(None);
+        }
+        if name.as_str().starts_with('#') {
+            return Err(StateError::Content(folder.path(FILE), "a line that begins with # is a comment".to_owned()));
         }
         let mut bytes = Zeroizing::new([0; TOKEN_BYTES]);
         getrandom::fill(bytes.as_mut_slice()).map_err(|error| folder.failed(FILE, error))?;
         let token = Zeroizing::new(Base64UrlUnpadded::encode_string(bytes.as_slice()));
-        tokens.0.push(AccessToken { name, hash: Sha256::digest(token.as_bytes()).into() });
-        tokens.write(folder)?;
+        let mut text = lines(folder)?.into_iter().map(|line| line + "\n").collect::<String>();
+        text.push_str(name.as_str());
+        text.push(':');
+        for byte in Sha256::digest(token.as_bytes()) {
+            // Writing to a string does not fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        text.push('\n');
+        folder.write(FILE, text.as_bytes())?;
         Ok(Some(token))
     }
 
@@ -103,22 +99,31 @@ impl Tokens {
     /// When the file cannot be read or written.
     pub fn revoke(folder: &StateFolder, name: &PersonName) -> Result<bool, StateError> {
         let _lock = folder.lock()?;
-        let mut tokens = Self::read(folder)?;
-        let before = tokens.0.len();
-        tokens.0.retain(|token| token.name != *name);
-        let was_there = tokens.0.len() < before;
-        if was_there {
-            tokens.write(folder)?;
+        if Self::read(folder)?.named(name.as_str()).is_none() {
+            return Ok(false);
         }
-        Ok(was_there)
+        let is_other = |line: &String| !is_entry(line) || token(line).is_none_or(|token| token.name != *name);
+        let text = lines(folder)?.into_iter().filter(is_other).map(|line| line + "\n").collect::<String>();
+        folder.write(FILE, text.as_bytes())?;
+        Ok(true)
     }
+}
+
+/// The file's lines, comments too.
+fn lines(folder: &StateFolder) -> Result<Vec<String>, StateError> {
+    let bytes = folder.read(FILE)?.unwrap_or_default();
+    Ok(String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect())
+}
+
+fn is_entry(line: &str) -> bool {
+    !line.trim().is_empty() && !line.starts_with('#')
 }
 
 fn token(line: &str) -> Option<AccessToken> {
     // A name may hold colons, a hash does not.
     let (name, digits) = line.trim_end().rsplit_once(':')?;
     let mut hash = [0; 32];
-    if digits.len() != 64 || !digits.is_ascii() {
+    if digits.len() != 64 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
     for (byte, pair) in hash.iter_mut().zip(digits.as_bytes().chunks(2)) {
@@ -139,6 +144,9 @@ mod tests {
         let token = Tokens::add(&folder, name("Reading: circle")).unwrap().unwrap();
         let other = Tokens::add(&folder, name("choir")).unwrap().unwrap();
         assert!(Tokens::add(&folder, name("Choir")).unwrap().is_none(), "the name is taken");
+        assert!(Tokens::add(&folder, name("#1")).is_err(), "it would be a comment");
+        let kept = folder.read(FILE).unwrap().unwrap();
+        folder.write(FILE, &[b"# ours\n\n", kept.as_slice()].concat()).unwrap();
         let found =
             |token: &str| Tokens::read(&folder).unwrap().find(token).map(|token| token.name.as_str().to_owned());
         assert_eq!(found(&token).as_deref(), Some("reading: circle"));
@@ -149,6 +157,7 @@ mod tests {
         assert_eq!(found(&token), None);
         assert_eq!(found(&other).as_deref(), Some("choir"));
         let kept = folder.read(FILE).unwrap().unwrap();
+        assert!(kept.starts_with(b"# ours\n\nchoir:"), "comments stay");
         assert!(!kept.windows(other.len()).any(|window| window == other.as_bytes()), "only its hash is kept");
     }
 
@@ -156,7 +165,14 @@ mod tests {
     fn a_broken_line_is_named() {
         let fault = |text: &str| Tokens::parse(text.as_bytes()).err();
         assert_eq!(fault(&format!("# all\n\nana:{}\n", "ab".repeat(32))), None);
-        for line in ["ana", "ana:", "ana:xyz", &format!("ana:{}", "é".repeat(32)), &format!(":{}", "ab".repeat(32))] {
+        for line in [
+            "ana",
+            "ana:",
+            "ana:xyz",
+            &format!("ana:{}", "é".repeat(32)),
+            &format!("ana:{}", "+1".repeat(32)),
+            &format!(":{}", "ab".repeat(32)),
+        ] {
             let told = fault(&format!("# all\n{line}\n"));
             assert!(told.as_deref().is_some_and(|told| told.starts_with("line 2: ")), "{line}: {told:?}");
         }

@@ -17,6 +17,7 @@ use rustls::{
 use zeroize::Zeroizing;
 
 use super::{TlsError, certified};
+use crate::state::is_world_readable;
 
 /// Bytes of a file, at most: one given by mistake, such as a disk image, is not read into memory.
 const FILE_BYTES: u64 = 1024 * 1024;
@@ -57,6 +58,9 @@ impl Files {
             .map_err(|error| TlsError::NotPem(self.certificate.clone(), error))?;
         if chain.is_empty() {
             return Err(TlsError::NoCertificate(self.certificate.clone()));
+        }
+        if is_world_readable(&self.key) {
+            tracing::warn!("{} can be read by every user of this machine", self.key.display());
         }
         let key = PrivateKeyDer::from_pem_slice(&read(&self.key)?).map_err(|error| match error {
             pem::Error::NoItemsFound => TlsError::NoKey(self.key.clone()),

@@ -52,12 +52,10 @@ impl Handshakes {
     /// Waits for the first byte, and for the handshake if it begins one. `None` if it failed, took too long, or too many
     /// are under way, from this address or in all. A trusted proxy has no address of its own: it brings many people.
     pub(super) async fn begin(&self, stream: TcpStream, address: Option<Address>) -> Option<Begun> {
-        let _place = self.places.try_acquire().ok()?;
-        let _entered = address.map(|address| Crowd::enter(&self.crowd, address)).transpose().ok()?;
-        timeout(WITHIN, self.speak(stream)).await.ok()?
+        timeout(WITHIN, self.speak(stream, address)).await.ok()?
     }
 
-    async fn speak(&self, stream: TcpStream) -> Option<Begun> {
+    async fn speak(&self, stream: TcpStream, address: Option<Address>) -> Option<Begun> {
         let mut first = [0];
         if stream.peek(&mut first).await.ok()? == 0 {
             return None;
@@ -65,6 +63,9 @@ impl Handshakes {
         if first != [HANDSHAKE] {
             return Some(Begun::Plain(stream));
         }
+        // Only now: one that says nothing takes no place from those that do.
+        let _place = self.places.try_acquire().ok()?;
+        let _entered = address.map(|address| Crowd::enter(&self.crowd, address)).transpose().ok()?;
         match self.acceptor.accept(stream).await {
             Ok(stream) => Some(Begun::Tls(Box::new(stream))),
             Err(error) => {

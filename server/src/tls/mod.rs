@@ -207,7 +207,7 @@ fn greet(own: &Own, age: Age, names: &Names, is_kept: bool) -> Result<(), TlsErr
     let mut text = String::from("Open one of these addresses:\n");
     open.iter().for_each(|address| text += &format!("  https://{address}\n"));
     text += &qr_code(&format!("https://{first}")).unwrap_or_default();
-    text += &format!("Browsers warn of it until they trust its certificate: see http://{first}/trust\n");
+    text += &format!("Browsers warn about this server until they trust its certificate: see http://{first}/trust\n");
     text += &format!("SHA-256 fingerprint of the certificate to trust:\n  {authority}\n");
     text += &format!("SHA-256 fingerprint of the server's, which a browser shows with its warning:\n  {server}\n");
     // Where nobody reads it, the log has the fingerprints.

@@ -65,7 +65,11 @@ impl Own {
         // Two servers that start in a new folder at once are to show the same.
         let _lock = state.lock()?;
         let kept = state.read(FILE)?.map(|bytes| {
-            serde_json::from_slice::<Self>(&bytes).map_err(|error| TlsError::Kept(state.path(FILE), error.to_string()))
+            serde_json::from_slice::<Self>(&bytes).map_err(|error| {
+                // Its own words could quote the key.
+                let fault = format!("line {}, column {}: is not as the server wrote it", error.line(), error.column());
+                TlsError::Kept(state.path(FILE), fault)
+            })
         });
         let kept = kept.transpose()?;
         let age = if kept.is_some() { Age::Renewed } else { Age::First };

@@ -59,7 +59,7 @@ pub struct Config {
     #[arg(long, env = "CLOAKROOM_GATE_JOIN", value_name = "GATE", default_value = "open", value_parser = gate)]
     pub gate_join: Gate,
 
-    /// Mail server that sends one-time codes: smtps://HOST[:PORT], smtp://HOST[:PORT] with STARTTLS, or smtp+plain://localhost[:PORT]
+    /// Mail server that sends one-time codes: `smtps://HOST[:PORT]`, `smtp://HOST[:PORT]` with STARTTLS, or `smtp+plain://localhost[:PORT]`
     #[arg(long, env = "CLOAKROOM_SMTP", value_name = "URL")]
     pub smtp: Option<SmtpServer>,
 

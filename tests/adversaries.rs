@@ -358,7 +358,7 @@ async fn what_was_sent_before_a_line_broke_is_taken() {
     stream(&mut seated).set_zero_linger().unwrap();
     drop(seated);
     // The last one has left: no grace is waited for.
-    server.logged("a room is gone").await;
+    server.logged("room removed").await;
 }
 
 /// What it has sent lies there for hours, and it may be gone all the while.
@@ -477,7 +477,7 @@ async fn ten_thousand_rooms_that_nobody_enters_are_soon_gone() {
         }
     }));
     within("all of them", made).await;
-    server.logged("a room is gone rooms=0").await;
+    server.logged("room removed rooms=0").await;
     assert!(resident(&server) < before + 60_000, "from {before} to {} KiB", resident(&server));
 }
 
@@ -588,7 +588,7 @@ async fn silence_before_a_cut_takes_nothing_from_the_grace() {
     assert!(timeout(all, socket.next()).await.is_err(), "nothing is said for longer than the grace");
     drop(socket);
     server.logged("socket closed").await;
-    assert!(timeout(Duration::from_secs(1), server.logged("a room is gone")).await.is_err(), "it may come back");
+    assert!(timeout(Duration::from_secs(1), server.logged("room removed")).await.is_err(), "it may come back");
     seated(&server, &member).await;
 }
 
@@ -602,7 +602,7 @@ async fn standing_still_ends_nobodys_time() {
     server.stand_still();
     sleep(Duration::from_secs(4)).await;
     server.go_on();
-    let gone = timeout(Duration::from_secs(2), server.logged("a room is gone")).await;
+    let gone = timeout(Duration::from_secs(2), server.logged("room removed")).await;
     assert!(gone.is_err(), "whoever tries to come back every few seconds has had no time to");
     seated(&server, &member).await;
 }

@@ -45,8 +45,13 @@ fn the_server_does_not_link_the_client_core() {
     let core = dependencies("web-crypto");
     assert!(core.contains("chacha20poly1305") && !core.contains("cloakroom") && !core.contains("tokio"));
     let wire = dependencies("wire");
-    for other in ["cloakroom", "web-crypto", "tokio", "sha2", "hmac"] {
+    for other in ["cloakroom", "room", "web-crypto", "tokio", "sha2", "hmac"] {
         assert!(!wire.contains(other), "wire is built from {other}");
+    }
+    let room = dependencies("room");
+    assert!(room.contains("wire"));
+    for other in ["cloakroom", "web-crypto", "tokio", "axum", "hyper", "getrandom", "tracing"] {
+        assert!(!room.contains(other), "room is built from {other}");
     }
 }
 

@@ -318,7 +318,7 @@ async fn the_last_lost_connection_takes_the_room_along() {
     let server = Server::with(&["--grace", "1", "--log", "cloakroom=debug"]).await;
     let ana = Person::create(&server.address, "Book club", "Ana", PASSWORD).await.unwrap();
     drop(ana);
-    server.logged("a room is gone rooms=0").await;
+    server.logged("room removed rooms=0").await;
     Person::create(&server.address, "Book club", "Bo", PASSWORD).await.unwrap();
 }
 

@@ -28,7 +28,7 @@ const FLAGS: [&str; 8] = [
     "--max-connections=10000",
     "--max-connections-per-address=10000",
     // Tells how many rooms there are.
-    "--log=warn,cloakroom::listen=info,cloakroom::log=debug",
+    "--log=warn,cloakroom::listen=info,cloakroom::store=debug",
 ];
 /// Until this is over, memory may grow.
 const SETTLED_AFTER: Duration = Duration::from_secs(60);
@@ -85,5 +85,5 @@ fn main() {
 /// Whether the server has said last that there are no rooms.
 fn is_empty(process: &Process) -> bool {
     let line = process.logged.lock().unwrap();
-    line.contains("a room is gone") && line.split_whitespace().any(|word| word == "rooms=0")
+    line.contains("room removed") && line.split_whitespace().any(|word| word == "rooms=0")
 }

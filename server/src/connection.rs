@@ -23,7 +23,8 @@ use hyper::{
     service::Service,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{io::AsyncWriteExt, net::TcpStream, sync::OwnedSemaphorePermit, time::timeout};
+use room::Address;
+use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 use tokio_rustls::server::TlsStream;
 use tokio_util::{either::Either, sync::CancellationToken};
 use tower::ServiceExt;
@@ -31,59 +32,17 @@ use wire::{Refusal, door::SOCKET, limits};
 use zeroize::Zeroizing;
 
 use crate::{
-    Address,
-    address::is_trusted,
-    crowd::{Crowd, Entered},
+    app::App,
+    client_address::client_address,
+    crowd::{Among, Entered, Place},
     guard,
     refuse::Refused,
-    routes::App,
     socket::{self, CLOSE_WITHIN, Caller, Opened},
     tls::{self, Tls},
     watched::{Stream, Watched},
     wiped::wipe_buffer,
     ws::{self, HandshakeError},
 };
-
-/// A connection's place among those that may be open. A socket takes it along.
-pub(crate) struct Place {
-    _permit: OwnedSemaphorePermit,
-    among: Among,
-}
-
-/// Whom a connection is counted with.
-pub(crate) enum Among {
-    /// A proxy's connections are many people's: a request says whose it is.
-    Proxy,
-    /// Those of its address.
-    Address(#[expect(dead_code, reason = "held, not read")] Entered),
-    /// Its address has too many.
-    Nobody,
-}
-
-impl Among {
-    /// Where a new connection of this peer belongs.
-    pub(crate) fn of(peer: SocketAddr, app: &App) -> Self {
-        if is_trusted(&app.config.trusted_proxy, peer.ip()) {
-            Self::Proxy
-        } else {
-            Crowd::enter(&app.crowd, Address::from(peer.ip())).map_or(Self::Nobody, Self::Address)
-        }
-    }
-}
-
-impl Place {
-    pub(crate) fn new(permit: OwnedSemaphorePermit, among: Among) -> Self {
-        Self { _permit: permit, among }
-    }
-
-    /// A socket of this connection is one of this address's connections, if the connection was not before.
-    fn enter(&self, crowd: &Arc<Crowd>, address: Address) -> Result<Option<Entered>, Refusal> {
-        match self.among {
-            Among::Proxy => Crowd::enter(crowd, address).map(Some),
-            Among::Address(_) | Among::Nobody => Ok(None),
-        }
-    }
-}
 
 /// Answers requests. What opens a socket does not go through the router: the connection becomes something else by it.
 pub(crate) struct Http {
@@ -159,7 +118,7 @@ impl Http {
             HandshakeError::Malformed => Refusal::Malformed,
             HandshakeError::Version => Refusal::WebSocketVersion,
         })?;
-        let address = Address::of(self.peer, request.headers(), &self.app.config);
+        let address = client_address(self.peer, request.headers(), &self.app.config);
         let entered = self.place.enter(&self.app.crowd, address)?;
         // It is the first: HTTP ends with the answer.
         let _ = self.opened.set((address, entered));

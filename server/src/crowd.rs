@@ -1,11 +1,11 @@
-//! How many connections one address may have, so that it cannot take them all.
+//! The limit of connections from one address, so that one address cannot take all places.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use dashmap::{DashMap, Entry};
+use room::Address;
+use tokio::sync::OwnedSemaphorePermit;
 use wire::Refusal;
-
-use crate::Address;
 
 /// The open connections of each address.
 pub(crate) struct Crowd {
@@ -14,12 +14,12 @@ pub(crate) struct Crowd {
 }
 
 impl Crowd {
-    /// At most so many for one address.
+    /// Allows at most this many connections from one address.
     pub(crate) fn new(most: usize) -> Arc<Self> {
         Arc::new(Self { most, open: DashMap::new() })
     }
 
-    /// One more from there.
+    /// Counts one more connection from this address.
     pub(crate) fn enter(crowd: &Arc<Self>, address: Address) -> Result<Entered, Refusal> {
         let mut open = crowd.open.entry(address).or_default();
         if *open >= crowd.most {
@@ -47,13 +47,54 @@ impl Drop for Entered {
     }
 }
 
+/// A connection's place among all connections. A socket keeps it.
+pub(crate) struct Place {
+    _permit: OwnedSemaphorePermit,
+    pub(crate) among: Among,
+}
+
+/// What a connection is counted with.
+pub(crate) enum Among {
+    /// Nothing yet: a proxy's connections belong to many people, and a request says to which.
+    Proxy,
+    /// The connections of its address.
+    Address(#[expect(dead_code, reason = "held, not read")] Entered),
+    /// Its address has too many.
+    Nobody,
+}
+
+impl Among {
+    /// Counts a new connection from this address, unless a trusted proxy made it.
+    pub(crate) fn new(crowd: &Arc<Crowd>, peer: IpAddr, is_proxy: bool) -> Self {
+        if is_proxy {
+            Self::Proxy
+        } else {
+            Crowd::enter(crowd, Address::from(peer)).map_or(Self::Nobody, Self::Address)
+        }
+    }
+}
+
+impl Place {
+    pub(crate) fn new(permit: OwnedSemaphorePermit, among: Among) -> Self {
+        Self { _permit: permit, among }
+    }
+
+    /// Counts a socket of this connection with the connections of its address, if the connection is not counted yet.
+    pub(crate) fn enter(&self, crowd: &Arc<Crowd>, address: Address) -> Result<Option<Entered>, Refusal> {
+        match self.among {
+            Among::Proxy => Crowd::enter(crowd, address).map(Some),
+            Among::Address(_) | Among::Nobody => Ok(None),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::{IpAddr, Ipv4Addr};
+    use std::net::Ipv4Addr;
 
     #[test]
-    fn each_address_for_itself() {
+    fn addresses_are_counted_separately() {
         let address = |last| Address::from(IpAddr::from(Ipv4Addr::new(192, 0, 2, last)));
         let crowd = Crowd::new(2);
         let enter = |last| Crowd::enter(&crowd, address(last));
@@ -63,6 +104,6 @@ mod tests {
         drop(first);
         assert!(enter(1).is_ok());
         drop(second);
-        assert!(crowd.open.is_empty(), "who is gone is forgotten");
+        assert!(crowd.open.is_empty(), "closed connections are forgotten");
     }
 }

@@ -18,16 +18,9 @@ use wire::{
 };
 use zeroize::Zeroizing;
 
-use crate::{
-    Address, TokenHash,
-    gate::doors,
-    guesses::Door as Guess,
-    pages,
-    refuse::Refused,
-    room::{Claim, Newcomer},
-    routes::App,
-    wiped::wipe,
-};
+use room::{Address, Claim, Newcomer, TokenHash};
+
+use crate::{app::App, gate::doors, guesses::Door as Guess, pages, refuse::Refused, wiped::wipe};
 
 /// More than an answer with a secret has in JSON: an admission, or a pass.
 const ANSWER_BYTES: usize = limits::PASS_CHARS + 256;
@@ -111,7 +104,7 @@ pub(crate) async fn create(
     let token = new_token()?;
     let hash = app.secret.second_hash(&request.verifier);
     let creator = Newcomer { user, token: TokenHash::from(&token), address };
-    let member_id = app.log.create(request.room_id, room, hash, creator, Instant::now()).await?;
+    let member_id = app.store.create(request.room_id, room, hash, creator, Instant::now()).await?;
 
     sealed_json(&Admission { room_id: request.room_id, member_id, token })
 }
@@ -132,7 +125,7 @@ pub(crate) async fn join(
     let token = new_token()?;
     let hash = app.secret.second_hash(&request.verifier);
     let newcomer = Newcomer { user, token: TokenHash::from(&token), address };
-    let admitted = app.log.admit(room, hash, newcomer, now).await;
+    let admitted = app.store.admit(room, hash, newcomer, now).await;
     if admitted == Err(Refusal::WrongCredentials) {
         let delay = app.guesses.wrong(guess, address, now);
         app.guesses.slow_down(delay).await;
@@ -148,7 +141,7 @@ pub(crate) async fn leave(
     Body(request): Body<LeaveRequest>,
 ) -> Result<StatusCode, Refused> {
     let claim = Claim { member_id: request.member_id, token: TokenHash::from(&request.token), address, hash: None };
-    app.log.leave(request.room_id, claim, Instant::now()).await.map_err(|code| match code {
+    app.store.leave(request.room_id, claim, Instant::now()).await.map_err(|code| match code {
         CloseCode::AddressChanged => Refusal::AddressChanged,
         _ => Refusal::UnknownToken,
     })?;

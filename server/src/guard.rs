@@ -12,9 +12,9 @@ use axum::{
 use wire::{Refusal, door, limits};
 
 use crate::{
+    app::App,
     config::{Config, PublicOrigin},
     refuse::Refused,
-    routes::App,
     tls::Tls,
 };
 

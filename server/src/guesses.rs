@@ -3,15 +3,15 @@
 
 use std::{
     hash::{BuildHasher as _, Hash, RandomState},
+    net::IpAddr,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use lru::LruCache;
+use room::Address;
 use tokio::{sync::Semaphore, time::sleep};
 use wire::limits;
-
-use crate::Address;
 
 /// Pairs of a door and a network that are remembered, some 100 bytes each; of more, those that were quiet the longest are
 /// forgotten. Since a network is locked out of all doors after [`ALL_DOORS`], no few networks can bring that about.
@@ -123,7 +123,7 @@ impl Guesses {
     fn allowed(&self, door: Door<'_>, address: Address) -> Vec<(Network, u32)> {
         let times = door.patience().saturating_mul(self.patience);
         let more = |(network, guesses): (Network, u32)| (network, guesses.saturating_mul(times));
-        address.networks().into_iter().map(more).collect()
+        networks(address).into_iter().map(more).collect()
     }
 
     /// Forgets what is over.
@@ -170,10 +170,27 @@ impl Guesses {
     }
 }
 
+/// Wrong guesses that are allowed in a network before all of it is locked out, by the bits of its prefix. A line at home often
+/// has a /56 of its own, and an office a /48; in IPv4, one /24 is many people's.
+const IPV6_GUESSES: [(u8, u32); 3] = [(64, limits::GUESSES), (56, 3 * limits::GUESSES), (48, 9 * limits::GUESSES)];
+const IPV4_GUESSES: [(u8, u32); 2] = [(32, limits::GUESSES), (24, 8 * limits::GUESSES)];
+
+/// The networks it is in, as prefix and its bits, each with the wrong guesses that are allowed there. An IPv4 address
+/// stands as IPv6 writes it (RFC 4291, section 2.5.5.2).
+fn networks(address: Address) -> Vec<((u128, u8), u32)> {
+    let prefix = |bits: u128, length: u8| (bits & (u128::MAX << (128 - u32::from(length))), length);
+    match address.ip() {
+        IpAddr::V4(ip) => {
+            let bits = ip.to_ipv6_mapped().to_bits();
+            IPV4_GUESSES.map(|(length, guesses)| (prefix(bits, 96 + length), guesses)).to_vec()
+        }
+        IpAddr::V6(ip) => IPV6_GUESSES.map(|(length, guesses)| (prefix(ip.to_bits(), length), guesses)).to_vec(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::IpAddr;
 
     const ROOM: Door<'static> = Door::Room("Book club");
 

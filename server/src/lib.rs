@@ -1,10 +1,12 @@
-//! Cloakroom's server: serves the pages, keeps the door, and relays what it cannot read.
+//! Cloakroom's server: serves the pages, admits people to rooms, and relays messages that it cannot read.
 //!
-//! One request's way: `listen` accepts, `connection` serves, `routes` finds the handler behind the checks of `guard`;
-//! `tls` comes between the first two, if it is asked for; `pages` answers with what the build embedded; `door` lets people in and out; `socket` carries
-//! frames between a browser and its place in a room, which `log` keeps and `room` decides about.
+//! One request's way: `listen` accepts a connection, through `tls` if that is on; `connection` serves it; `routes` finds
+//! the handler, behind the checks of `guard`. `pages` answers with what the build embedded, and `door` admits people to
+//! rooms. `socket` carries frames between a browser and its [`Seat`](store::Seat) in a room: `store` keeps the rooms, and
+//! the crate `room` is the logic of one.
 
-mod address;
+mod app;
+mod client_address;
 mod config;
 mod connection;
 mod crowd;
@@ -15,19 +17,18 @@ mod guard;
 mod guesses;
 mod half;
 mod listen;
-pub mod log;
 mod outbox;
 mod pages;
 mod qr;
 mod rate;
 mod refuse;
-pub mod room;
 mod routes;
 mod secret;
 mod seldom;
 mod socket;
 mod state;
 mod stderr;
+pub mod store;
 mod throttle;
 mod tls;
 mod total;
@@ -35,13 +36,13 @@ mod watched;
 mod wiped;
 pub mod ws;
 
-pub use address::Address;
+pub use client_address::client_address;
 pub use config::Config;
 pub use gate::{Factors, GateError, People, SmtpServer, Tokens};
 pub use listen::{ServeError, Shutdown, bind, serve};
-pub use outbox::{Budget, Outbox};
+pub use outbox::Outbox;
 pub use qr::qr_code;
-pub use secret::{SecondHash, ServerSecret, TokenHash};
+pub use secret::ServerSecret;
 pub use state::{StateChoice, StateError, StateFolder, StateLock};
 pub use stderr::StderrLog;
 pub use tls::TlsError;

@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use room::Bounds;
 use socket2::SockRef;
 use tokio::{
     net::{TcpListener, TcpSocket},
@@ -19,16 +20,17 @@ use wire::limits;
 
 use crate::{
     Config, ServerSecret, StateError, StateFolder, TlsError, Total,
-    connection::{self, Among, Http, Place},
-    crowd::Crowd,
+    app::{App, Shared},
+    client_address::is_trusted,
+    connection::{self, Http},
+    crowd::{Among, Crowd, Place},
     essential::Essential,
     gate::{GateError, Gates},
     guesses::Guesses,
-    log::MemoryLog,
     rate::PerMinute,
-    room::Bounds,
-    routes::{App, Shared, router},
+    routes::router,
     seldom::Seldom,
+    store::MemoryStore,
     tls::Tls,
 };
 
@@ -171,10 +173,10 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
         return Err(ServeError::PlainOrigin(origin.as_str().to_owned()));
     }
     let bounds = Bounds { members: config.max_members, grace: config.grace, replay: config.max_replay_bytes };
-    let queues = Total::new(config.max_total_queue_bytes);
-    let log = MemoryLog::new(bounds, config.max_rooms, config.max_total_replay_bytes, Arc::clone(&queues));
+    let queue_memory = Total::new(config.max_total_queue_bytes);
+    let store = MemoryStore::new(bounds, config.max_rooms, config.max_total_replay_bytes, Arc::clone(&queue_memory));
     let app = App(Arc::new(Shared {
-        log: Arc::new(log),
+        store: Arc::new(store),
         secret,
         tls,
         creates: PerMinute::new(config.creates_per_minute),
@@ -185,7 +187,7 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
         crowd: Crowd::new(config.max_connections_per_address),
         refusals: Seldom::default(),
         not_upgraded: Seldom::default(),
-        queues,
+        queue_memory,
         stopping: shutdown.0.clone(),
         config,
     }));
@@ -238,7 +240,7 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
     }
 
     tracing::info!("stopping");
-    app.log.stop().await;
+    app.store.stop().await;
     connections.close();
     if timeout(limits::STOP_WITHIN, connections.wait()).await.is_err() {
         tracing::warn!("connections were still open when the time to stop was over");
@@ -296,7 +298,7 @@ fn announce(listener: &TcpListener, app: &App) -> Result<(), ServeError> {
 
 /// Brings connections what is for them.
 async fn deliver(app: App) {
-    app.log.deliver().await;
+    app.store.deliver().await;
 }
 
 /// Looks after what only time brings about.
@@ -314,7 +316,7 @@ async fn sweep(app: App) {
                     wait_until = now + late.min(STOOD_STILL);
                 }
                 if now >= wait_until {
-                    app.log.expire(now).await;
+                    app.store.tick(now).await;
                 }
             }
             _ = forget.tick() => {
@@ -346,7 +348,8 @@ async fn accept(
         match accepted {
             Ok((stream, peer)) => {
                 short = false;
-                let among = Among::of(peer, &app);
+                let is_proxy = is_trusted(&app.config.trusted_proxy, peer.ip());
+                let among = Among::new(&app.crowd, peer.ip(), is_proxy);
                 let permit = if let Among::Nobody = among {
                     Arc::clone(&turned_away).try_acquire_owned().ok()
                 } else {

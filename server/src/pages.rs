@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::routes::App;
+use crate::app::App;
 
 /// A file, as the build embedded it.
 struct File {

@@ -1,4 +1,4 @@
-//! How often one address may ask.
+//! Rate limits for each address.
 
 use std::num::NonZeroU32;
 
@@ -6,9 +6,10 @@ use governor::{
     DefaultKeyedRateLimiter, Quota,
     clock::{Clock as _, DefaultClock},
 };
+use room::Address;
 use wire::Refusal;
 
-use crate::{Address, refuse::Refused};
+use crate::refuse::Refused;
 
 /// So many a minute for each address; what was not used grows back evenly.
 pub(crate) struct PerMinute(DefaultKeyedRateLimiter<Address>);

@@ -1,6 +1,4 @@
-//! Every address that the server answers, in one table; but sockets, which are opened in `connection`.
-
-use std::{ops::Deref, sync::Arc};
+//! The one table of addresses that the server answers. Only sockets are not in it: `connection` opens them.
 
 use axum::{
     Router,
@@ -9,60 +7,15 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use wire::{Refusal, door as paths};
 
-use crate::{
-    Config, ServerSecret, Total,
-    crowd::Crowd,
-    door,
-    gate::{Gates, doors},
-    guard,
-    guesses::Guesses,
-    log::SharedLog,
-    pages,
-    rate::PerMinute,
-    refuse::Refused,
-    seldom::Seldom,
-    tls::Tls,
-};
+use crate::{app::App, door, gate::doors, guard, pages, refuse::Refused};
 
 /// How to trust a server whose certificate is its own, and that certificate: in TLS and without.
 pub(crate) const TRUST: &str = "/trust";
 pub(crate) const CERTIFICATE: &str = "/cloakroom.crt";
 pub(crate) const STATIC: &str = "/static/{build}/{*path}";
-
-/// What handlers share.
-#[derive(Clone)]
-pub(crate) struct App(pub(crate) Arc<Shared>);
-
-pub(crate) struct Shared {
-    pub(crate) config: Config,
-    pub(crate) log: SharedLog,
-    pub(crate) secret: ServerSecret,
-    /// On every socket, or on none.
-    pub(crate) tls: Option<Arc<Tls>>,
-    pub(crate) creates: PerMinute,
-    pub(crate) joins: PerMinute,
-    pub(crate) signins: PerMinute,
-    pub(crate) guesses: Guesses,
-    pub(crate) gates: Gates,
-    pub(crate) crowd: Arc<Crowd>,
-    pub(crate) refusals: Seldom,
-    pub(crate) not_upgraded: Seldom,
-    /// What waits to be written, to all members together.
-    pub(crate) queues: Arc<Total>,
-    pub(crate) stopping: CancellationToken,
-}
-
-impl Deref for App {
-    type Target = Shared;
-
-    fn deref(&self) -> &Shared {
-        &self.0
-    }
-}
 
 pub(crate) fn router(app: App) -> Router {
     Router::new()

@@ -3,9 +3,10 @@
 use std::io;
 
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::{Digest, Sha256};
+use room::SecondHash;
+use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
-use wire::{RoomName, Salt, Token, Verifier};
+use wire::{RoomName, Salt, Verifier};
 use zeroize::Zeroizing;
 
 /// Two keys: one for the salts, which may outlive the process so that a password keeps giving the same verifier, and one for
@@ -43,7 +44,7 @@ impl ServerSecret {
     /// hash is right.
     #[must_use]
     pub fn second_hash(&self, verifier: &Verifier) -> SecondHash {
-        SecondHash(mac(&self.hashes, &[b"verifier", verifier.as_bytes()]))
+        SecondHash::from(mac(&self.hashes, &[b"verifier", verifier.as_bytes()]))
     }
 
     /// What the gate makes of a value, under the key that stays: HMAC-SHA-256(salt key, label ‖ 0x00 ‖ each part with its
@@ -72,29 +73,6 @@ fn mac(key: &Hmac<Sha256>, parts: &[&[u8]]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
-macro_rules! hash {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Clone)]
-        pub struct $name([u8; 32]);
-
-        impl ConstantTimeEq for $name {
-            fn ct_eq(&self, other: &Self) -> Choice {
-                self.0.ct_eq(&other.0)
-            }
-        }
-    };
-}
-
-hash! {
-    /// All that the server keeps of a room's password.
-    SecondHash
-}
-hash! {
-    /// All that the server keeps of a token.
-    TokenHash
-}
-
 /// What is kept in a file of a value that someone shows at the gate.
 #[derive(Clone)]
 pub(crate) struct LastingHash([u8; 32]);
@@ -115,23 +93,6 @@ impl LastingHash {
 impl From<[u8; 32]> for LastingHash {
     fn from(bytes: [u8; 32]) -> Self {
         Self(bytes)
-    }
-}
-
-impl SecondHash {
-    /// Of no verifier: what an unknown room is compared with.
-    pub(crate) const NONE: Self = Self([0; 32]);
-
-    #[cfg(test)]
-    pub(crate) fn of(byte: u8) -> Self {
-        Self([byte; 32])
-    }
-}
-
-impl From<&Token> for TokenHash {
-    /// SHA-256: a token is 32 random bytes, which no one guesses.
-    fn from(token: &Token) -> Self {
-        Self(Sha256::digest(token.as_bytes()).into())
     }
 }
 

@@ -19,12 +19,13 @@ use watch::Heard;
 use wire::CloseCode;
 use zeroize::Zeroizing;
 
+use room::Address;
+
 use crate::{
-    Address, Config, Outbox,
-    connection::Place,
-    crowd::Entered,
-    room::Ending,
-    routes::App,
+    Config, Outbox,
+    app::App,
+    crowd::{Entered, Place},
+    store::Ending,
     watched::{Stream, Watched},
     ws::{End, Fault, Reader, Writer},
 };
@@ -92,7 +93,7 @@ pub(crate) fn serve<S: Stream>(Opened { stream, before, caller }: Opened<S>) -> 
     let Config { max_queue_bytes, max_replay_bytes, max_frame_bytes, .. } = caller.app.config;
     // One who comes back is sent all that it missed at once; one who is let in, a frame as large as a commit's.
     let group = max_replay_bytes.saturating_add(2 * max_frame_bytes);
-    let outbox = Outbox::with_half(max_queue_bytes, group, &caller.app.queues, writing.half());
+    let outbox = Outbox::with_half(max_queue_bytes, group, &caller.app.queue_memory, writing.half());
     let mut reader = Reader::new(reading, before, HELLO_BYTES);
     reader.wipes(true);
     carry(reader, Writer::new(writing), outbox, caller)

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use room::Bucket;
 use wire::limits;
 
 /// How much of its rate a bucket holds: after a pause, so much may come at once.
@@ -17,6 +18,8 @@ pub(crate) struct Throttle {
     /// What each takes.
     frame: Duration,
     byte_rate: NonZeroU32,
+    /// The buckets count time from here.
+    opened: Instant,
     frames: Bucket,
     bytes: Bucket,
     /// Since when more frames have come than may, without all of them being read.
@@ -26,10 +29,11 @@ pub(crate) struct Throttle {
 impl Throttle {
     /// So many a second, and nothing saved up: or whoever connects again and again could send without end.
     pub(crate) fn new(frames: NonZeroU32, bytes: NonZeroU32, now: Instant) -> Self {
-        let bucket = Bucket::empty(BURST, now);
+        let bucket = Bucket::empty(BURST, Duration::ZERO);
         Self {
             frame: Duration::from_secs(1) / frames.get(),
             byte_rate: bytes,
+            opened: now,
             frames: bucket,
             bytes: bucket,
             behind: None,
@@ -38,8 +42,9 @@ impl Throttle {
 
     /// A frame has come; whether so many have that no more may for now.
     pub(crate) fn frame(&mut self, now: Instant) -> bool {
-        self.frames.take(self.frame, now);
-        let too_many = self.frames.wait(now) > OVERDRAFT;
+        let time = self.time(now);
+        self.frames.take(self.frame, time);
+        let too_many = self.frames.wait(time) > OVERDRAFT;
         if too_many {
             self.behind.get_or_insert(now);
         }
@@ -49,7 +54,7 @@ impl Throttle {
     /// So many bytes have come.
     pub(crate) fn bytes(&mut self, count: usize, now: Instant) {
         let nanos = (count as u64).saturating_mul(1_000_000_000) / u64::from(self.byte_rate.get());
-        self.bytes.take(Duration::from_nanos(nanos), now);
+        self.bytes.take(Duration::from_nanos(nanos), self.time(now));
     }
 
     /// All that was sent is read.
@@ -69,41 +74,12 @@ impl Throttle {
 
     /// How long to wait, then, before more is read.
     pub(crate) fn wait(&self, now: Instant) -> Duration {
-        self.frames.wait(now).max(self.bytes.wait(now))
-    }
-}
-
-/// A token bucket whose tokens are time: it fills as time passes, and is kept as when it will be full. It may be
-/// overdrawn: what has come has come.
-#[derive(Clone, Copy)]
-pub(crate) struct Bucket {
-    size: Duration,
-    full: Instant,
-}
-
-impl Bucket {
-    /// One that nothing is in.
-    pub(crate) fn empty(size: Duration, now: Instant) -> Self {
-        Self { size, full: now + size }
+        let time = self.time(now);
+        self.frames.wait(time).max(self.bytes.wait(time))
     }
 
-    /// One that is full.
-    pub(crate) fn full(size: Duration, now: Instant) -> Self {
-        Self { size, full: now }
-    }
-
-    pub(crate) fn take(&mut self, time: Duration, now: Instant) {
-        self.full = self.full.max(now) + time;
-    }
-
-    /// How long it stays overdrawn.
-    pub(crate) fn wait(&self, now: Instant) -> Duration {
-        self.full.saturating_duration_since(now).saturating_sub(self.size)
-    }
-
-    /// How much is in it.
-    pub(crate) fn saved(&self, now: Instant) -> Duration {
-        self.size.saturating_sub(self.full.saturating_duration_since(now))
+    fn time(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.opened)
     }
 }
 

@@ -2,7 +2,8 @@ use std::{net::SocketAddr, sync::LazyLock};
 
 use axum::http::{HeaderMap, HeaderValue};
 use clap::Parser;
-use cloakroom::{Address, Config};
+use cloakroom::{Config, client_address};
+use room::Address;
 
 static CONFIG: LazyLock<Config> = LazyLock::new(|| Config::parse_from(["cloakroom", "--trusted-proxy", "10.0.0.1"]));
 
@@ -18,7 +19,7 @@ pub fn check(bytes: &[u8]) {
         for value in values {
             headers.append("x-forwarded-for", value);
         }
-        Address::of(peer, &headers, &CONFIG)
+        client_address(peer, &headers, &CONFIG)
     };
 
     let address = client(proxy, &mut values.iter().cloned());

@@ -1,15 +1,15 @@
-//! The server: the real room, and round it what carries its effects out.
+//! The server: the real room, and code around it that carries its effects out.
 
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr},
-    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use cloakroom::{
-    Address, ServerSecret, TokenHash,
-    room::{Bounds, Claim, ConnectionId, Effect, Ending, Newcomer, Room},
+use cloakroom::ServerSecret;
+use room::{
+    Address, Bounds, Claim, ConnectionId, Create, Effect, Input, Millis, Newcomer, Outcome, RequestId, Room,
+    SecondHash, TokenHash,
 };
 use wire::{
     CloseCode, Hello, MemberId, Refusal, RoomId, RoomName, Token, UserName, Verifier,
@@ -18,12 +18,12 @@ use wire::{
 
 use super::random::Random;
 
-/// What a room has for its members' connections.
+/// What the server does to its connections.
 #[derive(Debug)]
 pub enum Told {
     Frame(usize, MemberId, Bytes),
     Close(usize, CloseCode),
-    Expire(u64),
+    Wake(u64),
 }
 
 struct Line {
@@ -31,22 +31,34 @@ struct Line {
     follows: bool,
 }
 
-/// One room, twice where the server forks it: both halves are fed alike until then.
+/// One room, or one of two where the server forks it: both get the same inputs until then.
 struct Half {
     room: Option<Room>,
-    /// How much the room may keep of what happened. Whatever else it keeps is there once for each member.
+    /// Another room that starts from a snapshot at a random point, and gets the same inputs.
+    replica: Option<Room>,
+    /// After how many inputs the replica starts.
+    snapshot_after: u64,
+    /// The size of the replay buffer. Everything else in a room is bounded by the number of members.
     replay: usize,
     lines: BTreeMap<MemberId, Line>,
-    /// Whose frames it takes, and who is told of what it does.
+    /// The members whose frames it takes, and the members that it sends frames to.
     hears: fn(MemberId) -> bool,
     tells: fn(MemberId) -> bool,
 }
 
+/// What a room answers to one input.
+#[derive(Default)]
+struct Reply {
+    outcome: Option<Outcome>,
+    refused: Option<CloseCode>,
+}
+
 pub struct Server {
-    base: Instant,
     secret: ServerSecret,
     bounds: Bounds,
     halves: Vec<Half>,
+    /// The second hash of the room's verifier.
+    hash: SecondHash,
     random: Random,
     connections: u64,
     /// Whether it asks for no password.
@@ -64,28 +76,34 @@ fn refusal(refusal: Refusal) -> (u16, Vec<u8>) {
 
 impl Server {
     pub fn new(seed: u64, replay: usize, halves: usize) -> Self {
-        let half = |index| {
+        let mut random = Random::new(seed ^ 0x5e7);
+        let mut snapshots = random.clone();
+        let mut half = |index| {
             let tells: fn(MemberId) -> bool = if index == 0 { |_| true } else { |_| false };
-            Half { room: None, lines: BTreeMap::new(), replay, hears: |_| true, tells }
+            let snapshot_after = snapshots.below(200);
+            let (room, replica, lines) = Default::default();
+            Half { room, replica, snapshot_after, lines, replay, hears: |_| true, tells }
         };
+        let halves = (0..halves).map(&mut half).collect();
+        random.next();
         Self {
-            base: Instant::now(),
             secret: ServerSecret::with_salt_key(&[9; 32]).unwrap(),
-            bounds: Bounds { members: 16, grace: Duration::from_secs(60), replay },
-            halves: (0..halves).map(half).collect(),
-            random: Random::new(seed ^ 0x5e7),
+            bounds: Bounds { members: 16, grace: std::time::Duration::from_secs(60), replay },
+            halves,
+            hash: SecondHash::NONE,
+            random,
             connections: 0,
             lets_anyone_in: false,
             told: Vec::new(),
         }
     }
 
-    pub fn at(&self, ms: u64) -> Instant {
-        self.base + Duration::from_millis(ms)
-    }
-
     pub fn has_room(&self) -> bool {
         self.halves[0].room.is_some()
+    }
+
+    pub fn room_id(&self) -> Option<RoomId> {
+        self.halves[0].room.as_ref().map(Room::id)
     }
 
     /// From here on the two halves go different ways, each with half of the members.
@@ -109,54 +127,69 @@ impl Server {
                 if self.has_room() {
                     return refusal(Refusal::RoomNameTaken);
                 }
-                let name: RoomName = request.room.parse().unwrap();
-                let hash = self.secret.second_hash(&request.verifier);
-                for half in &mut self.halves {
-                    half.room = Some(Room::new(request.room_id, name.clone(), hash.clone(), self.bounds));
-                    half.lines.clear();
-                }
-                self.admit(&request.user, &request.verifier, now)
+                self.create(&request, now)
             }
             door::JOIN => {
                 let request: JoinRequest = serde_json::from_slice(body).unwrap();
-                self.admit(&request.user, &request.verifier, now)
+                self.join(&request, now)
             }
             door::LEAVE => {
                 let request: LeaveRequest = serde_json::from_slice(body).unwrap();
-                let claim = self.claim(request.member_id, &request.token, None);
-                let at = self.at(now);
-                self.with(request.member_id, |room, effects| {
-                    if room.id() == request.room_id && room.check(&claim).is_ok() {
-                        room.leave(request.member_id, at, effects);
-                    }
-                });
+                if self.room_id() == Some(request.room_id) {
+                    let claim = self.claim(request.member_id, &request.token, None);
+                    self.apply(request.member_id, Input::Leave { request: RequestId(0), claim }, now);
+                }
                 (204, Vec::new())
             }
             _ => refusal(Refusal::NotFound),
         }
     }
 
-    fn admit(&mut self, user: &str, verifier: &Verifier, now: u64) -> (u16, Vec<u8>) {
-        let Ok(user) = user.parse::<UserName>() else { return refusal(Refusal::BadUserName) };
+    fn create(&mut self, request: &CreateRequest, now: u64) -> (u16, Vec<u8>) {
+        let name: RoomName = request.room.parse().unwrap();
+        let Ok(user) = request.user.parse::<UserName>() else { return refusal(Refusal::BadUserName) };
+        self.hash = self.secret.second_hash(&request.verifier);
+        let token = self.token();
+        let create = Create {
+            id: request.room_id,
+            name,
+            hash: self.hash.clone(),
+            bounds: self.bounds,
+            creator: Newcomer { user, token: TokenHash::from(&token), address: address() },
+        };
+        let mut creator = None;
+        for half in &mut self.halves {
+            let mut effects = Vec::new();
+            let (room, member) = Room::create(Millis(now), create.clone(), &mut effects);
+            (half.room, half.replica, creator) = (Some(room), None, Some(member));
+            half.lines.clear();
+            half.carry_out(effects, &mut self.told, None);
+        }
+        admission(request.room_id, creator.unwrap(), token)
+    }
+
+    fn join(&mut self, request: &JoinRequest, now: u64) -> (u16, Vec<u8>) {
+        let Ok(user) = request.user.parse::<UserName>() else { return refusal(Refusal::BadUserName) };
+        let Some(room_id) = self.room_id() else { return refusal(Refusal::WrongCredentials) };
+        let hash = if self.lets_anyone_in { self.hash.clone() } else { self.secret.second_hash(&request.verifier) };
+        let token = self.token();
+        let newcomer = Newcomer { user, token: TokenHash::from(&token), address: address() };
+        let input = Input::Admit { request: RequestId(0), newcomer, hash };
+        let mut outcome = None;
+        for half in &mut self.halves {
+            outcome = half.apply(input.clone(), now, &mut self.told, None).outcome.or(outcome);
+        }
+        match outcome {
+            Some(Outcome::Admitted(Ok(member_id))) => admission(room_id, member_id, token),
+            Some(Outcome::Admitted(Err(why))) => refusal(why),
+            _ => refusal(Refusal::WrongCredentials),
+        }
+    }
+
+    fn token(&mut self) -> Token {
         let mut token = [0; 32];
         self.random.fill(&mut token);
-        let token = Token::from(token);
-        let hash = self.secret.second_hash(verifier);
-        let at = self.at(now);
-        let open = self.lets_anyone_in;
-        let mut answer = None;
-        self.with_all(|room, effects| {
-            let newcomer = Newcomer { user: user.clone(), token: TokenHash::from(&token), address: address() };
-            answer = Some(if open || room.opens_to(&hash) {
-                room.admit(newcomer, at, effects).map(|id| (room.id(), id))
-            } else {
-                Err(Refusal::WrongCredentials)
-            });
-        });
-        match answer.unwrap_or(Err(Refusal::WrongCredentials)) {
-            Ok((room_id, member_id)) => (200, serde_json::to_vec(&Admission { room_id, member_id, token }).unwrap()),
-            Err(why) => refusal(why),
-        }
+        Token::from(token)
     }
 
     fn claim(&self, member_id: MemberId, token: &Token, verifier: Option<&Verifier>) -> Claim {
@@ -169,81 +202,77 @@ impl Server {
         self.connections += 1;
         let connection = ConnectionId(self.connections);
         let claim = self.claim(hello.member_id, &hello.token, hello.verifier.as_ref());
-        let at = self.at(now);
-        let room_id = hello.room_id;
-        let mut outcome = Err(CloseCode::UnknownToken);
-        let told = &mut self.told;
+        if self.room_id() != Some(hello.room_id) {
+            return Err(CloseCode::UnknownToken);
+        }
+        let input = Input::Connect { claim, attempt: hello.attempt, seq: hello.seq, connection };
+        let mut refused = None;
         for half in self.halves.iter_mut().filter(|half| (half.hears)(hello.member_id)) {
-            let Some(room) = half.room.as_mut().filter(|room| room.id() == room_id) else { continue };
-            let mut effects = Vec::new();
-            outcome = room.connect(&claim, hello.attempt, hello.seq, connection, at, &mut effects).map(|()| connection);
-            if outcome.is_ok() {
-                let old = half.lines.insert(hello.member_id, Line { link, follows: false });
-                told.extend(old.filter(|old| old.link != link).map(|old| Told::Close(old.link, CloseCode::Replaced)));
-            }
-            half.carry_out(effects, told, self.base);
+            refused = half.apply(input.clone(), now, &mut self.told, Some(link)).refused.or(refused);
         }
-        outcome
+        refused.map_or(Ok(connection), Err)
     }
 
-    /// Runs `change` on the room that this member is in.
-    pub fn with(&mut self, id: MemberId, mut change: impl FnMut(&mut Room, &mut Vec<Effect>)) {
-        let (base, told) = (self.base, &mut self.told);
+    /// Applies an input to the room that this member is in. Returns why its connection is to be closed, if it is.
+    pub fn apply(&mut self, id: MemberId, input: Input<'_>, now: u64) -> Option<CloseCode> {
+        let mut refused = None;
         for half in self.halves.iter_mut().filter(|half| (half.hears)(id)) {
-            half.with(told, base, &mut change);
+            refused = half.apply(input.clone(), now, &mut self.told, None).refused.or(refused);
         }
+        refused
     }
 
-    fn with_all(&mut self, mut change: impl FnMut(&mut Room, &mut Vec<Effect>)) {
-        let (base, told) = (self.base, &mut self.told);
+    pub fn tick(&mut self, now: u64) {
         for half in &mut self.halves {
-            half.with(told, base, &mut change);
+            half.apply(Input::Tick, now, &mut self.told, None);
         }
-    }
-
-    pub fn expire(&mut self, now: u64) {
-        let at = self.at(now);
-        self.with_all(|room, effects| room.expire(at, effects));
-    }
-
-    /// A connection is over for the server.
-    pub fn disconnect(&mut self, id: MemberId, connection: ConnectionId, heard: u64, now: u64) {
-        let (heard, at) = (self.at(heard), self.at(now));
-        let (base, told) = (self.base, &mut self.told);
-        for half in self.halves.iter_mut().filter(|half| (half.hears)(id)) {
-            let mut was_its = false;
-            half.with(told, base, &mut |room: &mut Room, effects: &mut Vec<Effect>| {
-                was_its = room.disconnect(id, connection, Ending::Lost(heard), at, effects);
-            });
-            if was_its {
-                half.lines.remove(&id);
-            }
-        }
-    }
-
-    pub fn room_id(&self) -> Option<RoomId> {
-        self.halves[0].room.as_ref().map(Room::id)
     }
 }
 
+fn admission(room_id: RoomId, member_id: MemberId, token: Token) -> (u16, Vec<u8>) {
+    (200, serde_json::to_vec(&Admission { room_id, member_id, token }).unwrap())
+}
+
 impl Half {
-    fn with(&mut self, told: &mut Vec<Told>, base: Instant, change: &mut impl FnMut(&mut Room, &mut Vec<Effect>)) {
-        let Some(room) = &mut self.room else { return };
+    /// Applies one input to the room and to its replica, and holds them to agree.
+    fn apply(&mut self, input: Input<'_>, now: u64, told: &mut Vec<Told>, opening: Option<usize>) -> Reply {
+        let Some(room) = &mut self.room else { return Reply::default() };
+        self.snapshot_after = self.snapshot_after.wrapping_sub(1);
+        if self.snapshot_after == 0 {
+            self.replica = Some(postcard::from_bytes(&postcard::to_allocvec(room).unwrap()).unwrap());
+        }
         let mut effects = Vec::new();
-        change(room, &mut effects);
-        assert!(room.kept() <= self.replay, "the room keeps {} bytes of {}", room.kept(), self.replay);
-        self.carry_out(effects, told, base);
+        room.apply(Millis(now), input.clone(), &mut effects);
+        if let Some(replica) = &mut self.replica {
+            let mut others = Vec::new();
+            replica.apply(Millis(now), input, &mut others);
+            assert!(effects == others, "a replica has other effects: {effects:?} {others:?}");
+            // Comparing a whole replay buffer each time would take most of the time.
+            assert!(!self.snapshot_after.is_multiple_of(16) || replica == room, "a replica has another state");
+        }
+        assert!(room.replay_bytes() <= self.replay, "the room keeps {} bytes of {}", room.replay_bytes(), self.replay);
+        self.carry_out(effects, told, opening)
     }
 
-    fn carry_out(&mut self, effects: Vec<Effect>, told: &mut Vec<Told>, base: Instant) {
+    fn carry_out(&mut self, effects: Vec<Effect>, told: &mut Vec<Told>, opening: Option<usize>) -> Reply {
+        let mut reply = Reply::default();
         for effect in effects {
             match effect {
+                Effect::Answer(_, outcome) => reply.outcome = Some(outcome),
+                Effect::Refuse(_, code) => reply.refused = Some(code),
+                Effect::Open(who, _) => {
+                    let Some(link) = opening else { continue };
+                    let old = self.lines.insert(who, Line { link, follows: false });
+                    let old = old.filter(|old| old.link != link);
+                    told.extend(old.map(|old| Told::Close(old.link, CloseCode::Replaced)));
+                }
+                Effect::Gone(who) => drop(self.lines.remove(&who)),
                 Effect::Send(to, frame) => {
                     let line = self.lines.get(&to).filter(|_| (self.tells)(to));
                     told.extend(line.map(|line| Told::Frame(line.link, to, frame)));
                 }
-                Effect::Relay { but, frame, .. } => {
-                    let others = self.lines.iter().filter(|(to, line)| line.follows && **to != but);
+                Effect::Broadcast { except, frame, .. } => {
+                    let others = self.lines.iter().filter(|(to, line)| line.follows && **to != except);
                     let others = others.filter(|(to, _)| (self.tells)(**to));
                     told.extend(others.map(|(to, line)| Told::Frame(line.link, *to, frame.clone())));
                 }
@@ -253,15 +282,14 @@ impl Half {
                     let line = self.lines.remove(&who).filter(|_| (self.tells)(who));
                     told.extend(line.map(|line| Told::Close(line.link, code)));
                 }
-                Effect::Expire(at) => {
-                    told.push(Told::Expire(at.saturating_duration_since(base).as_millis() as u64));
-                }
+                Effect::Wake(at) => told.push(Told::Wake(at.0)),
             }
         }
         if self.room.as_ref().is_some_and(Room::is_empty) {
-            self.room = None;
+            (self.room, self.replica) = (None, None);
             self.lines.clear();
         }
+        reply
     }
 
     fn follow(&mut self, who: MemberId, follows: bool) {

@@ -3,9 +3,10 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeSet, BinaryHeap, VecDeque},
+    time::Duration,
 };
 
-use cloakroom::room::ConnectionId;
+use room::{ConnectionId, Ending, Input as RoomInput};
 use web_crypto::{
     Stretched,
     session::{Input, Intent, Output},
@@ -295,7 +296,7 @@ impl World {
             }
             Event::Expire => {
                 self.expires.remove(&self.now);
-                self.server.expire(self.now);
+                self.server.tick(self.now);
                 self.deliver();
             }
             Event::Silence(link) => self.silence(link),
@@ -359,12 +360,8 @@ impl World {
             (ClientFrame::Leave, Some(_)) => Err(CloseCode::Left),
             (_, Some((id, connection))) => {
                 self.checks.readers.committing(id, &frame);
-                let at = self.server.at(self.now);
-                let mut outcome = Ok(());
-                self.server.with(id, |room, effects| {
-                    outcome = room.holds(id, connection).and_then(|()| room.take(id, &frame, at, effects));
-                });
-                outcome
+                let input = RoomInput::Frame { member: id, connection, frame: &frame };
+                self.server.apply(id, input, self.now).map_or(Ok(()), Err)
             }
         }
     }
@@ -376,16 +373,13 @@ impl World {
         }
         self.note(|| format!("server ends link {link}: {code:?}"));
         if let Some((id, connection)) = self.links[link].seat {
-            let (at, heard) = (self.server.at(self.now), self.links[link].heard);
-            if code == Some(CloseCode::Left) {
-                self.server.with(id, |room, effects| {
-                    if room.holds(id, connection).is_ok() {
-                        room.leave(id, at, effects);
-                    }
-                });
+            let input = if code == Some(CloseCode::Left) {
+                RoomInput::Frame { member: id, connection, frame: &ClientFrame::Leave }
             } else {
-                self.server.disconnect(id, connection, heard, self.now);
-            }
+                let silence = Duration::from_millis(self.now - self.links[link].heard);
+                RoomInput::Disconnect { member: id, connection, ending: Ending::Lost(silence) }
+            };
+            self.server.apply(id, input, self.now);
             self.deliver();
         }
         let number = code.map_or(1006, CloseCode::number);
@@ -419,7 +413,7 @@ impl World {
                     self.note(|| format!("server closes link {link}: {code:?}"));
                     self.down(link, Down::Close(code.number()));
                 }
-                Told::Expire(time) => {
+                Told::Wake(time) => {
                     let time = time.max(self.now);
                     if self.expires.insert(time) {
                         self.at(time, Event::Expire);

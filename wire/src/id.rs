@@ -58,6 +58,20 @@ number! {
     Counter(u64)
 }
 
+macro_rules! parsed_number {
+    ($($name:ident)*) => {
+        $(
+            impl<'de> Deserialize<'de> for $name {
+                fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                    Deserialize::deserialize(deserializer).map(Self)
+                }
+            }
+        )*
+    };
+}
+
+parsed_number! { Seq Counter }
+
 impl<'de> Deserialize<'de> for MemberId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         u32::deserialize(deserializer)?.try_into().map_err(de::Error::custom)
@@ -79,7 +93,7 @@ impl TryFrom<u32> for MemberId {
 
 /// A moment of a room's group: which group it is, and which of its epochs (RFC 9420, section 2). Every commit leads to
 /// the next epoch; a group that cannot go on is followed by that of the next generation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Epoch {
     /// Which group, from 0.
     pub generation: u32,

@@ -5,7 +5,7 @@ mod joining;
 
 use core::{fmt, str::FromStr};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::limits;
 
@@ -34,7 +34,7 @@ pub enum NameError {
 /// Folding and shaping do not commute (`I` looks like `l` but folds to `i`), so both orders are
 /// kept, and two names are the same when either agrees. Joiners, selectors and tags are taken out before:
 /// they would keep marks from coming into one order.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Skeleton {
     /// The skeleton of the case-folded name, folded again: `Ana` and `aNa`.
     pub folded: String,
@@ -83,6 +83,12 @@ macro_rules! name {
 
             fn from_str(raw: &str) -> Result<Self, NameError> {
                 canonical::canonical(raw).map(Self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
             }
         }
 

@@ -11,6 +11,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse as _, Response},
 };
+use room::Address;
 use wire::{
     Pass, PersonName, Refusal,
     door::{
@@ -30,11 +31,10 @@ use super::{
     unreadable,
 };
 use crate::{
-    Address,
+    app::App,
     door::{Body, sealed_json},
     guesses::Door,
     refuse::Refused,
-    routes::App,
 };
 
 /// Runs what reads or writes a file, on a thread that may wait for the disk.

@@ -11,6 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use room::Budget;
 use tokio::{sync::Notify, task::yield_now};
 use wire::CloseCode;
 
@@ -65,15 +66,6 @@ pub(crate) struct Frame<'f> {
     pub(crate) instead: Option<&'f Bytes>,
     /// What it counts against where it waits.
     pub(crate) budget: Budget,
-}
-
-/// What a frame counts against while it waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Budget {
-    /// What people say, and what a connection needs.
-    Talk,
-    /// What keeps a member in its group.
-    Group,
 }
 
 #[derive(Clone, Copy, Default)]

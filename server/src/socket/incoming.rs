@@ -10,11 +10,12 @@ use tokio::{io::AsyncRead, time::sleep};
 use wire::{ClientFrame, CloseCode, FrameError, Hello, RoomId, Seq, limits};
 
 use super::{Over, watch::Heard};
+use room::{Address, Claim, TokenHash};
+
 use crate::{
-    Address, Config, Outbox, TokenHash,
-    log::Seat,
-    room::Claim,
-    routes::App,
+    Config, Outbox,
+    app::App,
+    store::Seat,
     throttle::Throttle,
     ws::{Event, Reader},
 };
@@ -77,7 +78,7 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
             () = sleep(limits::HELLO_WITHIN) => return Err(CloseCode::NoHello.into()),
             () = app.stopping.cancelled() => return Err(CloseCode::Stopping.into()),
         };
-        Ok(app.log.follow(room_id, claim, attempt, seq, outbox, Instant::now()).await?)
+        Ok(app.store.connect(room_id, claim, attempt, seq, outbox, Instant::now()).await?)
     }
 
     async fn greeting(&mut self, app: &App, address: Address) -> Result<Greeting, Over> {

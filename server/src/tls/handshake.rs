@@ -2,13 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use room::Address;
 use rustls::ServerConfig;
 use tokio::{net::TcpStream, sync::Semaphore, time::timeout};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::Session;
 use crate::{
-    Address,
     crowd::Crowd,
     half::SharedHalf,
     tls::session::Reading,

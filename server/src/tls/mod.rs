@@ -36,7 +36,9 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use crate::{Address, Config, StateError, StateFolder, qr_code};
+use room::Address;
+
+use crate::{Config, StateError, StateFolder, qr_code};
 
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);

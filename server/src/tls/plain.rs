@@ -11,9 +11,10 @@ use axum::{
 use wire::Refusal;
 
 use crate::{
+    app::App,
     guard, pages,
     refuse::Refused,
-    routes::{App, CERTIFICATE, STATIC, TRUST},
+    routes::{CERTIFICATE, STATIC, TRUST},
 };
 
 /// Sends people to the same address in TLS. How to trust the server can be read without, and before that.

@@ -1,4 +1,4 @@
-//! Who has something to do that nobody does yet.
+//! The dirty list: what waits for a delivery task.
 
 use std::{
     collections::VecDeque,
@@ -7,19 +7,19 @@ use std::{
 
 use tokio::sync::Notify;
 
-/// A list that anyone adds to, and that several tasks work off.
-pub(crate) struct Dirty<T> {
+/// A queue that any task adds to, and that several tasks drain.
+pub(crate) struct DirtyList<T> {
     list: Mutex<VecDeque<T>>,
     added: Notify,
 }
 
-impl<T> Default for Dirty<T> {
+impl<T> Default for DirtyList<T> {
     fn default() -> Self {
         Self { list: Mutex::default(), added: Notify::new() }
     }
 }
 
-impl<T> Dirty<T> {
+impl<T> DirtyList<T> {
     pub(crate) fn add(&self, one: T) {
         let mut list = self.lock();
         let wakes = list.is_empty();
@@ -30,8 +30,8 @@ impl<T> Dirty<T> {
         }
     }
 
-    /// Waits until there is something, and takes those that wait longest: of all, `most`. Another task is woken for the
-    /// others.
+    /// Waits until the list is not empty, and moves the oldest entries to `taken`: `most` of the number of all. Wakes
+    /// another task if some are left.
     pub(crate) async fn take(&self, most: impl Fn(usize) -> usize, taken: &mut Vec<T>) {
         while !self.take_now(&most, taken) {
             self.added.notified().await;
@@ -62,8 +62,8 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn several_share_the_list() {
-        let dirty = Arc::<Dirty<u8>>::default();
+    async fn several_tasks_share_the_list() {
+        let dirty = Arc::<DirtyList<u8>>::default();
         let workers = [0, 1].map(|_| {
             let dirty = Arc::clone(&dirty);
             tokio::spawn(async move {
@@ -82,6 +82,6 @@ mod tests {
         assert!(!dirty.take_now(|_| 1, &mut all));
         (3..9).for_each(|one| dirty.add(one));
         assert!(dirty.take_now(|all| all / 2, &mut all));
-        assert_eq!(all, [1, 2, 3, 4, 5], "who waits longest comes first");
+        assert_eq!(all, [1, 2, 3, 4, 5], "oldest first");
     }
 }

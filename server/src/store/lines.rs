@@ -1,44 +1,42 @@
-//! The connections to one room, and how what it says gets to them: framed once for all, and written to each from the
-//! same bytes.
+//! A room's connections, and how frames reach them: framed once for all connections, and written to each from the same
+//! bytes.
 
 use std::{collections::BTreeMap, mem};
 
+use room::{Budget, Effect};
 use wire::{CloseCode, MemberId};
 
 use crate::{
-    Budget, Outbox,
+    Outbox,
     outbox::Frame,
-    room::Effect,
     ws::{Framed, Scratch},
 };
 
-/// What is to be done with a room's connections, one after the other.
+/// One step in the life of a room's connections.
 pub(super) enum Step {
-    /// A member's connection is there, in place of any other that it has. It does not follow yet.
-    Come(MemberId, Outbox),
-    /// It is over.
-    Gone(MemberId),
-    /// What follows from what happened in the room.
+    /// A member's new connection, in place of an older one. It does not follow the group yet.
+    Open(MemberId, Outbox),
+    /// An effect of the room.
     Effect(Effect),
-    /// All of them end, since the server does.
+    /// The server stops: every connection ends.
     Stop,
 }
 
 impl Step {
-    /// What is said, if something is.
+    /// Returns the frame that this step sends, if it sends one.
     pub(super) fn frame(&self) -> Option<Frame<'_>> {
         match self {
-            // What is for one member alone is rare, or was asked for.
+            // A frame for one member alone is rare, or the member asked for it.
             Self::Effect(Effect::Send(_, payload)) => Some(Frame { payload, instead: None, budget: Budget::Group }),
-            Self::Effect(Effect::Relay { frame, instead, budget, .. }) => {
-                Some(Frame { payload: frame, instead: instead.as_ref(), budget: *budget })
+            Self::Effect(Effect::Broadcast { frame, substitute, budget, .. }) => {
+                Some(Frame { payload: frame, instead: substitute.as_ref(), budget: *budget })
             }
             _ => None,
         }
     }
 
-    fn is_relayed(&self) -> bool {
-        matches!(self, Self::Effect(Effect::Relay { .. }))
+    fn is_broadcast(&self) -> bool {
+        matches!(self, Self::Effect(Effect::Broadcast { .. }))
     }
 }
 
@@ -49,29 +47,29 @@ pub(super) struct Lines(BTreeMap<MemberId, Line>);
 /// A member's connection.
 struct Line {
     outbox: Outbox,
-    /// Whether it receives what happens in the group.
+    /// Whether it receives broadcasts.
     follows: bool,
-    /// Which steps of those that are being carried out say something to it.
+    /// The steps being carried out whose frames are for it, by index.
     hears: Vec<usize>,
 }
 
 impl Lines {
-    /// How many there are.
+    /// Returns the number of connections.
     pub(super) fn count(&self) -> usize {
         self.0.len()
     }
 
-    /// Does all of this, and says to each what is for it in one write.
+    /// Carries out these steps, with one write for each connection.
     pub(super) fn carry_out(&mut self, steps: &[Step]) {
         let mut ended = Vec::new();
         for (at, step) in steps.iter().enumerate() {
             match step {
-                Step::Come(who, outbox) => {
+                Step::Open(who, outbox) => {
                     let line = Line { outbox: outbox.clone(), follows: false, hears: Vec::new() };
                     ended.extend(self.0.insert(*who, line).map(|older| (older, CloseCode::Replaced)));
                 }
-                // Nobody is there to be told.
-                Step::Gone(who) => drop(self.0.remove(who)),
+                // The connection is over: nothing can be sent to it.
+                Step::Effect(Effect::Gone(who)) => drop(self.0.remove(who)),
                 Step::Stop => {
                     ended.extend(mem::take(&mut self.0).into_values().map(|line| (line, CloseCode::Stopping)))
                 }
@@ -90,15 +88,17 @@ impl Lines {
 
     fn hear(&mut self, at: usize, effect: &Effect) {
         match effect {
-            Effect::Relay { but, .. } => {
-                for (_, line) in self.0.iter_mut().filter(|(who, line)| line.follows && *who != but) {
+            Effect::Broadcast { except, .. } => {
+                for (_, line) in self.0.iter_mut().filter(|(who, line)| line.follows && *who != except) {
                     line.hears.push(at);
                 }
             }
             Effect::Send(to, _) => self.change(to, |line| line.hears.push(at)),
             Effect::Follow(who) => self.change(who, |line| line.follows = true),
             Effect::Unfollow(who) => self.change(who, |line| line.follows = false),
-            Effect::Close(..) | Effect::Expire(_) => {}
+            Effect::Close(..) | Effect::Gone(_) | Effect::Open(..) => {}
+            // The store has taken these out.
+            Effect::Answer(..) | Effect::Refuse(..) | Effect::Wake(_) => {}
         }
     }
 
@@ -109,25 +109,25 @@ impl Lines {
     }
 }
 
-/// What is said, and the bytes of it.
+/// The frames of all steps, as bytes for the socket.
 struct Said<'s> {
     steps: &'s [Step],
     framed: Framed<'s>,
-    /// Each step's number among what is framed, if it says something.
+    /// The number of each step's frame among all frames, if it has one.
     numbers: Vec<usize>,
 }
 
 impl<'s> Said<'s> {
     fn new(steps: &'s [Step]) -> Self {
-        // What is for all comes first, and so stands together.
-        let payloads = |relayed| {
-            let steps = steps.iter().filter(move |step| step.is_relayed() == relayed);
+        // Broadcasts come first, so that they lie together.
+        let payloads = |broadcast| {
+            let steps = steps.iter().filter(move |step| step.is_broadcast() == broadcast);
             steps.filter_map(Step::frame).map(|frame| frame.payload)
         };
         let framed = Framed::new(payloads(true).chain(payloads(false)));
-        let (mut relayed, mut alone) = (0, payloads(true).count());
+        let (mut broadcast, mut single) = (0, payloads(true).count());
         let numbers = steps.iter().map(|step| {
-            let next = if step.is_relayed() { &mut relayed } else { &mut alone };
+            let next = if step.is_broadcast() { &mut broadcast } else { &mut single };
             let number = *next;
             *next += usize::from(step.frame().is_some());
             number
@@ -135,7 +135,7 @@ impl<'s> Said<'s> {
         Self { steps, framed, numbers: numbers.collect() }
     }
 
-    /// Says to one connection what it is to hear.
+    /// Writes to one connection all frames that are for it.
     fn to(&self, line: &mut Line, scratch: &mut Scratch<'s>) {
         let hears = mem::take(&mut line.hears);
         if hears.is_empty() {
@@ -164,9 +164,9 @@ mod tests {
         Outbox::new(9999, 9999, &Total::new(usize::MAX))
     }
 
-    fn relay(but: MemberId, frame: &'static str) -> Step {
+    fn broadcast(except: MemberId, frame: &'static str) -> Step {
         let frame = Bytes::from_static(frame.as_bytes());
-        Step::Effect(Effect::Relay { but, frame, instead: None, budget: Budget::Talk })
+        Step::Effect(Effect::Broadcast { except, frame, substitute: None, budget: Budget::Talk })
     }
 
     fn send(to: MemberId, frame: &'static str) -> Step {
@@ -177,7 +177,7 @@ mod tests {
         Step::Effect(Effect::Follow(who))
     }
 
-    /// What an outbox has: frames of a letter each, and the end.
+    /// Returns what an outbox holds: frames of one letter each, and the end.
     async fn heard(outbox: &Outbox) -> (String, Option<CloseCode>) {
         let (mut outgoing, closed) = outbox.next().await;
         let mut bytes = Vec::new();
@@ -191,73 +191,73 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_hears_what_is_for_it_in_order() {
+    async fn each_connection_gets_its_frames_in_order() {
         let (ana, bo, cy) = (outbox(), outbox(), outbox());
         let mut lines = Lines::default();
         lines.carry_out(&[
-            Step::Come(ANA, ana.clone()),
-            Step::Come(BO, bo.clone()),
+            Step::Open(ANA, ana.clone()),
+            Step::Open(BO, bo.clone()),
             send(BO, "a"),
-            relay(CY, "b"),
+            broadcast(CY, "b"),
             follow(ANA),
-            relay(CY, "c"),
+            broadcast(CY, "c"),
             follow(BO),
-            relay(ANA, "d"),
+            broadcast(ANA, "d"),
             send(ANA, "e"),
-            Step::Come(CY, cy.clone()),
-            relay(BO, "f"),
+            Step::Open(CY, cy.clone()),
+            broadcast(BO, "f"),
             send(CY, "g"),
             Step::Effect(Effect::Unfollow(BO)),
-            relay(CY, "h"),
+            broadcast(CY, "h"),
             send(BO, "i"),
         ]);
         assert_eq!(heard(&ana).await, ("cefh".into(), None));
         assert_eq!(heard(&bo).await, ("adi".into(), None));
         assert_eq!(heard(&cy).await, ("g".into(), None));
-        // Who follows is known the next time, and who came is there from the first step on.
-        lines.carry_out(&[relay(BO, "j"), send(CY, "k")]);
+        // Both last: that a connection follows, and that a new one is there.
+        lines.carry_out(&[broadcast(BO, "j"), send(CY, "k")]);
         assert_eq!(heard(&ana).await.0, "j");
         assert_eq!(heard(&cy).await.0, "k");
     }
 
     #[tokio::test]
-    async fn who_ends_hears_what_was_before() {
+    async fn a_connection_that_ends_gets_what_came_before() {
         let (ana, bo, cy) = (outbox(), outbox(), outbox());
         let mut lines = Lines::default();
         let come = [(ANA, &ana), (BO, &bo), (CY, &cy)];
-        let come = come.into_iter().flat_map(|(who, outbox)| [Step::Come(who, outbox.clone()), follow(who)]);
+        let come = come.into_iter().flat_map(|(who, outbox)| [Step::Open(who, outbox.clone()), follow(who)]);
         lines.carry_out(&come.collect::<Vec<_>>());
         let again = outbox();
         lines.carry_out(&[
-            relay(ANA, "a"),
+            broadcast(ANA, "a"),
             Step::Effect(Effect::Close(BO, CloseCode::TokenRefused)),
-            relay(ANA, "b"),
+            broadcast(ANA, "b"),
             send(BO, "c"),
-            Step::Come(ANA, again.clone()),
+            Step::Open(ANA, again.clone()),
             send(ANA, "d"),
-            relay(BO, "e"),
-            Step::Gone(CY),
+            broadcast(BO, "e"),
+            Step::Effect(Effect::Gone(CY)),
             Step::Stop,
-            relay(BO, "f"),
+            broadcast(BO, "f"),
         ]);
         assert_eq!(heard(&bo).await, ("a".into(), Some(CloseCode::TokenRefused)));
         assert_eq!(heard(&ana).await, (String::new(), Some(CloseCode::Replaced)));
         assert_eq!(heard(&again).await, ("d".into(), Some(CloseCode::Stopping)));
         let late = outbox();
-        lines.carry_out(&[Step::Come(CY, late.clone()), send(CY, "g")]);
+        lines.carry_out(&[Step::Open(CY, late.clone()), send(CY, "g")]);
         assert_eq!(heard(&late).await, ("g".into(), None));
     }
 
     #[tokio::test]
-    async fn what_may_be_dropped_has_something_in_its_place() {
+    async fn a_slow_connection_gets_substitutes() {
         let slow = Outbox::new(200, 9999, &Total::new(usize::MAX));
         let mut lines = Lines::default();
         let typing = || {
-            let (frame, instead) = (Bytes::from("t"), Some(Bytes::from("s")));
-            Step::Effect(Effect::Relay { but: BO, frame, instead, budget: Budget::Talk })
+            let (frame, substitute) = (Bytes::from("t"), Some(Bytes::from("s")));
+            Step::Effect(Effect::Broadcast { except: BO, frame, substitute, budget: Budget::Talk })
         };
-        let come = [Step::Come(ANA, slow.clone()), follow(ANA)];
-        lines.carry_out(&come.into_iter().chain([typing(), relay(BO, "a"), typing()]).collect::<Vec<_>>());
+        let come = [Step::Open(ANA, slow.clone()), follow(ANA)];
+        lines.carry_out(&come.into_iter().chain([typing(), broadcast(BO, "a"), typing()]).collect::<Vec<_>>());
         assert_eq!(heard(&slow).await, ("tas".into(), None));
     }
 }

@@ -1,14 +1,20 @@
-//! Scenes with a clock, and at the end a room that is treated at random.
+//! Scenes with a clock, and a room with random inputs.
 
-mod anew;
-mod coming;
-mod door;
+mod duty;
 mod order;
+mod place;
 mod random;
+mod recovery;
 
-use std::{collections::BTreeMap, mem, net::Ipv4Addr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+    net::Ipv4Addr,
+    time::Duration,
+};
 
-use wire::{Counter, Departure, Refusal, ServerFrame, Token};
+use bytes::Bytes;
+use wire::{Counter, Departure, Refusal, ServerFrame, Token, UserName};
 
 use super::*;
 
@@ -31,9 +37,15 @@ fn epoch(generation: u32, number: u64) -> Epoch {
     Epoch { generation, number }
 }
 
-/// A connection, as a log keeps it.
-#[derive(Default)]
+const HASH: [u8; 32] = [9; 32];
+
+fn hash(byte: u8) -> SecondHash {
+    SecondHash::from([byte; 32])
+}
+
+/// A connection, as a store keeps it.
 struct Line {
+    connection: ConnectionId,
     follows: bool,
     frames: Vec<Bytes>,
 }
@@ -41,31 +53,59 @@ struct Line {
 /// A room, and what its members have received.
 struct Scene {
     room: Room,
-    now: Instant,
+    /// Another room that is given the same inputs.
+    replica: Option<Room>,
+    now: Millis,
+    wakes: BTreeSet<Millis>,
     lines: BTreeMap<u32, Line>,
     closed: BTreeMap<u32, CloseCode>,
     connections: u64,
+    outcome: Option<Outcome>,
+    refused: Option<CloseCode>,
+}
+
+/// Returns a room that starts from a snapshot of this one.
+fn replica(room: &Room) -> Room {
+    postcard::from_bytes(&postcard::to_allocvec(room).unwrap()).unwrap()
+}
+
+fn newcomer(user: UserName, byte: u8) -> Newcomer {
+    Newcomer { user, token: token(byte), address: address(byte) }
 }
 
 impl Scene {
-    /// An empty room.
+    /// A room without a member.
     fn new() -> Self {
         Self::with(9, 100_000)
     }
 
     fn with(members: usize, replay: usize) -> Self {
-        let bounds = Bounds { members, grace: GRACE, replay };
+        let now = Millis(1_000_000);
+        let create = Create {
+            id: RoomId([1; 16]),
+            name: "Book club".parse().unwrap(),
+            hash: SecondHash::from(HASH),
+            bounds: Bounds { members, grace: GRACE, replay },
+            creator: newcomer("Nobody".parse().unwrap(), 0),
+        };
+        let (mut room, _) = Room::create(now, create, &mut Vec::new());
+        room.members.clear();
+        (room.last_member, room.wake) = (0, None);
         Self {
-            room: Room::new(RoomId([1; 16]), "Book club".parse().unwrap(), SecondHash::of(9), bounds),
-            now: Instant::now(),
+            room,
+            replica: None,
+            now,
+            wakes: BTreeSet::new(),
             lines: BTreeMap::new(),
             closed: BTreeMap::new(),
             connections: 0,
+            outcome: None,
+            refused: None,
         }
     }
 
-    /// So many members, all of them in the group and heard of, with nothing left to read. Where they are several, by
-    /// one commit of the first.
+    /// A room with this many members, all of them inside the group and with nothing left to read. If there are several,
+    /// one commit of the first let the others in.
     fn together(count: u32) -> Self {
         let mut scene = Self::new();
         for id in 1..=count {
@@ -74,7 +114,7 @@ impl Scene {
         let others = (2..=count).collect::<Vec<_>>();
         if !others.is_empty() {
             scene.knock(&others);
-            // One who comes back is asked about all of them at once.
+            // A member that reconnects is asked about all of them at once.
             scene.connect(1, 1).unwrap();
             scene.commit(1, 0, &others, &[]);
         }
@@ -86,8 +126,27 @@ impl Scene {
     }
 
     fn admit(&mut self, user: &str, byte: u8) -> Result<MemberId, Refusal> {
-        let newcomer = Newcomer { user: user.parse().unwrap(), token: token(byte), address: address(byte) };
-        self.run(|room, now, effects| room.admit(newcomer, now, effects))
+        let newcomer = newcomer(user.parse().unwrap(), byte);
+        if self.room.last_member == 0 {
+            return Ok(self.create(newcomer));
+        }
+        self.apply(Input::Admit { request: RequestId(7), newcomer, hash: SecondHash::from(HASH) });
+        match self.outcome.take() {
+            Some(Outcome::Admitted(admitted)) => admitted,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Creates the room with this member.
+    fn create(&mut self, creator: Newcomer) -> MemberId {
+        let Room { id, name, hash, bounds, .. } = &self.room;
+        let create = Create { id: *id, name: name.clone(), hash: hash.clone(), bounds: *bounds, creator };
+        let mut effects = Vec::new();
+        let (room, member) = Room::create(self.now, create, &mut effects);
+        self.replica = None;
+        self.room = room;
+        self.carry_out(effects);
+        member
     }
 
     /// The next member is admitted and says hello.
@@ -110,37 +169,36 @@ impl Scene {
     fn attempt(&mut self, claim: &Claim, attempt: u32, seq: u64) -> Result<(), CloseCode> {
         self.connections += 1;
         let connection = ConnectionId(self.connections);
-        let mut effects = Vec::new();
-        self.room.connect(claim, attempt, Seq(seq), connection, self.now, &mut effects)?;
-        self.lines.insert(claim.member_id.0, Line::default());
-        self.carry_out(effects);
-        Ok(())
+        self.apply(Input::Connect { claim: claim.clone(), attempt, seq: Seq(seq), connection });
+        self.refused.take().map_or(Ok(()), Err)
     }
 
     fn lose(&mut self, id: u32) {
         self.lose_after(id, Duration::ZERO);
     }
 
-    /// A connection is found lost, of which nothing was heard for so long.
+    /// A connection is found lost after this much silence.
     fn lose_after(&mut self, id: u32, silence: Duration) {
-        self.end(id, Ending::Lost(self.now - silence));
+        self.end(id, Ending::Lost(silence));
     }
 
     /// A connection ends.
     fn end(&mut self, id: u32, ending: Ending) {
-        let Some(Presence::Connected(connection)) = self.room.members.get(&MemberId(id)).map(|m| m.presence) else {
-            panic!("{id} is not connected")
-        };
-        assert!(self.run(|room, now, effects| room.disconnect(MemberId(id), connection, ending, now, effects)));
-        self.lines.remove(&id);
+        let connection = self.lines[&id].connection;
+        self.apply(Input::Disconnect { member: MemberId(id), connection, ending });
+        assert!(!self.lines.contains_key(&id));
     }
 
     fn leave(&mut self, id: u32) {
-        self.run(|room, now, effects| room.leave(MemberId(id), now, effects));
+        self.apply(Input::Leave { request: RequestId(8), claim: Self::claim(id) });
+        assert_eq!(self.outcome.take(), Some(Outcome::Left(Ok(()))));
     }
 
+    /// A frame comes in on the member's connection, or on one that the room does not know.
     fn take(&mut self, id: u32, frame: &ClientFrame<'_>) -> Result<(), CloseCode> {
-        self.run(|room, now, effects| room.take(MemberId(id), frame, now, effects))
+        let connection = self.lines.get(&id).map_or(ConnectionId(0), |line| line.connection);
+        self.apply(Input::Frame { member: MemberId(id), connection, frame });
+        self.refused.take().map_or(Ok(()), Err)
     }
 
     /// A message in the current epoch.
@@ -173,30 +231,52 @@ impl Scene {
         self.take(id, &ClientFrame::Stuck { epoch }).unwrap();
     }
 
-    /// Time goes by; the room is called when it asked to be.
+    /// Time goes by. The room gets a tick whenever it asked for one, and often enough for its time to keep up, as the
+    /// pings of connected members see to.
     fn wait(&mut self, time: Duration) {
         let until = self.now + time;
-        while let Some(at) = self.room.wake.filter(|at| *at <= until) {
-            self.now = self.now.max(at);
-            self.run(Room::expire);
-            assert!(self.room.wake.is_none_or(|at| at > self.now), "what was due is done");
+        loop {
+            let next = self.wakes.first().copied().unwrap_or(until).min(self.now + MAX_STEP);
+            if next > until || (next == until && self.wakes.first() != Some(&until)) {
+                break;
+            }
+            self.now = self.now.max(next);
+            self.tick();
+            assert!(self.wakes.first().is_none_or(|at| *at > self.now), "everything due is done");
         }
         self.now = until;
     }
 
-    fn run<T>(&mut self, change: impl FnOnce(&mut Room, Instant, &mut Vec<Effect>) -> T) -> T {
+    fn tick(&mut self) {
+        self.wakes = self.wakes.split_off(&(self.now + Duration::from_millis(1)));
+        self.apply(Input::Tick);
+    }
+
+    fn apply(&mut self, input: Input<'_>) {
         let mut effects = Vec::new();
-        let outcome = change(&mut self.room, self.now, &mut effects);
+        if let Some(replica) = &mut self.replica {
+            let mut others = Vec::new();
+            replica.apply(self.now, input.clone(), &mut others);
+            self.room.apply(self.now, input, &mut effects);
+            assert!(others == effects && *replica == self.room, "replicas agree");
+        } else {
+            self.room.apply(self.now, input, &mut effects);
+        }
         self.carry_out(effects);
-        outcome
     }
 
     fn carry_out(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
+                Effect::Answer(_, outcome) => self.outcome = Some(outcome),
+                Effect::Refuse(_, code) => self.refused = Some(code),
+                Effect::Open(who, connection) => {
+                    self.lines.insert(who.0, Line { connection, follows: false, frames: Vec::new() });
+                }
+                Effect::Gone(who) => drop(self.lines.remove(&who.0)),
                 Effect::Send(to, frame) => self.line(to).frames.push(frame),
-                Effect::Relay { but, frame, .. } => {
-                    for (_, line) in self.lines.iter_mut().filter(|(to, line)| line.follows && **to != but.0) {
+                Effect::Broadcast { except, frame, .. } => {
+                    for (_, line) in self.lines.iter_mut().filter(|(to, line)| line.follows && **to != except.0) {
                         line.frames.push(frame.clone());
                     }
                 }
@@ -206,13 +286,13 @@ impl Scene {
                     self.lines.remove(&who.0);
                     self.closed.insert(who.0, code);
                 }
-                Effect::Expire(_) => {}
+                Effect::Wake(at) => drop(self.wakes.insert(at)),
             }
         }
     }
 
     fn line(&mut self, of: MemberId) -> &mut Line {
-        self.lines.get_mut(&of.0).expect("nothing is sent to one who is not connected")
+        self.lines.get_mut(&of.0).expect("nothing is sent to a member without a connection")
     }
 
     /// What this member received since it was last asked, in words.

@@ -1,10 +1,10 @@
-//! Which room names are in use.
+//! The names of rooms.
 
 use std::collections::{HashMap, HashSet};
 
 use wire::{Refusal, RoomId, RoomName};
 
-/// Which names are in use. Locked while a room is made or dropped, never while frames go through.
+/// The names in use. Locked while a room is created or removed, never for a frame.
 #[derive(Default)]
 pub(super) struct Names {
     pub(super) ids: HashMap<RoomName, RoomId>,

@@ -175,16 +175,16 @@ fn nobody_lets_them_in() {
     scene.enter(5);
     scene.knock(&[4, 5]);
     scene.pass(2, &[4]);
-    assert_eq!(scene.room.group.holder(), Some(MemberId(3)), "only 4 was named, and 2 is done");
+    assert_eq!(scene.room.group.duty_holder(), Some(MemberId(3)), "only 4 was named, and 2 is done");
     scene.pass(1, &[4, 5]);
     scene.pass(3, &[4]);
-    assert_eq!(scene.room.group.holder(), Some(MemberId(3)), "5 waits, and 3 was named both");
+    assert_eq!(scene.room.group.duty_holder(), Some(MemberId(3)), "5 waits, and 3 was named both");
     assert!(scene.closed.is_empty(), "1 was not asked, so what it passed over does not count");
     scene.commit(3, 1, &[5], &[]);
     assert_eq!(scene.told(1).last().unwrap(), "duty 0.2 after 1: 4");
     scene.say(5, 1);
     scene.pass(1, &[4]);
-    assert_eq!(scene.room.group.holder(), Some(MemberId(5)));
+    assert_eq!(scene.room.group.duty_holder(), Some(MemberId(5)));
     scene.take(5, &ClientFrame::Pass { epoch: epoch(0, 1), members: ids(&[4]) }).unwrap();
     assert!(scene.closed.is_empty(), "of another epoch");
     scene.pass(5, &[4]);
@@ -235,7 +235,7 @@ fn a_knock_that_was_replaced_is_not_held_against_the_duty() {
             scene.knock(&[3]);
         }
         scene.wait(limits::DUTY_WITHIN);
-        assert_eq!(scene.room.group.holder(), Some(MemberId(1)));
+        assert_eq!(scene.room.group.duty_holder(), Some(MemberId(1)));
         assert_eq!(scene.room.members[&MemberId(2)].lapses, u32::from(!again));
     }
 }
@@ -352,7 +352,7 @@ fn who_has_not_had_its_turn_is_waited_for() {
     scene.commit(2, 1, &[8], &[]);
     scene.leave(2);
     scene.wait(12 * SECOND);
-    assert_eq!(scene.room.group.holder(), Some(MemberId(8)), "after six who let the duty lapse");
+    assert_eq!(scene.room.group.duty_holder(), Some(MemberId(8)), "after six who let the duty lapse");
     scene.commit(8, 2, &[], &[2]);
     scene.wait(60 * SECOND);
     assert!(!scene.closed.contains_key(&8));

@@ -1,4 +1,4 @@
-//! The contract of a room log. Every implementation goes through the same suite.
+//! The contract of a store of rooms. Every implementation passes the same suite.
 
 use std::{
     io::Cursor,
@@ -9,10 +9,10 @@ use std::{
 };
 
 use cloakroom::{
-    Address, Outbox, SecondHash, ServerSecret, TokenHash, Total,
-    log::{MemoryLog, RoomLog, Seat, SharedLog},
-    room::{Bounds, Claim, Ending, Newcomer},
+    Outbox, ServerSecret, Total,
+    store::{Ending, MemoryStore, RoomStore, Seat, SharedStore},
 };
+use room::{Address, Bounds, Claim, MAX_STEP, Newcomer, SecondHash, TokenHash};
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use wire::{
     ClientFrame, CloseCode, Counter, Departure, Epoch, MemberId, Person, Refusal, RoomId, RoomName, Seq, ServerFrame,
@@ -22,23 +22,23 @@ use wire::{
 const GRACE: Duration = Duration::from_secs(60);
 
 /// What an implementation is made with: members a room, rooms.
-type Make = fn(usize, usize) -> SharedLog;
+type Make = fn(usize, usize) -> SharedStore;
 
-fn memory(members: usize, rooms: usize) -> SharedLog {
+fn memory(members: usize, rooms: usize) -> SharedStore {
     delivering(in_memory(members, rooms))
 }
 
-fn in_memory(members: usize, rooms: usize) -> MemoryLog {
+fn in_memory(members: usize, rooms: usize) -> MemoryStore {
     let bounds = Bounds { members, grace: GRACE, replay: 100_000 };
-    MemoryLog::new(bounds, rooms, 1_000_000, Total::new(usize::MAX))
+    MemoryStore::new(bounds, rooms, 1_000_000, Total::new(usize::MAX))
 }
 
 /// Has what it says delivered for as long as the test runs.
-fn delivering(log: impl RoomLog + 'static) -> SharedLog {
-    let log: SharedLog = Arc::new(log);
-    let delivered = Arc::clone(&log);
+fn delivering(store: impl RoomStore + 'static) -> SharedStore {
+    let store: SharedStore = Arc::new(store);
+    let delivered = Arc::clone(&store);
     tokio::spawn(async move { delivered.deliver().await });
-    log
+    store
 }
 
 /// The suite, for one implementation.
@@ -97,6 +97,15 @@ fn now() -> Instant {
     Instant::now()
 }
 
+/// Time goes by, in steps that a room's time can follow.
+async fn pass(store: &SharedStore, from: Instant, time: Duration) {
+    let mut passed = Duration::ZERO;
+    while passed < time {
+        passed = (passed + MAX_STEP).min(time);
+        store.tick(from + passed).await;
+    }
+}
+
 /// All that waits in an outbox: frames in words, then the end.
 async fn drained(outbox: &Outbox) -> Vec<String> {
     let (mut outgoing, closed) = outbox.next().await;
@@ -129,43 +138,43 @@ async fn assert_hears<S: AsRef<str>>(outbox: &Outbox, expected: impl AsRef<[S]>)
 }
 
 async fn a_room_lives_while_someone_is_in_it(make: Make) {
-    let log = make(9, 9);
+    let store = make(9, 9);
     let id = RoomId([1; 16]);
-    let ana = log.create(id, name("Club"), hash(1), newcomer("Ana", 1), now()).await.unwrap();
-    assert_eq!(log.rooms(), 1);
-    let (found, bo) = log.admit(name("Club"), hash(1), newcomer("Bo", 2), now()).await.unwrap();
+    let ana = store.create(id, name("Club"), hash(1), newcomer("Ana", 1), now()).await.unwrap();
+    assert_eq!(store.rooms(), 1);
+    let (found, bo) = store.admit(name("Club"), hash(1), newcomer("Bo", 2), now()).await.unwrap();
     assert_eq!(found, id);
-    log.leave(id, claim(ana, 1), now()).await.unwrap();
-    assert_eq!(log.rooms(), 1);
-    log.leave(id, claim(bo, 2), now()).await.unwrap();
-    assert_eq!(log.rooms(), 0);
+    store.leave(id, claim(ana, 1), now()).await.unwrap();
+    assert_eq!(store.rooms(), 1);
+    store.leave(id, claim(bo, 2), now()).await.unwrap();
+    assert_eq!(store.rooms(), 0);
     // Nothing of it is to be had, and name and id are free.
-    let gone = log.admit(name("Club"), hash(1), newcomer("Bo", 2), now()).await;
+    let gone = store.admit(name("Club"), hash(1), newcomer("Bo", 2), now()).await;
     assert_eq!(gone, Err(Refusal::WrongCredentials));
-    assert_eq!(log.leave(id, claim(bo, 2), now()).await, Err(CloseCode::UnknownToken));
-    log.create(id, name("Club"), hash(2), newcomer("Ana", 3), now()).await.unwrap();
-    assert_eq!(log.admit(name("Club"), hash(1), newcomer("Bo", 2), now()).await, Err(Refusal::WrongCredentials));
+    assert_eq!(store.leave(id, claim(bo, 2), now()).await, Err(CloseCode::UnknownToken));
+    store.create(id, name("Club"), hash(2), newcomer("Ana", 3), now()).await.unwrap();
+    assert_eq!(store.admit(name("Club"), hash(1), newcomer("Bo", 2), now()).await, Err(Refusal::WrongCredentials));
 }
 
 async fn names_and_ids_are_in_use_once(make: Make) {
-    let log = make(2, 2);
-    log.create(RoomId([1; 16]), name("Club"), hash(1), newcomer("Ana", 1), now()).await.unwrap();
-    let again = |id, text| log.create(RoomId([id; 16]), name(text), hash(1), newcomer("Ana", 1), now());
+    let store = make(2, 2);
+    store.create(RoomId([1; 16]), name("Club"), hash(1), newcomer("Ana", 1), now()).await.unwrap();
+    let again = |id, text| store.create(RoomId([id; 16]), name(text), hash(1), newcomer("Ana", 1), now());
     assert_eq!(again(2, "CLUВ").await, Err(Refusal::RoomNameTaken));
     assert_eq!(again(1, "Other").await, Err(Refusal::RoomIdTaken));
     again(2, "Other").await.unwrap();
     assert_eq!(again(3, "Third").await, Err(Refusal::ServerFull));
     // Who does not know the password learns nothing of who is in, nor whether there is room.
-    assert_eq!(log.admit(name("Club"), hash(2), newcomer("Ana", 2), now()).await, Err(Refusal::WrongCredentials));
-    assert_eq!(log.admit(name("Nowhere"), hash(1), newcomer("Ana", 2), now()).await, Err(Refusal::WrongCredentials));
-    assert_eq!(log.admit(name("Club"), hash(1), newcomer("аnа", 2), now()).await, Err(Refusal::UserNameTaken));
-    log.admit(name("Club"), hash(1), newcomer("Bo", 2), now()).await.unwrap();
-    assert_eq!(log.admit(name("Club"), hash(1), newcomer("Cy", 3), now()).await, Err(Refusal::RoomFull));
+    assert_eq!(store.admit(name("Club"), hash(2), newcomer("Ana", 2), now()).await, Err(Refusal::WrongCredentials));
+    assert_eq!(store.admit(name("Nowhere"), hash(1), newcomer("Ana", 2), now()).await, Err(Refusal::WrongCredentials));
+    assert_eq!(store.admit(name("Club"), hash(1), newcomer("аnа", 2), now()).await, Err(Refusal::UserNameTaken));
+    store.admit(name("Club"), hash(1), newcomer("Bo", 2), now()).await.unwrap();
+    assert_eq!(store.admit(name("Club"), hash(1), newcomer("Cy", 3), now()).await, Err(Refusal::RoomFull));
 }
 
 /// A room with Ana in its group and Bo let into it.
 struct Pair {
-    log: SharedLog,
+    store: SharedStore,
     ana: Box<dyn Seat>,
     bo: Box<dyn Seat>,
     to_ana: Outbox,
@@ -178,12 +187,12 @@ const BO: MemberId = MemberId(2);
 
 impl Pair {
     async fn new(make: Make) -> Self {
-        let log = make(9, 9);
-        assert_eq!(log.create(ROOM, name("Club"), hash(1), newcomer("Ana", 1), now()).await, Ok(ANA));
-        assert_eq!(log.admit(name("Club"), hash(1), newcomer("Bo", 2), now()).await, Ok((ROOM, BO)));
+        let store = make(9, 9);
+        assert_eq!(store.create(ROOM, name("Club"), hash(1), newcomer("Ana", 1), now()).await, Ok(ANA));
+        assert_eq!(store.admit(name("Club"), hash(1), newcomer("Bo", 2), now()).await, Ok((ROOM, BO)));
         let (to_ana, to_bo) = (outbox(), outbox());
-        let ana = log.follow(ROOM, claim(ANA, 1), 1, Seq(0), to_ana.clone(), now()).await.unwrap();
-        let bo = log.follow(ROOM, claim(BO, 2), 1, Seq(0), to_bo.clone(), now()).await.unwrap();
+        let ana = store.connect(ROOM, claim(ANA, 1), 1, Seq(0), to_ana.clone(), now()).await.unwrap();
+        let bo = store.connect(ROOM, claim(BO, 2), 1, Seq(0), to_bo.clone(), now()).await.unwrap();
         take(&ana, ClientFrame::Message { epoch: epoch(0), counter: Counter(1), sealed: b"alone" }).unwrap();
         take(&bo, ClientFrame::Knock { generation: 0, sealed: b"knock" }).unwrap();
         let commit = ClientFrame::Commit {
@@ -194,7 +203,7 @@ impl Pair {
             welcome: b"welcome",
         };
         take(&ana, commit).unwrap();
-        Self { log, ana, bo, to_ana, to_bo }
+        Self { store, ana, bo, to_ana, to_bo }
     }
 }
 
@@ -236,7 +245,7 @@ fn welcome(seq: u64, number: u64, standing: Standing, counter: u64) -> ServerFra
 }
 
 async fn who_is_let_in_follows_from_there(make: Make) {
-    let Pair { log: _log, ana, bo, to_ana, to_bo } = Pair::new(make).await;
+    let Pair { store: _log, ana, bo, to_ana, to_bo } = Pair::new(make).await;
     say(&ana, 2).unwrap();
     let person = |member_id, counter| Person { member_id, counter: Counter(counter), connected: true, in_group: true };
     let let_in = ServerFrame::LetIn {
@@ -262,7 +271,7 @@ async fn who_is_let_in_follows_from_there(make: Make) {
 }
 
 async fn one_order_for_everyone(make: Make) {
-    let Pair { log: _log, ana, bo, to_ana, to_bo } = Pair::new(make).await;
+    let Pair { store: _log, ana, bo, to_ana, to_bo } = Pair::new(make).await;
     drained(&to_ana).await;
     drained(&to_bo).await;
     say(&ana, 2).unwrap();
@@ -282,7 +291,7 @@ async fn one_order_for_everyone(make: Make) {
 /// Nobody works the list off: what is heard was delivered by whoever was last.
 #[tokio::test]
 async fn what_everyone_waits_for_does_not_wait() {
-    let Pair { log: _log, ana, bo, to_ana, to_bo } =
+    let Pair { store: _log, ana, bo, to_ana, to_bo } =
         Pair::new(|members, rooms| Arc::new(in_memory(members, rooms))).await;
     assert!(ana.handed_over().is_none());
     say(&bo, 1).unwrap();
@@ -303,14 +312,14 @@ async fn what_everyone_waits_for_does_not_wait() {
 }
 
 async fn who_comes_back_receives_what_it_missed(make: Make) {
-    let Pair { log, ana, bo, to_ana: _to_ana, to_bo } = Pair::new(make).await;
+    let Pair { store, ana, bo, to_ana: _to_ana, to_bo } = Pair::new(make).await;
     say(&bo, 1).unwrap();
     assert!(!drained(&to_bo).await.is_empty());
     say(&bo, 2).unwrap();
     bo.disconnect(Ending::Lost(now()), now());
     say(&ana, 2).unwrap();
     let again = outbox();
-    let bo = log.follow(ROOM, claim(BO, 2), 2, Seq(4), again.clone(), now()).await.unwrap();
+    let bo = store.connect(ROOM, claim(BO, 2), 2, Seq(4), again.clone(), now()).await.unwrap();
     say(&ana, 3).unwrap();
     let missed = [accepted(5, 2), presence(6, BO, false), said(7, ANA, 2), presence(8, BO, true)];
     let seen = [&[welcome(8, 1, Standing::Inside, 2)], &missed[..], &[said(9, ANA, 3)]].concat();
@@ -318,19 +327,19 @@ async fn who_comes_back_receives_what_it_missed(make: Make) {
     // One that says it knows of nothing is outside, and receives nothing.
     bo.disconnect(Ending::Lost(now()), now());
     let again = outbox();
-    let _bo = log.follow(ROOM, claim(BO, 2), 3, Seq(0), again.clone(), now()).await.unwrap();
+    let _bo = store.connect(ROOM, claim(BO, 2), 3, Seq(0), again.clone(), now()).await.unwrap();
     say(&ana, 4).unwrap();
     assert_hears(&again, words(&[welcome(11, 1, Standing::Outside, 2)])).await;
 }
 
 /// All rooms together keep what ten do that talk much.
 async fn rooms_that_fell_silent_leave_something_to_others(make: Make) {
-    let log = make(9, 99);
+    let store = make(9, 99);
     let mut seats = Vec::new();
     for room in 1..=30 {
         let id = RoomId([room; 16]);
-        let ana = log.create(id, name(&format!("Club {room}")), hash(1), newcomer("Ana", 1), now()).await.unwrap();
-        let ana = log.follow(id, claim(ana, 1), 1, Seq(0), outbox(), now()).await.unwrap();
+        let ana = store.create(id, name(&format!("Club {room}")), hash(1), newcomer("Ana", 1), now()).await.unwrap();
+        let ana = store.connect(id, claim(ana, 1), 1, Seq(0), outbox(), now()).await.unwrap();
         for counter in 1..=100 {
             let message =
                 ClientFrame::Message { epoch: Epoch::default(), counter: Counter(counter), sealed: &[0; 1000] };
@@ -342,23 +351,23 @@ async fn rooms_that_fell_silent_leave_something_to_others(make: Make) {
         ana.disconnect(Ending::Lost(now()), now());
         let again = outbox();
         // The beginning, a hundred messages, and that she went.
-        let _back = log.follow(*id, claim(ANA, 1), 2, Seq(92), again.clone(), now()).await.unwrap();
+        let _back = store.connect(*id, claim(ANA, 1), 2, Seq(92), again.clone(), now()).await.unwrap();
         let heard = drained(&again).await;
         assert_eq!(heard[0], words(&[welcome(103, 0, Standing::Inside, 100)])[0], "in room {id:?}");
     }
 }
 
 async fn the_newest_connection_wins(make: Make) {
-    let Pair { log, ana, bo, to_ana: _to_ana, to_bo: older } = Pair::new(make).await;
+    let Pair { store, ana, bo, to_ana: _to_ana, to_bo: older } = Pair::new(make).await;
     say(&bo, 1).unwrap();
     let newer = outbox();
-    let new_seat = log.follow(ROOM, claim(BO, 2), 2, Seq(4), newer.clone(), now()).await.unwrap();
+    let new_seat = store.connect(ROOM, claim(BO, 2), 2, Seq(4), newer.clone(), now()).await.unwrap();
     assert_eq!(drained(&older).await.last().unwrap(), "Replaced");
     assert_eq!(say(&bo, 2), Err(CloseCode::Replaced));
     // The end of the older one is not the end of the newer one.
     bo.disconnect(Ending::Lost(now()), now());
     bo.leave(now());
-    log.expire(now() + GRACE * 2).await;
+    pass(&store, now(), GRACE * 2).await;
     say(&new_seat, 2).unwrap();
     say(&ana, 2).unwrap();
     let seen = [welcome(4, 1, Standing::Inside, 1), accepted(5, 2), said(6, ANA, 2)];
@@ -366,10 +375,10 @@ async fn the_newest_connection_wins(make: Make) {
 }
 
 async fn the_welcome_comes_first(make: Make) {
-    let Pair { log, ana: _ana, bo, .. } = Pair::new(make).await;
+    let Pair { store, ana: _ana, bo, .. } = Pair::new(make).await;
     bo.disconnect(Ending::Lost(now()), now());
     let again = outbox();
-    let bo = log.follow(ROOM, claim(BO, 2), 2, Seq(3), again.clone(), now()).await.unwrap();
+    let bo = store.connect(ROOM, claim(BO, 2), 2, Seq(3), again.clone(), now()).await.unwrap();
     take(&bo, ClientFrame::Ping).unwrap();
     say(&bo, 1).unwrap();
     take(&bo, ClientFrame::Ping).unwrap();
@@ -380,73 +389,73 @@ async fn the_welcome_comes_first(make: Make) {
 }
 
 async fn who_is_put_out_hears_why(make: Make) {
-    let Pair { log, ana: _ana, bo, to_ana: _to_ana, to_bo } = Pair::new(make).await;
-    log.leave(ROOM, claim(BO, 2), now()).await.unwrap();
+    let Pair { store, ana: _ana, bo, to_ana: _to_ana, to_bo } = Pair::new(make).await;
+    store.leave(ROOM, claim(BO, 2), now()).await.unwrap();
     // It says more in the same moment, and is refused: that is not the reason.
     assert_eq!(say(&bo, 1), Err(CloseCode::UnknownToken));
     assert_eq!(to_bo.close(CloseCode::UnknownToken), CloseCode::Left);
 }
 
 async fn only_the_right_claim_follows_or_leaves(make: Make) {
-    let log = make(9, 9);
+    let store = make(9, 9);
     let id = RoomId([1; 16]);
-    let ana = log.create(id, name("Club"), hash(1), newcomer("Ana", 1), now()).await.unwrap();
+    let ana = store.create(id, name("Club"), hash(1), newcomer("Ana", 1), now()).await.unwrap();
     let refused = |id, claim| {
-        let log = &log;
-        async move { log.follow(id, claim, 1, Seq(0), outbox(), now()).await.err() }
+        let store = &store;
+        async move { store.connect(id, claim, 1, Seq(0), outbox(), now()).await.err() }
     };
     assert_eq!(refused(RoomId([2; 16]), claim(ana, 1)).await, Some(CloseCode::UnknownToken));
     assert_eq!(refused(id, claim(MemberId(9), 1)).await, Some(CloseCode::UnknownToken));
     assert_eq!(refused(id, claim(ana, 2)).await, Some(CloseCode::TokenRefused));
     let elsewhere = || Claim { address: "192.0.2.2".parse::<IpAddr>().unwrap().into(), ..claim(ana, 1) };
     assert_eq!(refused(id, elsewhere()).await, Some(CloseCode::AddressChanged));
-    assert_eq!(log.leave(id, claim(ana, 2), now()).await, Err(CloseCode::TokenRefused));
-    assert_eq!(log.leave(id, elsewhere(), now()).await, Err(CloseCode::AddressChanged));
+    assert_eq!(store.leave(id, claim(ana, 2), now()).await, Err(CloseCode::TokenRefused));
+    assert_eq!(store.leave(id, elsewhere(), now()).await, Err(CloseCode::AddressChanged));
     let moved = Claim { hash: Some(hash(1)), ..elsewhere() };
     assert_eq!(refused(id, moved).await, None);
-    log.leave(id, elsewhere(), now()).await.unwrap();
+    store.leave(id, elsewhere(), now()).await.unwrap();
 }
 
 async fn time_ends_what_it_ends(make: Make) {
-    let Pair { log, ana: _ana, bo, to_ana, to_bo } = Pair::new(make).await;
+    let Pair { store, ana: _ana, bo, to_ana, to_bo } = Pair::new(make).await;
     drained(&to_ana).await;
     say(&bo, 1).unwrap();
     let heard = now();
     bo.disconnect(Ending::Lost(heard), heard);
-    log.expire(heard + GRACE - Duration::from_millis(1)).await;
+    pass(&store, heard, GRACE - Duration::from_millis(1)).await;
     assert_hears(&to_ana, words(&[said(4, BO, 1), presence(5, BO, false)])).await;
-    log.expire(heard + GRACE).await;
+    store.tick(heard + GRACE).await;
     let lost = ServerFrame::Left { seq: Seq(6), member_id: BO, departure: Departure::Lost, counter: Counter(1) };
     let duty = |commits| ServerFrame::Duty { epoch: epoch(1), commits, knocks: vec![] };
     assert_hears(&to_ana, words(&[lost, duty(1)])).await;
     drop(to_bo);
     assert_eq!(say(&bo, 2), Err(CloseCode::UnknownToken));
     // A turn at the door lapses, and is given anew.
-    log.expire(heard + GRACE + limits::DUTY_WITHIN).await;
+    store.tick(heard + GRACE + limits::DUTY_WITHIN).await;
     assert_hears(&to_ana, words(&[duty(1)])).await;
     // One who was let in but never came takes the room along when the time is over.
     let other = RoomId([2; 16]);
-    log.create(other, name("Other"), hash(1), newcomer("Ana", 1), now()).await.unwrap();
-    assert_eq!(log.rooms(), 2);
-    log.expire(now() + GRACE).await;
-    assert_eq!(log.rooms(), 1);
+    store.create(other, name("Other"), hash(1), newcomer("Ana", 1), now()).await.unwrap();
+    assert_eq!(store.rooms(), 2);
+    pass(&store, now(), GRACE).await;
+    assert_eq!(store.rooms(), 1);
 }
 
 async fn stopping_closes_everything(make: Make) {
-    let Pair { log, ana: _ana, bo: _bo, to_ana, to_bo } = Pair::new(make).await;
-    log.stop().await;
+    let Pair { store, ana: _ana, bo: _bo, to_ana, to_bo } = Pair::new(make).await;
+    store.stop().await;
     for outbox in [to_ana, to_bo] {
         assert_eq!(drained(&outbox).await.last().unwrap(), "Stopping");
     }
-    let late = log.follow(ROOM, claim(ANA, 1), 1, Seq(0), outbox(), now()).await.err();
+    let late = store.connect(ROOM, claim(ANA, 1), 1, Seq(0), outbox(), now()).await.err();
     assert_eq!(late, Some(CloseCode::Stopping));
 }
 
 /// Rooms made, filled and left from many threads: none stays, and no name is lost to a race.
 async fn many_at_once(make: Make) {
-    let log = make(9, 1000);
+    let store = make(9, 1000);
     let visit = |n: u8| {
-        let log = Arc::clone(&log);
+        let store = Arc::clone(&store);
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             for round in 0..200_u8 {
@@ -454,12 +463,12 @@ async fn many_at_once(make: Make) {
                 runtime.block_on(async {
                     // Two threads fight for each name.
                     let shared = name(&format!("Club {}", n / 2));
-                    match log.create(id, shared.clone(), hash(1), newcomer("Ana", n), now()).await {
-                        Ok(ana) => log.leave(id, claim(ana, n), now()).await.unwrap(),
+                    match store.create(id, shared.clone(), hash(1), newcomer("Ana", n), now()).await {
+                        Ok(ana) => store.leave(id, claim(ana, n), now()).await.unwrap(),
                         Err(refusal) => {
                             assert_eq!(refusal, Refusal::RoomNameTaken);
-                            if let Ok((id, bo)) = log.admit(shared, hash(1), newcomer("Bo", n), now()).await {
-                                log.leave(id, claim(bo, n), now()).await.unwrap();
+                            if let Ok((id, bo)) = store.admit(shared, hash(1), newcomer("Bo", n), now()).await {
+                                store.leave(id, claim(bo, n), now()).await.unwrap();
                             }
                         }
                     }
@@ -470,8 +479,11 @@ async fn many_at_once(make: Make) {
     for thread in (0..8).map(visit).collect::<Vec<_>>() {
         thread.join().unwrap();
     }
-    assert_eq!(log.rooms(), 0);
+    assert_eq!(store.rooms(), 0);
     for n in 0..4 {
-        log.create(RoomId([99 + n; 16]), name(&format!("Club {n}")), hash(1), newcomer("Ana", 1), now()).await.unwrap();
+        store
+            .create(RoomId([99 + n; 16]), name(&format!("Club {n}")), hash(1), newcomer("Ana", 1), now())
+            .await
+            .unwrap();
     }
 }

@@ -1,0 +1,388 @@
+//! A room and its members' connections.
+
+use std::{
+    collections::BTreeSet,
+    mem,
+    sync::{Arc, Mutex, MutexGuard, TryLockError},
+};
+
+use room::{Effect, Input, Millis, Outcome, Room};
+use tokio::sync::Notify;
+use wire::{CloseCode, MemberId};
+
+use super::{
+    lines::{Lines, Step},
+    lock,
+};
+use crate::{Outbox, Total, total::Share};
+
+/// The effects of one message.
+const USUAL_EFFECTS: usize = 2;
+/// When this many bytes are queued for a room's connections, more of them would not save any writes. The task that added
+/// them delivers, or waits for the task that does so already.
+const HIGH_WATER: usize = 128 * 1024;
+/// The members of a room with fewer connections do not all talk at once.
+const SEVERAL: usize = 2;
+
+/// A room and its members' connections. Writing to connections does not hold the room's lock.
+pub(super) struct LiveRoom {
+    inner: Mutex<Inner>,
+    /// The task that holds this lock delivers what is queued, and then looks for more.
+    lines: Mutex<Lines>,
+    /// Notified when the queue is taken for delivery.
+    taken: Notify,
+}
+
+pub(super) struct Inner {
+    pub(super) room: Room,
+    /// The effects of the last input, until they are sorted. Kept to reuse its memory.
+    effects: Vec<Effect>,
+    queue: Queue,
+    /// Whether the room is on the dirty list.
+    is_listed: bool,
+    /// Whether the room was delivered since it was put on the dirty list.
+    is_overtaken: bool,
+    /// The number of connections at the last delivery.
+    connected: usize,
+    memory: Arc<Total>,
+}
+
+/// The steps that wait for delivery to a room's connections.
+#[derive(Default)]
+struct Queue {
+    steps: Vec<Step>,
+    bytes: usize,
+    /// The authors of the broadcasts among them.
+    authors: BTreeSet<MemberId>,
+    /// What the steps take from the memory for all queues.
+    share: Option<Share>,
+}
+
+/// What a room answers to one input.
+#[derive(Default)]
+pub(super) struct Reply {
+    pub(super) outcome: Option<Outcome>,
+    /// Why the connection of this input is to be closed.
+    pub(super) refused: Option<CloseCode>,
+    /// The earliest time at which the room wants a tick, if it asked for one.
+    pub(super) wake: Option<Millis>,
+}
+
+/// What the caller has to do about a room's queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    Nothing,
+    /// Put the room on the dirty list.
+    List,
+    /// Deliver at once.
+    Deliver,
+}
+
+impl LiveRoom {
+    /// A room after its creation, which had these effects. Its queue takes its bytes from `memory`.
+    pub(super) fn new(room: Room, effects: Vec<Effect>, memory: &Arc<Total>) -> Self {
+        let inner = Inner {
+            room,
+            effects,
+            queue: Queue::default(),
+            is_listed: false,
+            is_overtaken: false,
+            connected: 0,
+            memory: Arc::clone(memory),
+        };
+        Self { inner: Mutex::new(inner), lines: Mutex::default(), taken: Notify::new() }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
+        lock(&self.inner)
+    }
+
+    /// Called when the delivery task pops the room from the dirty list. Returns `Deliver`, or `List` if the room was
+    /// delivered after it was listed and has new frames since.
+    pub(super) fn unlist(&self) -> Next {
+        let mut inner = self.lock();
+        inner.is_listed = false;
+        if mem::take(&mut inner.is_overtaken) { inner.next() } else { Next::Deliver }
+    }
+
+    /// Delivers the queue, unless another task is delivering: that one looks for more when it is done. Returns the number
+    /// of connections, and what to do about frames that were queued in the meantime.
+    pub(super) fn try_deliver(&self) -> (usize, Next) {
+        match self.lines.try_lock() {
+            Ok(lines) => self.deliver_to(lines),
+            Err(TryLockError::Poisoned(lines)) => self.deliver_to(lines.into_inner()),
+            Err(TryLockError::WouldBlock) => (0, Next::Nothing),
+        }
+    }
+
+    /// Delivers the queue, after any other task that is delivering.
+    pub(super) fn deliver(&self) -> Next {
+        self.deliver_to(lock(&self.lines)).1
+    }
+
+    fn deliver_to(&self, mut lines: MutexGuard<'_, Lines>) -> (usize, Next) {
+        let queue = mem::take(&mut self.lock().queue);
+        self.taken.notify_waiters();
+        lines.carry_out(&queue.steps);
+        let count = lines.count();
+        // Released before the last look at the queue: a task that finds the lock taken relies on that look.
+        drop(lines);
+        let mut inner = self.lock();
+        inner.connected = count;
+        inner.is_overtaken = inner.is_listed;
+        (count, inner.next())
+    }
+
+    /// True when every connected member has sent something since the last delivery. More input is unlikely before these
+    /// frames are answered, and the sockets to write to are still in the processor's cache: deliver now.
+    pub(super) fn all_have_sent(&self) -> bool {
+        let inner = self.lock();
+        inner.queue.authors.len() >= inner.connected.max(SEVERAL)
+    }
+
+    /// True when queued bytes exceed [`HIGH_WATER`]: readers must wait for [`LiveRoom::caught_up`].
+    pub(super) fn is_over_high_water(&self) -> bool {
+        self.lock().queue.bytes > HIGH_WATER
+    }
+
+    /// Waits until the queue is below [`HIGH_WATER`].
+    pub(super) async fn caught_up(&self) {
+        loop {
+            let taken = self.taken.notified();
+            if !self.is_over_high_water() {
+                return;
+            }
+            taken.await;
+        }
+    }
+}
+
+impl Inner {
+    /// Applies one input to the room and queues the effects. `opening` is the outbox of the connection that the input
+    /// opens, if it is [`Input::Connect`].
+    pub(super) fn apply(&mut self, at: Millis, input: Input<'_>, opening: Option<Outbox>) -> Reply {
+        self.room.apply(at, input, &mut self.effects);
+        self.sort(opening)
+    }
+
+    /// Queues the effects for delivery, and returns those that are the store's to carry out.
+    pub(super) fn sort(&mut self, mut opening: Option<Outbox>) -> Reply {
+        let mut reply = Reply::default();
+        for effect in self.effects.drain(..) {
+            match effect {
+                Effect::Answer(_, outcome) => reply.outcome = Some(outcome),
+                Effect::Refuse(_, code) => reply.refused = Some(code),
+                Effect::Wake(at) => reply.wake = Some(reply.wake.map_or(at, |wake| wake.min(at))),
+                Effect::Open(member, _) => {
+                    if let Some(outbox) = opening.take() {
+                        self.queue.add(Step::Open(member, outbox));
+                    }
+                }
+                effect => self.queue.add(Step::Effect(effect)),
+            }
+        }
+        // Memory for the usual number of effects is kept, that for many is not.
+        self.effects.shrink_to(USUAL_EFFECTS);
+        reply
+    }
+
+    /// Queues the end of all connections.
+    pub(super) fn stop(&mut self) {
+        self.queue.add(Step::Stop);
+    }
+
+    /// Returns what to do about the queue. The caller has to do it: it is not returned twice.
+    pub(super) fn next(&mut self) -> Next {
+        let Queue { steps, bytes, share, .. } = &mut self.queue;
+        if steps.is_empty() {
+            return Next::Nothing;
+        }
+        let share = share.get_or_insert_with(|| Total::share(&self.memory));
+        if *bytes > HIGH_WATER || !share.grow(*bytes) {
+            return Next::Deliver;
+        }
+        self.list()
+    }
+
+    /// Marks the room as listed. Returns `List` if it was not.
+    pub(super) fn list(&mut self) -> Next {
+        if mem::replace(&mut self.is_listed, true) { Next::Nothing } else { Next::List }
+    }
+}
+
+impl Queue {
+    fn add(&mut self, step: Step) {
+        self.bytes += mem::size_of::<Step>() + step.frame().map_or(0, |frame| frame.payload.len());
+        if let Step::Effect(Effect::Broadcast { except, .. }) = &step {
+            self.authors.insert(*except);
+        }
+        self.steps.push(step);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::{Pin, pin},
+        task::{Context, Poll, Waker},
+    };
+
+    use bytes::Bytes;
+    use room::{Bounds, Budget, Create, Newcomer, SecondHash, TokenHash};
+    use wire::RoomId;
+
+    use super::*;
+
+    fn live_room() -> LiveRoom {
+        with_memory(&Total::new(usize::MAX))
+    }
+
+    fn with_memory(memory: &Arc<Total>) -> LiveRoom {
+        let address = std::net::IpAddr::from([192, 0, 2, 1]).into();
+        let create = Create {
+            id: RoomId([0; 16]),
+            name: "Club".parse().unwrap(),
+            hash: SecondHash::NONE,
+            bounds: Bounds { members: 9, grace: std::time::Duration::ZERO, replay: 0 },
+            creator: Newcomer { user: "Ana".parse().unwrap(), token: TokenHash::from([0; 32]), address },
+        };
+        LiveRoom::new(Room::create(Millis(0), create, &mut Vec::new()).0, Vec::new(), memory)
+    }
+
+    /// Queues a frame of this many bytes, and returns what to do about it.
+    fn queue(room: &LiveRoom, bytes: usize) -> Next {
+        let mut inner = room.lock();
+        inner.effects.push(Effect::Send(MemberId(1), Bytes::from(vec![0; bytes])));
+        inner.sort(None);
+        inner.next()
+    }
+
+    #[test]
+    fn a_room_is_listed_once() {
+        let room = live_room();
+        assert_eq!(room.lock().next(), Next::Nothing);
+        assert_eq!(queue(&room, 1), Next::List);
+        assert_eq!(queue(&room, 1), Next::Nothing);
+        assert_eq!(room.try_deliver(), (0, Next::Nothing));
+        assert_eq!(queue(&room, 1), Next::Nothing, "it is still listed");
+        assert_eq!(room.unlist(), Next::List);
+        assert_eq!(room.unlist(), Next::Deliver);
+        assert_eq!(room.try_deliver(), (0, Next::Nothing));
+        assert_eq!(queue(&room, 1), Next::List);
+    }
+
+    #[test]
+    fn high_water_forces_delivery() {
+        let room = live_room();
+        assert_eq!(queue(&room, HIGH_WATER), Next::Deliver);
+        assert!(room.is_over_high_water());
+        assert_eq!(room.deliver(), Next::Nothing);
+        assert!(!room.is_over_high_water());
+        let small = (1..).find(|_| queue(&room, 1) == Next::Deliver);
+        assert!(small.is_some_and(|count| count < HIGH_WATER / 50), "even tiny frames cost something");
+    }
+
+    /// A member sends something. Returns whether all have.
+    fn sends(room: &LiveRoom, member: u32) -> bool {
+        let mut inner = room.lock();
+        let (except, frame) = (MemberId(member), Bytes::from_static(b"Hi"));
+        let broadcast = Effect::Broadcast { except, frame, substitute: None, budget: Budget::Talk };
+        inner.effects.extend([broadcast, Effect::Send(except, Bytes::new())]);
+        inner.sort(None);
+        drop(inner);
+        room.all_have_sent()
+    }
+
+    #[test]
+    fn all_have_sent_counts_connected_members() {
+        let room = live_room();
+        let carry_out = |step| {
+            room.lock().queue.add(step);
+            room.deliver();
+        };
+        let open = |member| carry_out(Step::Open(MemberId(member), Outbox::new(9999, 9999, &Total::new(usize::MAX))));
+        open(1);
+        assert_eq!([1, 1, 1].map(|member| sends(&room, member)), [false; 3], "nobody answers a lone member");
+        open(2);
+        open(3);
+        assert_eq!([1, 2, 1, 2, 3].map(|member| sends(&room, member)), [false, false, false, false, true]);
+        room.deliver();
+        assert_eq!([3, 3, 2, 1].map(|member| sends(&room, member)), [false, false, false, true], "the next round");
+        carry_out(Step::Effect(Effect::Gone(MemberId(3))));
+        assert_eq!([2, 1].map(|member| sends(&room, member)), [false, true], "only connected members count");
+    }
+
+    #[test]
+    fn a_room_delivered_while_listed_is_listed_again() {
+        let room = live_room();
+        assert_eq!(queue(&room, 1), Next::List);
+        assert_eq!(room.deliver(), Next::Nothing);
+        assert_eq!(queue(&room, 1), Next::Nothing, "it is still listed");
+        assert_eq!(room.unlist(), Next::List);
+        assert_eq!(room.unlist(), Next::Deliver);
+        assert_eq!(room.deliver(), Next::Nothing);
+        assert_eq!(queue(&room, 1), Next::List);
+        assert_eq!(room.deliver(), Next::Nothing);
+        assert_eq!(room.unlist(), Next::Nothing, "nothing was queued since");
+        assert_eq!(queue(&room, 1), Next::List);
+    }
+
+    #[test]
+    fn global_queue_limit_forces_delivery() {
+        let memory = Total::new(32 * 1024);
+        let (greedy, modest) = (with_memory(&memory), with_memory(&memory));
+        assert_eq!(queue(&modest, 1), Next::List);
+        assert_eq!(queue(&greedy, 11 * 1024), Next::List);
+        assert_eq!(queue(&greedy, 11 * 1024), Next::Deliver);
+        assert_eq!(queue(&modest, 1), Next::Nothing, "it is listed already");
+        assert_eq!(greedy.deliver(), Next::Nothing);
+        assert_eq!(memory.used(), 4 * 1024);
+        assert_eq!(modest.deliver(), Next::Nothing);
+        assert_eq!(memory.used(), 0);
+    }
+
+    #[tokio::test]
+    async fn the_delivering_task_looks_for_more() {
+        let room = live_room();
+        let lines = lock(&room.lines);
+        assert_eq!(queue(&room, HIGH_WATER), Next::Deliver);
+        assert_eq!(room.try_deliver(), (0, Next::Nothing), "another task delivers, and will look");
+        let mut waits = pin!(room.caught_up());
+        assert!(poll(waits.as_mut()).is_pending());
+        // That task takes the queue, and more is queued.
+        let taken = mem::take(&mut room.lock().queue);
+        assert_eq!(taken.steps.len(), 1);
+        assert_eq!(queue(&room, 1), Next::List);
+        assert_eq!(room.unlist(), Next::Deliver);
+        assert_eq!(room.try_deliver(), (0, Next::Nothing));
+        drop(lines);
+        assert_eq!(room.lock().next(), Next::List, "the last look");
+        assert_eq!(room.try_deliver(), (0, Next::Nothing));
+        assert!(poll(waits).is_ready(), "the readers go on");
+    }
+
+    fn poll(future: Pin<&mut impl Future<Output = ()>>) -> Poll<()> {
+        future.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[tokio::test]
+    async fn readers_do_not_wait_below_high_water() {
+        let room = live_room();
+        assert_eq!(queue(&room, 1), Next::List);
+        room.caught_up().await;
+    }
+
+    #[test]
+    fn effects_for_the_store_are_not_queued() {
+        let room = live_room();
+        let mut inner = room.lock();
+        let outcome = Outcome::Left(Ok(()));
+        let answer = Effect::Answer(room::RequestId(1), outcome.clone());
+        let refused = Effect::Refuse(room::ConnectionId(1), CloseCode::TooBig);
+        inner.effects.extend([Effect::Wake(Millis(7)), answer, refused, Effect::Wake(Millis(5))]);
+        let reply = inner.sort(None);
+        assert_eq!((reply.outcome, reply.refused), (Some(outcome), Some(CloseCode::TooBig)));
+        assert_eq!(reply.wake, Some(Millis(5)));
+        assert_eq!(inner.next(), Next::Nothing);
+    }
+}

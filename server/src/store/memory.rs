@@ -1,0 +1,420 @@
+//! Rooms in this process's memory.
+
+use std::{
+    collections::BTreeSet,
+    future::ready,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Instant,
+};
+
+use dashmap::{DashMap, Entry};
+use room::{Bounds, Claim, ConnectionId, Create, Input, Millis, Newcomer, Outcome, RequestId, Room, SecondHash};
+use subtle::ConstantTimeEq;
+use tokio::task::yield_now;
+use wire::{ClientFrame, CloseCode, MemberId, Refusal, RoomId, RoomName, Seq};
+
+use super::{
+    Ending, Later, RoomStore, Seat,
+    clock::Clock,
+    dirty_list::DirtyList,
+    live_room::{Inner, LiveRoom, Next, Reply},
+    lock,
+    names::Names,
+};
+use crate::{Outbox, Total, ws};
+
+// An outbox copies every frame that may share a page of the replay buffer.
+const _: () = assert!(room::PAGED_BYTES <= ws::COPIED_BYTES);
+
+/// A delivery task takes one of this many parts of the dirty list at a time. Rooms that wait longer have more for one
+/// write; but when there are many rooms, each must have its turn before all others have had several.
+const PARTS: usize = 16;
+/// A delivery task yields after writes to this many connections.
+const WRITES: usize = 128;
+
+/// The store of rooms in memory.
+#[derive(Clone)]
+pub struct MemoryStore(Arc<Shared>);
+
+struct Shared {
+    bounds: Bounds,
+    max_rooms: usize,
+    clock: Clock,
+    rooms: DashMap<RoomId, Arc<LiveRoom>>,
+    names: Mutex<Names>,
+    /// Bytes in the replay buffers of all rooms together.
+    replay_bytes: AtomicUsize,
+    max_replay_bytes: usize,
+    /// Held while rooms are trimmed.
+    trimming: Mutex<()>,
+    /// Rooms with frames to deliver.
+    dirty: DirtyList<Arc<LiveRoom>>,
+    /// The memory for frames that wait for delivery, shared with all outboxes.
+    memory: Arc<Total>,
+    /// When which room wants a tick.
+    wakes: Mutex<BTreeSet<(Millis, RoomId)>>,
+    /// The last id of a connection or a request.
+    last_id: AtomicU64,
+    is_stopping: AtomicBool,
+}
+
+impl MemoryStore {
+    /// A store without rooms. When all replay buffers together exceed `max_replay_bytes`, each is trimmed to half of that
+    /// divided by the number of rooms. Queued frames take their bytes from `memory`; when it is used up, frames are
+    /// delivered at once.
+    #[must_use]
+    pub fn new(bounds: Bounds, max_rooms: usize, max_replay_bytes: usize, memory: Arc<Total>) -> Self {
+        Self(Arc::new(Shared {
+            bounds,
+            max_rooms,
+            clock: Clock::new(),
+            rooms: DashMap::new(),
+            names: Mutex::default(),
+            replay_bytes: AtomicUsize::new(0),
+            max_replay_bytes,
+            trimming: Mutex::default(),
+            dirty: DirtyList::default(),
+            memory,
+            wakes: Mutex::default(),
+            last_id: AtomicU64::new(0),
+            is_stopping: AtomicBool::new(false),
+        }))
+    }
+}
+
+impl Shared {
+    fn room(&self, id: RoomId) -> Option<Arc<LiveRoom>> {
+        self.rooms.get(&id).map(|room| Arc::clone(&room))
+    }
+
+    fn next_id(&self) -> u64 {
+        self.last_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Applies one input to a room, and sees to all that follows.
+    fn apply(&self, room: &Arc<LiveRoom>, now: Instant, input: Input<'_>) -> Reply {
+        self.change(room, |inner| inner.apply(self.clock.at(now), input, None))
+    }
+
+    /// Changes a room under its lock: counts its replay buffer, notes when it wants a tick, removes it if it is empty, and
+    /// has its queue delivered.
+    fn change(&self, room: &Arc<LiveRoom>, change: impl FnOnce(&mut Inner) -> Reply) -> Reply {
+        let mut inner = room.lock();
+        let before = inner.room.replay_bytes();
+        let reply = change(&mut inner);
+        let is_too_much = self.count_replay(before, inner.room.replay_bytes());
+        let id = inner.room.id();
+        if let Some(at) = reply.wake {
+            lock(&self.wakes).insert((at, id));
+        }
+        let next = inner.next();
+        let empty = inner.room.is_empty().then(|| inner.room.name().clone());
+        drop(inner);
+        if let Some(name) = empty {
+            self.remove(id, &name, room);
+        }
+        if is_too_much {
+            self.trim();
+        }
+        self.follow_up(room, next);
+        reply
+    }
+
+    /// Delivers a room's queue or puts it on the dirty list.
+    fn follow_up(&self, room: &Arc<LiveRoom>, mut next: Next) {
+        if next == Next::Deliver {
+            (_, next) = room.try_deliver();
+        }
+        self.list(room, next);
+    }
+
+    /// Puts a room on the dirty list, also one that is to be delivered: the caller has just delivered it.
+    fn list(&self, room: &Arc<LiveRoom>, mut next: Next) {
+        if next == Next::Deliver {
+            next = room.lock().list();
+        }
+        if next == Next::List {
+            self.dirty.add(Arc::clone(room));
+        }
+    }
+
+    async fn deliver(&self) {
+        let mut rooms = Vec::new();
+        loop {
+            self.dirty.take(|all| all.div_ceil(PARTS), &mut rooms).await;
+            // Connections whose turn it is now may have more for the same writes.
+            yield_now().await;
+            let mut writes = 0;
+            for room in rooms.drain(..) {
+                // Other tasks do not wait until many rooms are drained.
+                if writes > WRITES {
+                    yield_now().await;
+                    writes = 0;
+                }
+                let mut next = room.unlist();
+                if next == Next::Deliver {
+                    let count;
+                    (count, next) = room.try_deliver();
+                    writes += count;
+                }
+                self.list(&room, next);
+            }
+        }
+    }
+
+    /// Counts the change of a room's replay buffer. Returns true when all of them together exceed the limit.
+    fn count_replay(&self, before: usize, now: usize) -> bool {
+        if now == before {
+            return false;
+        }
+        let change = now.wrapping_sub(before);
+        self.replay_bytes.fetch_add(change, Ordering::Relaxed).wrapping_add(change) > self.max_replay_bytes
+    }
+
+    /// Trims every room's replay buffer to half of the limit divided by the number of rooms. If only the room that adds to
+    /// it were trimmed, rooms that filled their buffers and fell silent would leave nothing to rooms that talk. The other
+    /// half has to be filled before this happens again.
+    fn trim(&self) {
+        let Ok(_alone) = self.trimming.try_lock() else { return };
+        let rooms = self.all();
+        let bytes = self.max_replay_bytes / 2 / rooms.len().max(1);
+        let at = self.clock.at(Instant::now());
+        for room in rooms {
+            let mut inner = room.lock();
+            let before = inner.room.replay_bytes();
+            if before > bytes {
+                inner.apply(at, Input::Trim { bytes }, None);
+                self.count_replay(before, inner.room.replay_bytes());
+            }
+        }
+    }
+
+    fn all(&self) -> Vec<Arc<LiveRoom>> {
+        self.rooms.iter().map(|room| Arc::clone(&room)).collect()
+    }
+
+    /// Removes this very room. Its name and id may be in use again by the time that its last connection ends.
+    fn remove(&self, id: RoomId, name: &RoomName, room: &Arc<LiveRoom>) {
+        let mut names = lock(&self.names);
+        if self.rooms.remove_if(&id, |_, found| Arc::ptr_eq(found, room)).is_some() {
+            names.free(name);
+            tracing::debug!(rooms = self.rooms.len(), "room removed");
+        }
+    }
+
+    fn create(
+        &self,
+        id: RoomId,
+        name: RoomName,
+        hash: SecondHash,
+        creator: Newcomer,
+        now: Instant,
+    ) -> Result<MemberId, Refusal> {
+        let mut names = lock(&self.names);
+        if self.rooms.len() >= self.max_rooms {
+            return Err(Refusal::ServerFull);
+        }
+        let Entry::Vacant(place) = self.rooms.entry(id) else { return Err(Refusal::RoomIdTaken) };
+        names.claim(&name, id)?;
+        let mut effects = Vec::new();
+        let create = Create { id, name, hash, bounds: self.bounds, creator };
+        let (room, member) = Room::create(self.clock.at(now), create, &mut effects);
+        let room = Arc::new(LiveRoom::new(room, effects, &self.memory));
+        place.insert(Arc::clone(&room));
+        drop(names);
+        self.change(&room, |inner| inner.sort(None));
+        tracing::debug!(rooms = self.rooms.len(), "room created");
+        Ok(member)
+    }
+
+    fn admit(
+        &self,
+        name: &RoomName,
+        hash: SecondHash,
+        newcomer: Newcomer,
+        now: Instant,
+    ) -> Result<(RoomId, MemberId), Refusal> {
+        let id = lock(&self.names).ids.get(name).copied();
+        let Some((id, room)) = id.and_then(|id| Some((id, self.room(id)?))) else {
+            // A request for an unknown room takes the same steps as one with a wrong password.
+            let _ = bool::from(SecondHash::NONE.ct_eq(&hash));
+            return Err(Refusal::WrongCredentials);
+        };
+        let request = RequestId(self.next_id());
+        match self.apply(&room, now, Input::Admit { request, newcomer, hash }).outcome {
+            Some(Outcome::Admitted(admitted)) => admitted.map(|member| (id, member)),
+            _ => Err(Refusal::Internal),
+        }
+    }
+
+    fn connect(
+        self: &Arc<Self>,
+        id: RoomId,
+        claim: Claim,
+        attempt: u32,
+        seq: Seq,
+        outbox: Outbox,
+        now: Instant,
+    ) -> Result<MemorySeat, CloseCode> {
+        let room = self.room(id).ok_or(CloseCode::UnknownToken)?;
+        let (member, connection) = (claim.member_id, ConnectionId(self.next_id()));
+        let reply = self.change(&room, |inner| {
+            // Checked under the room's lock: `stop` closes every connection that passes here before it.
+            if self.is_stopping.load(Ordering::SeqCst) {
+                return Reply { refused: Some(CloseCode::Stopping), ..Reply::default() };
+            }
+            inner.apply(self.clock.at(now), Input::Connect { claim, attempt, seq, connection }, Some(outbox))
+        });
+        match reply.refused {
+            Some(code) => Err(code),
+            None => Ok(MemorySeat { store: Arc::clone(self), room, member, connection }),
+        }
+    }
+
+    fn leave(&self, id: RoomId, claim: Claim, now: Instant) -> Result<(), CloseCode> {
+        let room = self.room(id).ok_or(CloseCode::UnknownToken)?;
+        match self.apply(&room, now, Input::Leave { request: RequestId(self.next_id()), claim }).outcome {
+            Some(Outcome::Left(left)) => left,
+            _ => Err(CloseCode::UnknownToken),
+        }
+    }
+
+    fn tick(&self, now: Instant) {
+        let at = self.clock.at(now);
+        loop {
+            let id = {
+                let mut wakes = lock(&self.wakes);
+                match wakes.first() {
+                    Some((wake, _)) if *wake <= at => wakes.pop_first().map(|(_, id)| id),
+                    _ => return,
+                }
+            };
+            if let Some(room) = id.and_then(|id| self.room(id)) {
+                self.apply(&room, now, Input::Tick);
+            }
+        }
+    }
+}
+
+impl RoomStore for MemoryStore {
+    fn create(
+        &self,
+        id: RoomId,
+        name: RoomName,
+        hash: SecondHash,
+        creator: Newcomer,
+        now: Instant,
+    ) -> Later<'_, Result<MemberId, Refusal>> {
+        Box::pin(ready(self.0.create(id, name, hash, creator, now)))
+    }
+
+    fn admit(
+        &self,
+        name: RoomName,
+        hash: SecondHash,
+        newcomer: Newcomer,
+        now: Instant,
+    ) -> Later<'_, Result<(RoomId, MemberId), Refusal>> {
+        Box::pin(ready(self.0.admit(&name, hash, newcomer, now)))
+    }
+
+    fn connect(
+        &self,
+        id: RoomId,
+        claim: Claim,
+        attempt: u32,
+        seq: Seq,
+        outbox: Outbox,
+        now: Instant,
+    ) -> Later<'_, Result<Box<dyn Seat>, CloseCode>> {
+        let connected = self.0.connect(id, claim, attempt, seq, outbox, now);
+        Box::pin(ready(connected.map(|seat| Box::new(seat) as Box<dyn Seat>)))
+    }
+
+    fn leave(&self, id: RoomId, claim: Claim, now: Instant) -> Later<'_, Result<(), CloseCode>> {
+        Box::pin(ready(self.0.leave(id, claim, now)))
+    }
+
+    fn tick(&self, now: Instant) -> Later<'_, ()> {
+        self.0.tick(now);
+        Box::pin(ready(()))
+    }
+
+    fn stop(&self) -> Later<'_, ()> {
+        self.0.is_stopping.store(true, Ordering::SeqCst);
+        for room in self.0.all() {
+            self.0.change(&room, |inner| {
+                inner.stop();
+                Reply::default()
+            });
+        }
+        Box::pin(ready(()))
+    }
+
+    fn deliver(&self) -> Later<'_, ()> {
+        Box::pin(self.0.deliver())
+    }
+
+    fn rooms(&self) -> usize {
+        self.0.rooms.len()
+    }
+}
+
+struct MemorySeat {
+    store: Arc<Shared>,
+    room: Arc<LiveRoom>,
+    member: MemberId,
+    connection: ConnectionId,
+}
+
+impl MemorySeat {
+    fn frame(&self, frame: &ClientFrame<'_>, now: Instant) -> Option<CloseCode> {
+        let input = Input::Frame { member: self.member, connection: self.connection, frame };
+        self.store.apply(&self.room, now, input).refused
+    }
+}
+
+impl Seat for MemorySeat {
+    fn take(&self, frame: &ClientFrame<'_>, now: Instant) -> Result<(), CloseCode> {
+        let Some(code) = self.frame(frame, now) else { return Ok(()) };
+        if let CloseCode::UnknownToken | CloseCode::Replaced = code {
+            // A member that was put out must hear why before it hears that it is out.
+            self.store.list(&self.room, self.room.deliver());
+        }
+        Err(code)
+    }
+
+    fn handed_over(&self) -> Option<Later<'_, ()>> {
+        if self.room.all_have_sent() {
+            self.store.follow_up(&self.room, Next::Deliver);
+        }
+        self.room.is_over_high_water().then(|| -> Later<'_, ()> { Box::pin(self.room.caught_up()) })
+    }
+
+    fn leave(&self, now: Instant) {
+        self.frame(&ClientFrame::Leave, now);
+    }
+
+    fn disconnect(&self, ending: Ending, now: Instant) {
+        let ending = match ending {
+            Ending::Lost(heard) => room::Ending::Lost(now.saturating_duration_since(heard)),
+            Ending::Going => room::Ending::Going,
+        };
+        self.store.apply(
+            &self.room,
+            now,
+            Input::Disconnect { member: self.member, connection: self.connection, ending },
+        );
+    }
+}
+
+impl Drop for MemorySeat {
+    /// However a connection's task ends, its member does not stay connected.
+    fn drop(&mut self) {
+        let now = Instant::now();
+        self.disconnect(Ending::Lost(now), now);
+    }
+}

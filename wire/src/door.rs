@@ -1,5 +1,5 @@
-//! The door: bodies of `POST /api/…`, JSON in UTF-8. Names arrive as text, and the server parses
-//! them itself, so that a bad name can be told from a malformed body.
+//! The door: the JSON bodies of `POST /api/…`. Names arrive as plain strings and the server parses them afterwards, so
+//! that it can answer a bad name differently from a malformed body.
 
 use core::{fmt, marker::PhantomData};
 
@@ -33,7 +33,7 @@ pub const GATE_EMAIL: &str = "/api/gate/email";
 /// The WebSocket.
 pub const SOCKET: &str = "/api/socket";
 
-/// A body of the door, either way: a JSON object. Parsed by itself, a body's type would take an array, too.
+/// The JSON object of a request or an answer. Serde's derived types also accept arrays; this wrapper does not.
 #[derive(Debug)]
 pub struct Object<T>(pub T);
 
@@ -57,7 +57,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// Asks for the server's part of a room's salt, whether the room exists or not.
+/// Asks for the server's part of a room's salt. The server answers alike whether or not the room exists.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SaltRequest {
     /// The room's name.
@@ -69,22 +69,22 @@ pub struct SaltRequest {
 pub struct SaltAnswer {
     /// The server's part of the salt.
     pub salt: Salt,
-    /// Which build of the pages the server carries; a page of another build should be loaded anew.
+    /// The build of the server's pages. A page of another build should reload.
     pub build: String,
 }
 
-/// Makes a room and enters it.
+/// Creates a room and enters it.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct CreateRequest {
     /// The room's name.
     pub room: String,
     /// The creator's name.
     pub user: String,
-    /// The room's id, made by the creator.
+    /// The room's id, chosen at random by the creator's client.
     pub room_id: RoomId,
-    /// What everyone must show who wants to come in.
+    /// The verifier that every later newcomer must show.
     pub verifier: Verifier,
-    /// Where the server's gate asks for one.
+    /// The pass, if the server's gate requires one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pass: Option<Pass>,
 }
@@ -96,74 +96,75 @@ pub struct JoinRequest {
     pub room: String,
     /// The newcomer's name.
     pub user: String,
-    /// Shows that the newcomer knows the password.
+    /// Proves that the newcomer knows the password.
     pub verifier: Verifier,
-    /// Where the server's gate asks for one.
+    /// The pass, if the server's gate requires one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pass: Option<Pass>,
 }
 
-/// Answers a [`CreateRequest`] or a [`JoinRequest`] that was let in.
+/// Answers a successful [`CreateRequest`] or [`JoinRequest`].
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Admission {
-    /// The room's id, told only to those who showed the right verifier.
+    /// The room's id, disclosed only after the right verifier.
     pub room_id: RoomId,
-    /// The newcomer's number in the room.
+    /// The newcomer's member id.
     pub member_id: MemberId,
-    /// What the newcomer shows from now on.
+    /// Authenticates the newcomer from now on.
     pub token: Token,
 }
 
-/// Leaves a room; answered by 204 without a body.
+/// Leaves a room. The server answers 204 without a body.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct LeaveRequest {
-    /// Which room.
+    /// The room.
     pub room_id: RoomId,
-    /// Which member of it.
+    /// The member that leaves.
     pub member_id: MemberId,
     /// That member's token.
     pub token: Token,
 }
 
-/// Whom the operator lets make rooms, or come in.
+/// The people the operator lets create rooms, or enter them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Gate {
     /// Everyone.
     #[default]
     Open,
-    /// Those with an access token.
+    /// People with an access token.
     Token,
-    /// People that the server knows by name, password and one-time code.
+    /// People with an account on this server: name, password and one-time code.
     People,
-    /// Those who can read a code that is sent to their mailbox.
+    /// People who receive a code by e-mail at a listed address.
     Email,
 }
 
-/// Asks what the gates want.
+/// Asks which gates are in use.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct GateRequest {}
 
 /// Answers a [`GateRequest`].
 #[derive(Debug, Serialize, Deserialize)]
 pub struct GateAnswer {
-    /// For making a room.
+    /// The gate for creating a room.
     pub create: Gate,
-    /// For coming in.
+    /// The gate for entering a room.
     pub join: Gate,
 }
 
-/// Shows an access token.
+/// Signs in with an access token.
 #[derive(Serialize, Deserialize)]
 pub struct AccessTokenRequest {
-    /// The token, as the operator handed it out.
+    /// The token, as the server printed it for the operator.
     pub token: Zeroizing<String>,
 }
 
-/// Asks for the server's part of the salt for a person's own password, whether it knows the person or not.
+/// Asks for the server's part of the salt for an account password. The server answers alike whether or not the account
+/// exists.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct PersonSaltRequest {
-    /// The person's name.
+    /// The account name.
     pub name: String,
 }
 
@@ -174,51 +175,51 @@ pub struct PersonSaltAnswer {
     pub salt: Salt,
 }
 
-/// Shows that one is this person.
+/// Signs in with an account.
 #[derive(Serialize, Deserialize)]
 pub struct PersonRequest {
-    /// The person's name.
+    /// The account name.
     pub name: String,
-    /// Shows that one knows the password.
+    /// Proves knowledge of the account password.
     pub verifier: Verifier,
-    /// A one-time code or a recovery code; without one, the server says whether the rest is right.
+    /// A one-time code or a recovery code. Without it, the server only says whether name and password are right.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<Zeroizing<String>>,
 }
 
-/// Asks for a code by e-mail, or shows it.
+/// Asks for a code by e-mail, or signs in with it.
 #[derive(Serialize, Deserialize)]
 pub struct MailRequest {
     /// The mailbox.
     pub address: String,
-    /// The code that was sent there; without it, one is sent.
+    /// The mailed code. Without it, the server sends one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<Zeroizing<String>>,
 }
 
-/// Answers who has passed the gate.
+/// Answers a successful sign-in.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct PassAnswer {
-    /// What to show at the door.
+    /// The pass to show at the door.
     pub pass: Pass,
-    /// Seconds for which it is good.
+    /// How many seconds the pass is valid.
     pub seconds: u64,
 }
 
-/// The body of every answer of the door that is not success.
+/// The body of every answer that refuses a request.
 #[derive(Debug, Serialize)]
 pub struct RefusalBody {
     /// [`Refusal::code`].
     pub error: &'static str,
     /// [`Refusal::words`].
     pub message: &'static str,
-    /// Seconds after which to try again, where that is known.
+    /// Seconds after which to try again, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
 }
 
 impl RefusalBody {
-    /// Of this refusal.
+    /// Returns the body for a refusal.
     #[must_use]
     pub fn new(refusal: Refusal, retry_after: Option<u64>) -> Self {
         Self { error: refusal.code(), message: refusal.words(), retry_after }
@@ -230,27 +231,27 @@ mod tests {
     use super::*;
     use serde::de::DeserializeOwned;
 
-    /// Parses these members as an object, and as an array of them.
-    fn both<T: DeserializeOwned>(members: &[(&str, &str)]) -> [bool; 2] {
+    /// Whether `T` parses from these members as a JSON object, and from their values as an array.
+    fn object_and_array<T: DeserializeOwned>(members: &[(&str, &str)]) -> [bool; 2] {
         let object = members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect::<Vec<_>>().join(",");
         let array = members.iter().map(|(_, value)| *value).collect::<Vec<_>>().join(",");
         [format!("{{{object}}}"), format!("[{array}]")].map(|text| serde_json::from_str::<Object<T>>(&text).is_ok())
     }
 
     #[test]
-    fn a_body_is_an_object() {
+    fn bodies_are_objects_never_arrays() {
         let (id, bytes) = (format!("\"{}\"", "A".repeat(22)), format!("\"{}\"", "A".repeat(43)));
         let (room, user, build) = (("room", "\"r\""), ("user", "\"u\""), ("build", "\"b\""));
         let (room_id, verifier) = (("room_id", id.as_str()), ("verifier", bytes.as_str()));
         let (member_id, token) = (("member_id", "1"), ("token", bytes.as_str()));
-        let taken = [true, false];
-        assert_eq!(both::<SaltRequest>(&[room]), taken);
-        assert_eq!(both::<SaltAnswer>(&[("salt", &bytes), build]), taken);
-        assert_eq!(both::<CreateRequest>(&[room, user, room_id, verifier]), taken);
-        assert_eq!(both::<JoinRequest>(&[room, user, verifier]), taken);
-        assert_eq!(both::<Admission>(&[room_id, member_id, token]), taken);
-        assert_eq!(both::<LeaveRequest>(&[room_id, member_id, token]), taken);
-        assert_eq!(both::<Admission>(&[room_id, ("member_id", "0"), token]), [false; 2]);
+        let object_only = [true, false];
+        assert_eq!(object_and_array::<SaltRequest>(&[room]), object_only);
+        assert_eq!(object_and_array::<SaltAnswer>(&[("salt", &bytes), build]), object_only);
+        assert_eq!(object_and_array::<CreateRequest>(&[room, user, room_id, verifier]), object_only);
+        assert_eq!(object_and_array::<JoinRequest>(&[room, user, verifier]), object_only);
+        assert_eq!(object_and_array::<Admission>(&[room_id, member_id, token]), object_only);
+        assert_eq!(object_and_array::<LeaveRequest>(&[room_id, member_id, token]), object_only);
+        assert_eq!(object_and_array::<Admission>(&[room_id, ("member_id", "0"), token]), [false; 2]);
         assert!(serde_json::from_str::<Object<SaltRequest>>("null").is_err());
     }
 }

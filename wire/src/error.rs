@@ -1,4 +1,4 @@
-//! Every answer that is not success: its code on the wire, and what a person reads.
+//! Every refusal and every close code: its code on the wire and its words for people.
 
 macro_rules! refusals {
     ($($(#[$doc:meta])* $name:ident = $status:literal $code:literal $words:literal;)*) => {
@@ -9,7 +9,7 @@ macro_rules! refusals {
         }
 
         impl Refusal {
-            /// All of them, in the order of `docs/PROTOCOL.md`.
+            /// All refusals, in the order of `docs/PROTOCOL.md`.
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
             /// The HTTP status.
@@ -24,7 +24,7 @@ macro_rules! refusals {
                 match self { $(Self::$name => $code,)* }
             }
 
-            /// What a person reads.
+            /// The words for people.
             #[must_use]
             pub fn words(self) -> &'static str {
                 match self { $(Self::$name => $words,)* }
@@ -34,41 +34,41 @@ macro_rules! refusals {
 }
 
 refusals! {
-    /// The body is not the JSON that this request wants.
+    /// The body is not the JSON object that this request takes.
     Malformed = 400 "malformed" "The server did not understand this request. Reload the page and try again.";
-    /// No such room, or another password: told alike, and in the same time.
+    /// There is no such room, or the password is wrong. Both get the same answer in the same time.
     WrongCredentials = 403 "wrong_credentials" "The room name or the password is not right. Check both, capital letters too; the room may also be gone.";
     /// The request comes from another site's page.
     OriginRefused = 403 "origin_refused" "This request came from another site and was refused. Open the chat by its own address.";
-    /// The server's gate wants a pass, and this is none, or no longer one.
+    /// The server's gate requires a pass, and the request has none or an expired or revoked one.
     PassWanted = 403 "pass_wanted" "This server wants to know that you may use it. Sign in first.";
-    /// No such access token.
+    /// There is no such access token.
     WrongAccessToken = 403 "wrong_access_token" "This access token is not right. Check it, or ask the person who runs this server for another.";
-    /// No such person at the gate, or another password: told alike, and in the same time.
+    /// There is no such account, or its password is wrong. Both get the same answer in the same time.
     WrongPerson = 403 "wrong_person" "The account name or the account password is not right. Check both, capital letters too.";
-    /// The password was right, and a one-time code is wanted.
+    /// The password is right; a one-time code is required too.
     CodeWanted = 403 "code_wanted" "Enter the one-time code that your app shows.";
-    /// The one-time code is wrong, too old, or was used.
+    /// The one-time code is wrong, expired or already used.
     WrongCode = 403 "wrong_code" "This code is not right, or is not good any more. Enter the newest one.";
-    /// The token is of no member, or of another.
+    /// The token belongs to no member, or to another one.
     UnknownToken = 403 "unknown_token" "You are no longer in this room.";
-    /// The token is bound to another address.
+    /// The token is bound to another network address.
     AddressChanged = 403 "address_changed" "Your network address has changed, so the server asks for the password again.";
-    /// No such page.
+    /// There is no such page.
     NotFound = 404 "not_found" "There is nothing at this address.";
-    /// The page exists, but not for this method.
+    /// The page does not take this HTTP method.
     MethodNotAllowed = 405 "method_not_allowed" "This address does not take such a request.";
     /// The client took too long to send its request.
     Timeout = 408 "timeout" "The request took too long to arrive. Check your connection and try again.";
-    /// A room of this name, or of one that looks the same, exists.
+    /// A room with this name, or a name that looks the same, exists.
     RoomNameTaken = 409 "room_name_taken" "A room with this name, or one that looks the same, exists already. Choose another name and type the password again, or join that room, spelled as its maker did.";
-    /// A member of this name, or of one that looks the same, is in the room.
+    /// A member with this name, or a name that looks the same, is in the room.
     UserNameTaken = 409 "user_name_taken" "Someone in the room has this name, or one that looks the same. Choose another name, and type the password again.";
-    /// The room has as many members as it may.
+    /// The room has reached its member limit.
     RoomFull = 409 "room_full" "The room is full. Try again when someone has left.";
-    /// The room id is in use: the creator's client must make another.
+    /// The room id is in use; the creator's client must draw another.
     RoomIdTaken = 409 "room_id_taken" "The room could not be made. Try again.";
-    /// The body is longer than it may be.
+    /// The body exceeds the size limit.
     TooLarge = 413 "too_large" "This request is too large.";
     /// The body is not `application/json`.
     NotJson = 415 "not_json" "The server did not understand this kind of request. Reload the page and try again.";
@@ -80,23 +80,23 @@ refusals! {
     BadUserName = 422 "bad_user_name" "This name does not work: use 1 to 64 visible characters, with at most 6 marks on a letter.";
     /// Not an e-mail address.
     BadMailbox = 422 "bad_mailbox" "This is not an e-mail address. Check it and try again.";
-    /// A WebSocket of another version than 13.
+    /// A WebSocket version other than 13.
     WebSocketVersion = 426 "websocket_version" "This program is too old for the server. Update it and try again.";
     /// Too many attempts from this address.
     TooManyRequests = 429 "too_many_requests" "Too many attempts from your network. Wait a little and try again.";
     /// Too many wrong passwords or tokens from this address.
     LockedOut = 429 "locked_out" "Too many wrong attempts.";
-    /// Too many wrong one-time codes for this person; recovery codes are still taken.
+    /// Too many wrong one-time codes for this account. The server still accepts recovery codes.
     CodesLocked = 429 "codes_locked" "Too many wrong codes. Use a recovery code, or wait.";
-    /// Too many codes were sent to this mailbox.
+    /// Too many codes have been sent to this mailbox.
     TooManyMails = 429 "too_many_mails" "Several codes were sent to this address already. Enter the newest one, or ask for another later.";
     /// Too many connections from this address.
     TooManyConnections = 429 "too_many_connections" "There are too many connections from your network. Close a few pages, or try again later.";
-    /// A fault of the server.
+    /// An error inside the server.
     Internal = 500 "internal" "Something went wrong on the server. Try again.";
-    /// No e-mail can be sent.
+    /// The server cannot send e-mail.
     MailDown = 503 "mail_down" "The server cannot send e-mail at the moment. Try again in a few minutes.";
-    /// The server has as many rooms as it may.
+    /// The server has reached its room limit.
     ServerFull = 503 "server_full" "This server has no place for another room at the moment. Try again later.";
 }
 
@@ -109,7 +109,7 @@ macro_rules! close_codes {
         }
 
         impl CloseCode {
-            /// All of them, in the order of `docs/PROTOCOL.md`.
+            /// All close codes, in the order of `docs/PROTOCOL.md`.
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
             /// The number in the close frame.
@@ -118,19 +118,19 @@ macro_rules! close_codes {
                 match self { $(Self::$name => $code,)* }
             }
 
-            /// The code of this number, if it is one of ours.
+            /// Returns the close code with this number, if this protocol defines it.
             #[must_use]
             pub fn from_number(number: u16) -> Option<Self> {
                 match number { $($code => Some(Self::$name),)* _ => None }
             }
 
-            /// Whether a client should connect again by itself.
+            /// True when a client should reconnect by itself.
             #[must_use]
             pub fn reconnect(self) -> bool {
                 match self { $(Self::$name => $retry,)* }
             }
 
-            /// What a person reads.
+            /// The words for people.
             #[must_use]
             pub fn words(self) -> &'static str {
                 match self { $(Self::$name => $words,)* }
@@ -142,39 +142,39 @@ macro_rules! close_codes {
 close_codes! {
     /// The member left.
     Left = 1000 false "You have left the room.";
-    /// The bytes on the socket are no WebSocket frames.
+    /// The bytes on the socket are not WebSocket frames.
     ProtocolError = 1002 true "The connection was disturbed.";
     /// A text frame that is not UTF-8.
     NotUtf8 = 1007 true "The connection was disturbed.";
-    /// A frame longer than the server takes.
+    /// A frame longer than the server accepts.
     TooBig = 1009 true "A message was too large to be sent.";
-    /// The server stops; it may come back without its rooms.
+    /// The server is stopping. It may come back, but without its rooms.
     Stopping = 1012 true "The server is restarting.";
-    /// The member has said hello too often.
+    /// The member has sent too many hellos.
     TooOften = 1013 true "The connection comes and goes too often. It is tried again in a moment.";
     /// Not a frame of this protocol.
     Malformed = 4000 false "The server did not understand this page. Reload it and join again.";
     /// A frame of a version that the server does not speak.
     UnknownVersion = 4001 false "This page and the server are of different versions. Reload the page and join again.";
-    /// The first frame was not a hello, or none came in time.
+    /// The first frame was not a hello, or no frame came in time.
     NoHello = 4002 true "The connection was too slow to start.";
-    /// The token is of another member or another room.
+    /// The token belongs to another member or another room.
     TokenRefused = 4003 false "The server refused this connection. Join the room again.";
-    /// Neither room nor member is known: left, gone, or forgotten in a restart.
+    /// The server does not know the room or the member: the member left, was away too long, or the server restarted.
     UnknownToken = 4004 false "The server no longer knows this room or your place in it: it was restarted, or you were away too long. You can make the room again, or join it if it is still there.";
-    /// The token is bound to another address: show the verifier too.
+    /// The token is bound to another network address. The client must send the verifier too.
     AddressChanged = 4005 true "Your network address has changed. Connecting again.";
-    /// A newer socket of the same member took over.
+    /// A newer socket of the same member replaced this one.
     Replaced = 4006 false "This room was opened anew elsewhere, and this page was disconnected.";
-    /// Too much waited for a member that did not read.
+    /// The member read too slowly and its queue overflowed.
     TooSlow = 4007 true "Your connection was too slow to keep up.";
-    /// Nothing was heard for too long.
+    /// The server received nothing for too long.
     Silent = 4008 true "The connection was lost.";
-    /// A counter was left out.
+    /// The client skipped a message counter.
     CounterSkipped = 4009 false "This page and the server lost track of each other. Join the room again.";
-    /// The others could not open what this member did to the group, and went on without it.
+    /// The other members could not open this member's commits and went on without it.
     PutOut = 4010 false "The others in the room could not follow this page any more, and went on without it. Join the room again.";
-    /// Everyone in the group has passed over the knock.
+    /// Every member of the group passed over the knock.
     NotLetIn = 4011 false "Nobody in the room could let this page in. Reload it, and join again.";
 }
 

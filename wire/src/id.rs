@@ -1,11 +1,11 @@
-//! Numbers that name things.
+//! Ids, counters and epochs.
 
 use core::fmt;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// A room's id: 16 random bytes, made by the creator's client; 22 characters of unpadded base64url in JSON.
+/// A room's id: 16 random bytes from the creator's client; in JSON, 22 characters of unpadded base64url.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RoomId(pub [u8; 16]);
 
@@ -45,16 +45,15 @@ macro_rules! number {
 }
 
 number! {
-    /// A member of a room, for one visit. Given by the server, from 1, and never again in that room. What comes from
-    /// outside is parsed, and 0 refused.
+    /// A member of a room, for one visit. The server assigns ids from 1 and never reuses one in a room. Parsing refuses 0.
     MemberId(u32)
 }
 number! {
-    /// A place in a room's one order of events, from 1.
+    /// A sequence number: numbers a room's events, from 1.
     Seq(u64)
 }
 number! {
-    /// A place among one member's own messages, from 1.
+    /// Numbers one member's own messages, from 1.
     Counter(u64)
 }
 
@@ -78,7 +77,7 @@ impl<'de> Deserialize<'de> for MemberId {
     }
 }
 
-/// A member's id is never 0.
+/// The error for member id 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a member's id is at least 1")]
 pub struct NoMember;
@@ -91,24 +90,24 @@ impl TryFrom<u32> for MemberId {
     }
 }
 
-/// A moment of a room's group: which group it is, and which of its epochs (RFC 9420, section 2). Every commit leads to
-/// the next epoch; a group that cannot go on is followed by that of the next generation.
+/// An epoch of a room's MLS group (RFC 9420, section 2). Every commit begins the next epoch. When the group cannot
+/// continue, it is founded anew as the next generation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Epoch {
-    /// Which group, from 0.
+    /// Counts how often the group was founded anew, from 0.
     pub generation: u32,
-    /// Which of its epochs, from 0.
+    /// Counts the epochs of this generation, from 0.
     pub number: u64,
 }
 
 impl Epoch {
-    /// The epoch after this one, of the same group.
+    /// Returns the next epoch of the same generation.
     #[must_use]
     pub fn next(self) -> Self {
         Self { number: self.number.saturating_add(1), ..self }
     }
 
-    /// The first epoch of the next group.
+    /// Returns the first epoch of the next generation.
     #[must_use]
     pub fn anew(self) -> Self {
         Self { generation: self.generation.saturating_add(1), number: 0 }
@@ -116,7 +115,7 @@ impl Epoch {
 }
 
 impl Counter {
-    /// The counter after this one.
+    /// Returns the counter after this one.
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))
@@ -124,7 +123,7 @@ impl Counter {
 }
 
 impl Seq {
-    /// The number after this one.
+    /// Returns the sequence number after this one.
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))
@@ -136,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_go_up_by_one_and_stay_at_the_last() {
+    fn numbers_increment_and_saturate() {
         let epoch = Epoch { generation: 2, number: 7 };
         assert_eq!(epoch.next(), Epoch { generation: 2, number: 8 });
         assert_eq!(epoch.anew(), Epoch { generation: 3, number: 0 });
@@ -145,12 +144,12 @@ mod tests {
     }
 
     #[test]
-    fn a_room_is_logged_by_its_id() {
+    fn debug_of_a_room_id_is_base64url() {
         assert_eq!(format!("{:?}", RoomId([255; 16])), format!("RoomId({})", "_".repeat(21) + "w"));
     }
 
     #[test]
-    fn no_member_has_the_id_0() {
+    fn member_id_0_is_refused() {
         for (text, id) in
             [("1", Some(1)), ("4294967295", Some(u32::MAX)), ("0", None), ("4294967296", None), ("-1", None)]
         {

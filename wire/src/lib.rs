@@ -1,8 +1,7 @@
-//! What crosses the wire between Cloakroom's server and its clients: frames, names, ids, every
-//! bound, and every answer that is not success. No cryptography and no IO.
+//! The messages between Cloakroom's server and its clients: frames, names, ids, every limit, and every refusal. No
+//! cryptography and no IO. This crate implements `docs/PROTOCOL.md`.
 //!
-//! Parsing validates: a [`RoomName`], a [`Token`] or a [`ClientFrame`] that exists is well formed,
-//! and nothing past the edge checks it again. `docs/PROTOCOL.md` is the text this crate implements.
+//! Parsing validates: every [`RoomName`], [`Token`] and [`ClientFrame`] is well formed, so no other code checks it again.
 
 pub mod door;
 mod error;

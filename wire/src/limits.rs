@@ -1,41 +1,41 @@
-//! Every bound in the protocol, in one place. Those that an operator may set are the defaults of
-//! the server's flags of the same name; the others are part of the protocol.
+//! Every limit of the protocol. A limit that an operator may change is the default of the server's flag; the others are
+//! part of the protocol.
 
 use core::time::Duration;
 
 /// Characters (Unicode scalar values) in a canonical room or user name.
 pub const NAME_CHARS: usize = 64;
-/// Nonspacing and enclosing marks in a row in a name. Pointed Hebrew with cantillation has up to five on a letter, a
-/// Tibetan stack for Sanskrit six; more is a letter that covers its neighbours.
+/// Consecutive nonspacing and enclosing marks in a name. Pointed Hebrew with cantillation puts up to five on a letter, a
+/// Tibetan stack for Sanskrit six. With more, a letter covers its neighbours.
 pub const NAME_MARKS: usize = 6;
-/// Bytes of UTF-8 in a name before it is made canonical.
+/// Bytes of UTF-8 in a raw name.
 pub const NAME_BYTES: usize = 1024;
-/// Characters that a password has at least, after NFKC.
+/// Minimum characters in a password, after NFKC.
 pub const PASSWORD_CHARS_MIN: usize = 8;
-/// Bytes of UTF-8 that a password has at most, after NFKC.
+/// Maximum bytes of UTF-8 in a password, after NFKC.
 pub const PASSWORD_BYTES_MAX: usize = 1024;
-/// Bytes of UTF-8 that a password has at most, before NFKC.
+/// Maximum bytes of UTF-8 in a password, before NFKC.
 pub const PASSWORD_BYTES_TYPED: usize = 4096;
 /// Characters in one text message.
 pub const TEXT_CHARS: usize = 10_000;
-/// Messages that a client holds while they are not yet accepted by the server.
+/// Messages that a client queues until the server accepts them.
 pub const UNSENT_MESSAGES: usize = 100;
 
-/// Bytes of a picture, as it is sent.
+/// Bytes of a picture, as sent.
 pub const PICTURE_BYTES: usize = 5 * 1024 * 1024;
-/// Pixels of a picture's longer side, as it is sent.
+/// Pixels on the longer side of a picture, as sent.
 pub const PICTURE_SIDE: u16 = 2048;
 /// Characters in the description of a picture.
 pub const PICTURE_ALT_CHARS: usize = 1000;
-/// Bytes of a picture in each of its pieces but the last. With what stands before them and the mark of the padding they
-/// fill 31 × 512 bytes: nothing is padded in vain. A line that is so slow that a piece takes longer than [`SILENCE`] would
-/// count as dead while one comes, and never bring it.
+/// Bytes of a picture in each of its pieces but the last. With their header and the padding mark they fill exactly
+/// 31 × 512 bytes, so padding adds nothing. A connection on which one piece takes longer than [`SILENCE`] counts as lost
+/// before the piece arrives.
 pub const PIECE_BYTES: usize = 31 * 512 - 13;
-/// Pieces that a client has on their way at a time, so that pictures neither fill anybody's queue nor hold up talk.
+/// Pieces that a client sends before it waits for acceptance, so that pictures neither fill queues nor delay messages.
 pub const PIECES_UNDER_WAY: usize = 4;
-/// Pictures that a client holds while they are not yet accepted by the server.
+/// Pictures that a client queues until the server accepts them.
 pub const UNSENT_PICTURES: usize = 4;
-/// Bytes of others' pictures that a client holds while they are not whole.
+/// Bytes of incomplete incoming pictures that a client keeps.
 pub const UNFINISHED_BYTES: usize = 32 * 1024 * 1024;
 
 /// Bytes in one WebSocket message from a client.
@@ -44,44 +44,44 @@ pub const FRAME_BYTES: usize = 1024 * 1024;
 pub const MESSAGE_BYTES: usize = 128 * 1024;
 /// Bytes of a sealed knock.
 pub const KNOCK_BYTES: usize = 8 * 1024;
-/// Knocks that one commit answers: more would make it too large.
+/// Knocks that one commit answers. More would exceed the frame limit.
 pub const KNOCKS_AT_ONCE: usize = 32;
-/// Bytes of what was last said in a room, sealed, that are kept for those whose connection was lost.
+/// Bytes of one room's replay buffer: recent sealed messages, kept for members that reconnect.
 pub const REPLAY_BYTES: usize = 2 * 1024 * 1024;
-/// How often a member is given its duty in one turn, where what it answered could not be taken.
+/// How often a member is given the duty in one turn, while the server cannot accept its commits.
 pub const DUTY_TRIES: u32 = 4;
-/// How often a member may be party to a commit that does not open, as its author or as who cannot open it, before the
-/// others go on without it.
+/// How many commits that fail to open a member may be involved in, as author or as recipient, before the others go on
+/// without it.
 pub const STRIKES: u32 = 4;
 /// Bytes in the head of a request.
 pub const HEAD_BYTES: usize = 16 * 1024;
 /// Bytes in the body of a request to the door.
 pub const DOOR_BYTES: usize = 8 * 1024;
-/// Bytes that wait for a member who reads too slowly, before that member is cut off.
+/// Bytes that one member's queue may hold. A member with more is disconnected.
 pub const QUEUE_BYTES: usize = 1024 * 1024;
-/// Bytes that wait for all members together.
+/// Bytes that all members' queues may hold together.
 pub const TOTAL_QUEUE_BYTES: usize = 256 * 1024 * 1024;
-/// Bytes of what was last said, sealed, that are kept in all rooms together.
+/// Bytes of all replay buffers together.
 pub const TOTAL_REPLAY_BYTES: usize = 256 * 1024 * 1024;
-/// Frames that one member may send in a second, and twice that after a pause.
+/// Frames per second from one member. A burst after a pause may have twice as many.
 pub const FRAMES_PER_SECOND: u32 = 100;
-/// Bytes that one member may send in a second, and twice that after a pause.
+/// Bytes per second from one member. A burst after a pause may have twice as many.
 pub const BYTES_PER_SECOND: u32 = 2 * 1024 * 1024;
-/// Hellos that one member may say one after the other; so many seconds later, as many again.
+/// Size of each member's token bucket for hellos. The bucket refills at one hello per second.
 pub const HELLOS: u32 = 20;
 /// Members in one room.
 pub const MEMBERS: usize = 256;
 /// Rooms on one server.
 pub const ROOMS: usize = 100_000;
-/// Connections to one server, sockets and requests together.
+/// Concurrent connections to one server, sockets and requests together.
 pub const CONNECTIONS: usize = 20_000;
-/// Connections from one address: a school's people may all have the same.
+/// Concurrent connections from one address. A whole school may share one address.
 pub const CONNECTIONS_PER_ADDRESS: usize = 256;
-/// Rooms made in a minute from one address.
+/// Rooms created per minute from one address.
 pub const CREATES_PER_MINUTE: u32 = 20;
-/// Attempts to join in a minute from one address.
+/// Attempts to join per minute from one address.
 pub const JOINS_PER_MINUTE: u32 = 60;
-/// Wrong passwords, or wrong codes, that one address may give for one room or person, before it has to wait.
+/// Wrong passwords or codes from one address for one room or account, before the address is locked out.
 pub const GUESSES: u32 = 5;
 /// Characters in a pass.
 pub const PASS_CHARS: usize = 1024;
@@ -89,43 +89,44 @@ pub const PASS_CHARS: usize = 1024;
 pub const ACCESS_TOKEN_CHARS: usize = 256;
 /// Bytes in an e-mail address (RFC 5321, section 4.5.3.1.3).
 pub const MAILBOX_BYTES: usize = 254;
-/// Codes that are sent to one mailbox in an hour.
+/// Codes mailed to one mailbox per hour.
 pub const MAILS_PER_HOUR: usize = 3;
 
-/// How long it has to wait, from its last wrong one.
+/// How long an address stays locked out after its last wrong guess.
 pub const LOCKED_OUT: Duration = Duration::from_secs(11 * 60);
-/// How long a pass is good.
+/// How long a pass is valid.
 pub const PASS_LASTS: Duration = Duration::from_secs(12 * 60 * 60);
-/// How long a code that was sent by e-mail is good.
+/// How long a mailed code is valid.
 pub const MAILED_CODE_LASTS: Duration = Duration::from_secs(10 * 60);
 
-/// How long a member whose connection was lost keeps its place, from when it ended or something was to be heard of it.
+/// The grace period: how long a disconnected member keeps its place in the room. It runs from the end of the connection,
+/// or from the time at which a sign of life was due.
 pub const GRACE: Duration = Duration::from_secs(60);
-/// How long one keeps it whose page goes: or is only put to sleep, and comes back when it wakes.
+/// The grace period of a member whose page announced that it closes. Such a page may only be suspended, and return.
 pub const GOING: Duration = Duration::from_secs(10);
-/// How long a member may take to do its duty at the door, before it is the next one's turn.
+/// How long a member may take to do its duty before the next member gets it.
 pub const DUTY_WITHIN: Duration = Duration::from_secs(2);
-/// How long someone who was let in may take to say so; and how long a knock may wait before something is done about it.
+/// How long an admitted member may take to confirm its Welcome, and how long a knock may wait before the server reacts.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-/// The shortest time between two commits of one member that let nobody in and remove nobody.
+/// Minimum time between two commits of one member that admit and remove nobody.
 pub const REFRESH_AFTER: Duration = Duration::from_secs(60);
-/// How long a socket may be open without showing a token.
+/// How long a new socket may take to send its hello.
 pub const HELLO_WITHIN: Duration = Duration::from_secs(10);
 /// How long a client may take to send a request's head.
 pub const HEAD_WITHIN: Duration = Duration::from_secs(10);
-/// How long a request to the door may take in all.
+/// How long a request to the door may take in total.
 pub const REQUEST_WITHIN: Duration = Duration::from_secs(15);
-/// How long a write may wait for a reader that takes not a byte.
+/// How long a write may stall while the peer accepts no byte.
 pub const WRITE_WITHIN: Duration = Duration::from_secs(15);
-/// How often either side asks whether the other is still there, at least.
+/// Maximum time between two pings from either side.
 pub const PING_EVERY: Duration = Duration::from_secs(12);
-/// How long a peer may say nothing at all before its connection counts as lost: two pings, and time to answer.
+/// How long a peer may be silent before its connection counts as lost: two ping intervals, and time to answer.
 pub const SILENCE: Duration = Duration::from_secs(28);
-/// How long the server waits for its connections when it stops, so that it is gone within ten seconds.
+/// How long a stopping server waits for its connections, so that it exits within ten seconds.
 pub const STOP_WITHIN: Duration = Duration::from_secs(8);
-/// The longest wait between two attempts to connect again.
+/// Maximum wait before a reconnect.
 pub const RECONNECT_MAX: Duration = Duration::from_secs(15);
-/// The first wait before connecting again; it doubles up to [`RECONNECT_MAX`].
+/// The wait before the first reconnect; it doubles up to [`RECONNECT_MAX`].
 pub const RECONNECT_MIN: Duration = Duration::from_millis(500);
-/// Over how long a time those come back whom a server sent away because it stops.
+/// Clients spread their reconnects over this time after a server announced that it stops.
 pub const RESTART_SPREAD: Duration = Duration::from_secs(8);

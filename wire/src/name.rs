@@ -1,4 +1,4 @@
-//! Room and user names: canonical form, and when two names are the same.
+//! Room and user names: their canonical form, and when two names count as the same.
 
 mod canonical;
 mod joining;
@@ -9,36 +9,36 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::limits;
 
-/// Why a text cannot be a name.
+/// Why a text is not a valid name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// Nothing in it can be seen.
+    /// It has no visible character.
     #[error("the name is empty")]
     Empty,
     /// More than [`limits::NAME_CHARS`] characters or [`limits::NAME_BYTES`] bytes.
     #[error("the name has more than {} characters", limits::NAME_CHARS)]
     TooLong,
     /// `.` or `..`, which an address cannot carry.
-    #[error("the name is only a dot or two")]
+    #[error("the name is only one or two dots")]
     Dots,
-    /// A control or format character, or a code point that is no character.
-    #[error("the name contains characters that cannot be seen")]
+    /// A control or format character, or a code point that is not a character.
+    #[error("the name contains invisible characters")]
     Unseen,
     /// More than [`limits::NAME_MARKS`] marks on one letter.
     #[error("the name has a letter with more than {} marks", limits::NAME_MARKS)]
     Marks,
 }
 
-/// What makes two names the same: their case-folded confusable skeletons (UTS 39, section 4).
+/// The case-folded confusable skeletons of a name (UTS 39, section 4), by which names are compared.
 ///
-/// Folding and shaping do not commute (`I` looks like `l` but folds to `i`), so both orders are
-/// kept, and two names are the same when either agrees. Joiners, selectors and tags are taken out before:
-/// they would keep marks from coming into one order.
+/// Folding and mapping to the skeleton do not commute (`I` looks like `l` but folds to `i`), so this keeps both orders;
+/// two names are the same when either agrees. Joiners, selectors and tags are removed first, because they would keep
+/// normalisation from reordering the marks around them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Skeleton {
     /// The skeleton of the case-folded name, folded again: `Ana` and `aNa`.
     pub folded: String,
-    /// The case-folded skeleton of the name as it stands: `Paypal` and `PaypaI`.
+    /// The case-folded skeleton of the unfolded name: `Paypal` and `PaypaI`.
     pub shaped: String,
 }
 
@@ -46,11 +46,11 @@ impl Skeleton {
     fn of(name: &str) -> Self {
         let fold = caseless::default_case_fold_str;
         let shape = |name: &str| unicode_security::skeleton(name).collect::<String>();
-        let seen = name.chars().filter(|&c| !canonical::depends_on_place(c)).collect::<String>();
-        Self { folded: fold(&shape(&fold(&seen))), shaped: fold(&shape(&seen)) }
+        let visible = name.chars().filter(|&c| !canonical::depends_on_context(c)).collect::<String>();
+        Self { folded: fold(&shape(&fold(&visible))), shaped: fold(&shape(&visible)) }
     }
 
-    /// Whether two people would take one name for the other.
+    /// True when people could mistake one name for the other.
     #[must_use]
     pub fn same(&self, other: &Self) -> bool {
         self.folded == other.folded || self.shaped == other.shaped
@@ -71,7 +71,7 @@ macro_rules! name {
                 &self.0
             }
 
-            /// What this name is compared by.
+            /// Returns the skeleton by which this name is compared.
             #[must_use]
             pub fn skeleton(&self) -> Skeleton {
                 Skeleton::of(&self.0)
@@ -92,7 +92,7 @@ macro_rules! name {
             }
         }
 
-        /// Names are kept out of logs: only the length is shown.
+        /// Shows only the length, to keep names out of logs.
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 write!(f, "{}({} bytes)", stringify!($name), self.0.len())
@@ -110,8 +110,8 @@ name! {
     UserName
 }
 
-/// The name by which a person signs in at a server that asks who one is: a canonical name in folded case, since phones begin
-/// words with a capital.
+/// The name of an account at a server's gate: a canonical name, case-folded because phone keyboards capitalise the first
+/// letter.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PersonName(String);
@@ -147,7 +147,7 @@ impl From<PersonName> for String {
     }
 }
 
-/// Kept out of logs.
+/// Shows only the length, to keep names out of logs.
 impl fmt::Debug for PersonName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PersonName({} bytes)", self.0.len())

@@ -1,5 +1,5 @@
-//! Byte strings that travel in base64url. None of them prints itself, and all wipe themselves. Each has its place on the
-//! heap: to move one copies no secret byte.
+//! Secret byte strings, sent as base64url. They are wiped when dropped, and `Debug` does not show them. They live on the
+//! heap, so that a move copies no secret byte.
 
 use core::fmt;
 
@@ -10,7 +10,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::limits;
 
-/// Characters of 32 bytes in base64url.
+/// Characters in the base64url of 32 bytes.
 const TEXT_BYTES: usize = 43;
 
 struct Text<const N: usize>;
@@ -24,7 +24,7 @@ impl<const N: usize> de::Visitor<'_> for Text<N> {
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
         let mut bytes = Box::new(Zeroizing::new([0; N]));
-        // The error says nothing of the text itself: it may be a secret.
+        // The error does not quote the text, which may be a secret.
         match Base64UrlUnpadded::decode(text, bytes.as_mut_slice()) {
             Ok(decoded) if decoded.len() == N => Ok(bytes),
             _ => Err(E::custom("not the expected number of bytes in unpadded base64url")),
@@ -32,7 +32,7 @@ impl<const N: usize> de::Visitor<'_> for Text<N> {
     }
 }
 
-/// Exactly `N` bytes from unpadded base64url.
+/// Deserializes exactly `N` bytes of unpadded base64url.
 pub(crate) fn bytes<'de, D: Deserializer<'de>, const N: usize>(deserializer: D) -> Result<Box<Zeroizing<[u8; N]>>, ()> {
     deserializer.deserialize_str(Text).map_err(|_| ())
 }
@@ -51,22 +51,22 @@ macro_rules! secret {
         }
 
         impl $name {
-            /// The bytes themselves.
+            /// Returns the bytes.
             #[must_use]
             pub fn as_bytes(&self) -> &[u8; 32] {
                 &self.0
             }
 
-            /// As it stands in JSON: 43 characters of unpadded base64url.
+            /// Returns the JSON form: 43 characters of unpadded base64url.
             #[must_use]
             pub fn to_text(&self) -> String {
                 Base64UrlUnpadded::encode_string(self.as_bytes())
             }
 
-            /// Whatever `fill` puts into 32 zero bytes.
+            /// Makes a secret from 32 bytes that `fill` writes in place.
             ///
             /// # Errors
-            /// Those of `fill`.
+            /// When `fill` fails.
             pub fn filled<E>(fill: impl FnOnce(&mut [u8]) -> Result<(), E>) -> Result<Self, E> {
                 let mut bytes = Box::new(Zeroizing::new([0; 32]));
                 fill(bytes.as_mut_slice())?;
@@ -120,18 +120,18 @@ macro_rules! secret {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                bytes(deserializer).map(Self).map_err(|()| de::Error::custom("32 bytes in unpadded base64url are wanted"))
+                bytes(deserializer).map(Self).map_err(|()| de::Error::custom("expected 32 bytes in unpadded base64url"))
             }
         }
     };
 }
 
 secret! {
-    /// What a member shows to be known again: 32 random bytes from the server, bound to room, member, name and address.
+    /// Authenticates a member: 32 random bytes from the server, bound to room, member, name and network address.
     Token
 }
 secret! {
-    /// What a client shows to be let in: `HKDF-Expand(room_secret, "cloakroom/1 verifier" …)`, never the password.
+    /// Proves knowledge of the password: `HKDF-Expand(room_secret, "cloakroom/1 verifier" …)`.
     Verifier
 }
 secret! {
@@ -139,12 +139,12 @@ secret! {
     Salt
 }
 
-/// What shows that one has passed the server's gate. Only the server reads it.
+/// Proves that the bearer signed in at the server's gate. Only the server can read it.
 #[derive(Clone)]
 pub struct Pass(Zeroizing<String>);
 
 impl Pass {
-    /// From a text of at most [`limits::PASS_CHARS`] characters of base64url.
+    /// Accepts a text of at most [`limits::PASS_CHARS`] characters of base64url.
     #[must_use]
     pub fn from_text(text: Zeroizing<String>) -> Option<Self> {
         let fits = text.len() <= limits::PASS_CHARS;
@@ -152,7 +152,7 @@ impl Pass {
         (fits && is_plain).then_some(Self(text))
     }
 
-    /// As it stands in JSON.
+    /// Returns the JSON form.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -174,7 +174,7 @@ impl Serialize for Pass {
 impl<'de> Deserialize<'de> for Pass {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Zeroizing::new(String::deserialize(deserializer)?);
-        Self::from_text(text).ok_or_else(|| de::Error::custom("a pass is wanted"))
+        Self::from_text(text).ok_or_else(|| de::Error::custom("expected a pass"))
     }
 }
 
@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn travels_as_base64url_and_never_prints_itself() {
+    fn json_is_base64url_and_debug_hides_the_bytes() {
         let token = Token::from([0xfb; 32]);
         let json = serde_json::to_string(&token).unwrap();
         assert_eq!(json, "\"-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s\"");
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_other_lengths_and_alphabets_without_quoting_them() {
+    fn malformed_text_is_refused_and_not_quoted() {
         for text in ["", "secret", "+/v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s", &"A".repeat(44), &"A".repeat(42)] {
             let error = serde_json::from_str::<Token>(&format!("{text:?}")).unwrap_err().to_string();
             assert!(!error.contains("secret") && error.contains("base64url"), "{error}");

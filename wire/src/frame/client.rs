@@ -1,4 +1,4 @@
-//! What a client sends.
+//! The frames that a client sends.
 
 use super::{
     FrameError,
@@ -18,43 +18,44 @@ const STUCK: u8 = 0x08;
 /// The first frame on every socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hello {
-    /// Which room.
+    /// The room.
     pub room_id: RoomId,
-    /// Which member of it.
+    /// The member that connects.
     pub member_id: MemberId,
     /// That member's token.
     pub token: Token,
-    /// Which of that member's attempts to connect this is, from 1: one that is not higher than all before is refused.
+    /// Counts this member's attempts to connect, from 1. The server refuses an attempt that is not higher than all before.
     pub attempt: u32,
-    /// The number of the last event that the member knows of; 0 if it is not in the group.
+    /// The last event that the member has received; 0 if it is not in the group.
     pub seq: Seq,
-    /// The verifier too, which binds the token to the address that this socket comes from.
+    /// Rebinds the token to this socket's network address, if present.
     pub verifier: Option<Verifier>,
 }
 
-/// What a client sends.
+/// A frame from a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientFrame<'a> {
-    /// Shows the token; `0x01`, room 16 ‖ member u32 ‖ token 32 ‖ attempt u32 ‖ seq u64 (‖ verifier 32).
+    /// Authenticates the socket; `0x01`, room 16 ‖ member u32 ‖ token 32 ‖ attempt u32 ‖ seq u64 (‖ verifier 32).
     Hello(Hello),
     /// A sealed message; `0x02`, generation u32 ‖ epoch u64 ‖ counter u64 ‖ sealed (at least one byte).
     Message {
-        /// The epoch that it is sealed in: in another one the server does not take it.
+        /// The epoch in which it is sealed. The server accepts it in that epoch only.
         epoch: Epoch,
-        /// The sender's count, one more than that of its message before; 0 for what may be dropped.
+        /// One more than the counter of the sender's previous message; 0 for a message that the server may drop.
         counter: Counter,
-        /// What the server cannot open.
+        /// The ciphertext; the server cannot open it.
         sealed: &'a [u8],
     },
-    /// Leaves at once; `0x03`.
+    /// Leaves the room at once; `0x03`.
     Leave,
     /// Asks for a [`ServerFrame::Pong`](super::ServerFrame::Pong); `0x04`.
     Ping,
-    /// Asks those in the group to be let in; `0x05`, generation u32 ‖ sealed (1 to [`limits::KNOCK_BYTES`] bytes).
+    /// Asks the members of the group to let this member in; `0x05`, generation u32 ‖ sealed (1 to
+    /// [`limits::KNOCK_BYTES`] bytes).
     Knock {
-        /// The generation that it is sealed for: one for another is passed over.
+        /// The generation for which it is sealed. Members pass over a knock for another generation.
         generation: u32,
-        /// A key package, for those who know the password.
+        /// A key package, sealed for everyone who knows the password.
         sealed: &'a [u8],
     },
     /// Ends an epoch; `0x06`, generation u32 ‖ epoch u64 ‖ admitted ‖ removed ‖ length u32 ‖ commit ‖ welcome, where
@@ -62,34 +63,34 @@ pub enum ClientFrame<'a> {
     Commit {
         /// The epoch that it ends.
         epoch: Epoch,
-        /// Whom it lets in.
+        /// The members it lets in.
         admitted: Vec<MemberId>,
-        /// Which of those who are gone it removes.
+        /// The departed members it removes.
         removed: Vec<MemberId>,
-        /// The commit, for those in the group; at least one byte.
+        /// The commit, for the members of the group; at least one byte.
         commit: &'a [u8],
-        /// The Welcome, for those let in; empty if and only if there are none.
+        /// The Welcome, for the admitted members; empty if and only if there are none.
         welcome: &'a [u8],
     },
-    /// Does not let these in; `0x07`, generation u32 ‖ epoch u64 ‖ members.
+    /// Passes over the knocks of these members; `0x07`, generation u32 ‖ epoch u64 ‖ members.
     Pass {
         /// The epoch of the duty that this answers.
         epoch: Epoch,
-        /// Whose knocks are passed over.
+        /// The members whose knocks are passed over.
         members: Vec<MemberId>,
     },
-    /// Cannot follow the group any more, and will knock again; `0x08`, generation u32 ‖ epoch u64.
+    /// The client can no longer follow the group and will knock again; `0x08`, generation u32 ‖ epoch u64.
     Stuck {
-        /// The last epoch that it was in, or the one that it was let into in vain.
+        /// The client's last epoch, or the epoch of a Welcome that it could not open.
         epoch: Epoch,
     },
 }
 
 impl<'a> ClientFrame<'a> {
-    /// Reads a frame.
+    /// Parses a frame.
     ///
     /// # Errors
-    /// When `bytes` are not one.
+    /// When `bytes` are not a frame.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, FrameError> {
         let (kind, mut body) = Reader::open(bytes)?;
         let frame = match kind {
@@ -127,7 +128,7 @@ impl<'a> ClientFrame<'a> {
         Ok(frame)
     }
 
-    /// Writes the frame.
+    /// Returns the frame's encoding.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         match self {

@@ -1,13 +1,13 @@
-//! The fields that frames are made of.
+//! Reads and writes the fields of frames.
 
 use super::FrameError;
 use crate::{Counter, Epoch, MemberId, Seq, VERSION, limits};
 
-/// Takes big-endian fields off the front of a frame.
+/// Reads big-endian fields from the front of a frame.
 pub(super) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    /// Where they lie: a secret is copied to its own place only.
+    /// Returns a reference, so that a secret is copied only once, to its final place.
     pub(super) fn array_ref<const N: usize>(&mut self) -> Result<&'a [u8; N], FrameError> {
         let (head, tail) = self.0.split_first_chunk().ok_or(FrameError::Malformed)?;
         self.0 = tail;
@@ -54,7 +54,7 @@ impl<'a> Reader<'a> {
         Ok(Epoch { generation: self.u32()?, number: self.array().map(u64::from_be_bytes)? })
     }
 
-    /// Nobody is listed twice.
+    /// Reads a list of members. A member that is listed twice is an error.
     pub(super) fn members(&mut self) -> Result<Vec<MemberId>, FrameError> {
         let count = usize::from(self.u16()?);
         let mut members = Vec::with_capacity(count.min(limits::MEMBERS));
@@ -75,12 +75,12 @@ impl<'a> Reader<'a> {
         Ok(head)
     }
 
-    /// Whatever is left.
+    /// Returns the unread bytes.
     pub(super) fn left(&mut self) -> &'a [u8] {
         core::mem::take(&mut self.0)
     }
 
-    /// Whatever is left: at least one byte.
+    /// Returns the unread bytes, of which there must be at least one.
     pub(super) fn rest(&mut self) -> Result<&'a [u8], FrameError> {
         let rest = self.left();
         if rest.is_empty() { Err(FrameError::Malformed) } else { Ok(rest) }
@@ -90,7 +90,7 @@ impl<'a> Reader<'a> {
         self.0.is_empty()
     }
 
-    /// Takes version and kind.
+    /// Reads version and kind.
     pub(super) fn open(bytes: &'a [u8]) -> Result<(u8, Self), FrameError> {
         let mut reader = Self(bytes);
         match reader.u8()? {
@@ -104,11 +104,11 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Puts big-endian fields one behind the other.
+/// Appends big-endian fields to a frame.
 pub(super) struct Writer(Vec<u8>);
 
 impl Writer {
-    /// A frame of this kind, whose body will have so many bytes.
+    /// Begins a frame of this kind, with capacity for its body.
     pub(super) fn new(kind: u8, capacity: usize) -> Self {
         let mut bytes = Vec::with_capacity(2 + capacity);
         bytes.extend([VERSION, kind]);
@@ -152,7 +152,7 @@ impl Writer {
         self.u32(epoch.generation).u64(epoch.number)
     }
 
-    /// How many things follow: never above [`limits::MEMBERS`].
+    /// Appends the length of a list, which never exceeds [`limits::MEMBERS`].
     pub(super) fn count(self, count: usize) -> Self {
         self.bytes(&u16::try_from(count).unwrap_or(u16::MAX).to_be_bytes())
     }
@@ -161,7 +161,7 @@ impl Writer {
         members.iter().fold(self.count(members.len()), |frame, member| frame.member(*member))
     }
 
-    /// Bytes with their length before them.
+    /// Appends bytes with their length before them.
     pub(super) fn counted(self, bytes: &[u8]) -> Self {
         self.u32(u32::try_from(bytes.len()).unwrap_or(u32::MAX)).bytes(bytes)
     }

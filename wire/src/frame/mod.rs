@@ -1,4 +1,4 @@
-//! Frames: the binary WebSocket messages. `version u8 ‖ kind u8 ‖ body`, integers big-endian.
+//! Frames: the binary WebSocket messages, `version u8 ‖ kind u8 ‖ body`, with big-endian integers.
 
 mod client;
 mod fields;
@@ -13,7 +13,7 @@ pub use server::{Departure, Person, ServerFrame, Standing, Welcome};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
     /// The first byte is not [`VERSION`](crate::VERSION).
-    #[error("a frame of unknown version {0}")]
+    #[error("unknown frame version {0}")]
     Version(u8),
     /// Anything else.
     #[error("not a frame")]

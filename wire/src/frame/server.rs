@@ -1,4 +1,4 @@
-//! What the server sends.
+//! The frames that the server sends.
 
 use super::{
     FrameError,
@@ -19,14 +19,14 @@ const LET_IN: u8 = 0x8a;
 const ANEW: u8 = 0x8b;
 const UNANSWERED: u8 = 0x8c;
 
-/// How a member stands to the group, when its connection comes up.
+/// A member's relation to the group when it connects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// It has to knock; `0x00`.
+    /// It is not in the group and must knock; `0x00`.
     Outside,
     /// It founds the group of this generation; `0x01`.
     Founder,
-    /// It is in; what happened since it was last heard of follows; `0x02`.
+    /// It is in the group; the events that it missed follow; `0x02`.
     Inside,
 }
 
@@ -37,141 +37,142 @@ pub struct Welcome {
     pub seq: Seq,
     /// The group's epoch.
     pub epoch: Epoch,
-    /// How the member stands to the group.
+    /// The member's relation to the group.
     pub standing: Standing,
-    /// The counter of the last message that the server took from this member.
+    /// The counter of the last message that the server accepted from this member.
     pub counter: Counter,
 }
 
-/// What the server knows of someone in the group, or outside it.
+/// The server's view of one member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Person {
-    /// Its number.
+    /// Its id.
     pub member_id: MemberId,
     /// The counter of its last message; 0 if none.
     pub counter: Counter,
-    /// Whether its connection is up.
+    /// True when it is connected.
     pub connected: bool,
-    /// Whether it has a leaf in the group's tree, for all that the server knows.
+    /// True when it has a leaf in the group's tree, as far as the server knows.
     pub in_group: bool,
 }
 
-/// Why a member is no longer there.
+/// Why a member is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Departure {
     /// It left; `0x00`.
     Left,
-    /// Its connection was lost and did not come back in time; `0x01`.
+    /// It lost its connection and did not return within the grace period; `0x01`.
     Lost,
 }
 
-/// What the server sends.
+/// A frame from the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServerFrame<'a> {
     /// Answers a hello; `0x81`, seq u64 ‖ generation u32 ‖ epoch u64 ‖ standing u8 ‖ counter u64.
     Welcome(Welcome),
     /// A message of another member; `0x82`, seq u64 ‖ sender u32 ‖ counter u64 ‖ sealed.
     Message {
-        /// Its place in the room's order.
+        /// Its sequence number in the room.
         seq: Seq,
-        /// Who sent it, says the server.
+        /// The sender, according to the server.
         sender: MemberId,
-        /// The sender's count.
+        /// The sender's message counter.
         counter: Counter,
-        /// What only those in the group can open.
+        /// The ciphertext, which only members of the group can open.
         sealed: &'a [u8],
     },
-    /// One's own message has its place in the order; `0x83`, seq u64 ‖ counter u64.
+    /// The server accepted the recipient's own message; `0x83`, seq u64 ‖ counter u64.
     Accepted {
-        /// Its place in the room's order.
+        /// Its sequence number in the room.
         seq: Seq,
-        /// Which message.
+        /// The message's counter.
         counter: Counter,
     },
-    /// One's own commit has its place in the order; `0x84`, seq u64 ‖ generation u32 ‖ epoch u64.
+    /// The server accepted the recipient's own commit; `0x84`, seq u64 ‖ generation u32 ‖ epoch u64.
     Committed {
-        /// Its place in the room's order.
+        /// Its sequence number in the room.
         seq: Seq,
         /// The epoch that it ended.
         epoch: Epoch,
     },
-    /// Someone is gone, and is to be removed from the group; `0x85`, seq u64 ‖ member u32 ‖ departure u8 ‖ counter u64.
+    /// A member is gone; the group should remove it; `0x85`, seq u64 ‖ member u32 ‖ departure u8 ‖ counter u64.
     Left {
-        /// Its place in the room's order.
+        /// Its sequence number in the room.
         seq: Seq,
-        /// Who.
+        /// The departed member.
         member_id: MemberId,
-        /// Why.
+        /// The reason.
         departure: Departure,
         /// The counter of its last message that the server relayed; 0 if none.
         counter: Counter,
     },
-    /// A member's connection was lost or is back; `0x86`, seq u64 ‖ member u32 ‖ connected u8.
+    /// A member lost its connection or reconnected; `0x86`, seq u64 ‖ member u32 ‖ connected u8.
     Presence {
-        /// Its place in the room's order.
+        /// Its sequence number in the room.
         seq: Seq,
-        /// Whose.
+        /// The member.
         member_id: MemberId,
-        /// Whether it is up.
+        /// True when it is connected.
         connected: bool,
     },
     /// Answers [`ClientFrame::Ping`](super::ClientFrame::Ping); `0x87`.
     Pong,
     /// Another member's commit; `0x88`, seq u64 ‖ author u32 ‖ generation u32 ‖ epoch u64 ‖ admitted ‖ removed ‖ commit.
     Commit {
-        /// Its place in the room's order.
+        /// Its sequence number in the room.
         seq: Seq,
-        /// Who made it, says the server.
+        /// The author, according to the server.
         author: MemberId,
         /// The epoch that it ends.
         epoch: Epoch,
-        /// Whom it lets in.
+        /// The members it lets in.
         admitted: Vec<MemberId>,
-        /// Which of those who are gone it removes.
+        /// The departed members it removes.
         removed: Vec<MemberId>,
         /// The commit.
         commit: &'a [u8],
     },
-    /// It is this member's turn to let in those who knock and to remove those who are gone; `0x89`,
+    /// The recipient has the duty to let in members that knock and to remove departed members; `0x89`,
     /// generation u32 ‖ epoch u64 ‖ commits u32 ‖ count u16 ‖ count × (member u32 ‖ length u32 ‖ sealed).
     Duty {
-        /// The epoch that the commit is to end.
+        /// The epoch that the commit should end.
         epoch: Epoch,
-        /// How many commits of this connection the server has looked at: of those, none is under way any more.
+        /// How many commits of this connection the server has processed. None of these is still in flight.
         commits: u32,
-        /// Who knocks, at most [`limits::KNOCKS_AT_ONCE`], and how.
+        /// The waiting members and their sealed knocks, at most [`limits::KNOCKS_AT_ONCE`].
         knocks: Vec<(MemberId, &'a [u8])>,
     },
-    /// Lets a member into the group; `0x8a`, seq u64 ‖ generation u32 ‖ epoch u64 ‖ count u16 ‖ count × (member u32 ‖
-    /// counter u64 ‖ connected u8 ‖ in the group u8) ‖ welcome. What follows in the room's order follows this frame.
+    /// Lets the recipient into the group; `0x8a`, seq u64 ‖ generation u32 ‖ epoch u64 ‖ count u16 ‖ count × (member u32 ‖
+    /// counter u64 ‖ connected u8 ‖ in the group u8) ‖ welcome. The events after the commit follow this frame.
     LetIn {
-        /// The number of the commit that did it.
+        /// The sequence number of the commit that admits the recipient.
         seq: Seq,
-        /// The epoch that the member comes into.
+        /// The epoch that the recipient enters.
         epoch: Epoch,
-        /// Everyone in the group, oneself included; and who is outside and has said something already.
+        /// Every member of the group, the recipient included, and every member outside it that has sent a message.
         people: Vec<Person>,
         /// The Welcome.
         welcome: &'a [u8],
     },
-    /// The group begins anew: `0x8b`, seq u64 ‖ generation u32 ‖ founder u8. Who does not found it knocks.
+    /// The group is founded anew, as a new generation: `0x8b`, seq u64 ‖ generation u32 ‖ founder u8. Every member but the
+    /// founder knocks.
     Anew {
-        /// The place of this beginning in the room's order.
+        /// The sequence number of this event in the room.
         seq: Seq,
         /// The new generation.
         generation: u32,
-        /// Whether this member founds it.
+        /// True when the recipient is the founder.
         founder: bool,
     },
-    /// Nobody in the group has answered one's knock in time; `0x8c`. It goes on waiting.
+    /// No member has answered the recipient's knock in time; `0x8c`. The knock stays queued.
     Unanswered,
 }
 
 impl<'a> ServerFrame<'a> {
-    /// Reads a frame.
+    /// Parses a frame.
     ///
     /// # Errors
-    /// When `bytes` are not one.
+    /// When `bytes` are not a frame.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, FrameError> {
         let (kind, mut body) = Reader::open(bytes)?;
         let frame = match kind {
@@ -234,8 +235,8 @@ impl<'a> ServerFrame<'a> {
                         connected: body.bool()?,
                         in_group: body.bool()?,
                     };
-                    let is_known = people.iter().any(|other: &Person| other.member_id == person.member_id);
-                    if is_known || people.len() == limits::MEMBERS {
+                    let is_duplicate = people.iter().any(|other: &Person| other.member_id == person.member_id);
+                    if is_duplicate || people.len() == limits::MEMBERS {
                         return Err(FrameError::Malformed);
                     }
                     people.push(person);
@@ -250,7 +251,7 @@ impl<'a> ServerFrame<'a> {
         Ok(frame)
     }
 
-    /// Writes the frame.
+    /// Returns the frame's encoding.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         match self {

@@ -64,7 +64,7 @@ fn server_frames() -> Vec<ServerFrame<'static>> {
 }
 
 #[test]
-fn every_frame_survives_the_way() {
+fn every_frame_parses_back() {
     for frame in client_frames() {
         assert_eq!(ClientFrame::parse(&frame.to_bytes()), Ok(frame));
     }
@@ -73,9 +73,10 @@ fn every_frame_survives_the_way() {
     }
 }
 
-/// Every frame cut at every place, lengthened, and with every byte changed: parsed or refused, never a panic.
+/// Cuts every frame at every offset and sets every byte to every value: parsing must not panic, and a frame that parses
+/// must encode to the same bytes.
 #[test]
-fn damaged_frames_are_refused_or_read() {
+fn damaged_frames_never_panic_and_have_one_encoding() {
     let all = client_frames()
         .iter()
         .map(ClientFrame::to_bytes)
@@ -102,7 +103,7 @@ fn damaged_frames_are_refused_or_read() {
 }
 
 #[test]
-fn wrong_frames_are_told_apart() {
+fn malformed_frames_are_refused() {
     assert_eq!(ClientFrame::parse(&[]), Err(FrameError::Malformed));
     assert_eq!(ClientFrame::parse(&[2, PING]), Err(FrameError::Version(2)));
     assert_eq!(ClientFrame::parse(&[VERSION]), Err(FrameError::Malformed));
@@ -125,9 +126,8 @@ fn wrong_frames_are_told_apart() {
     }
 }
 
-/// In whichever place of whichever frame.
 #[test]
-fn no_member_has_the_id_0() {
+fn member_id_0_is_malformed_in_every_field() {
     let nobody = MemberId(0);
     let Some(ClientFrame::Hello(hello)) = client_frames().into_iter().next() else { panic!("a hello") };
     let lists =
@@ -168,9 +168,8 @@ fn no_member_has_the_id_0() {
     }
 }
 
-/// As many as the bound allows are read; one more, or one twice, is malformed.
 #[test]
-fn lists_of_members_are_bounded_and_name_each_once() {
+fn lists_above_the_limit_or_with_duplicates_are_malformed() {
     let person = |id| Person { member_id: MemberId(id), counter: Counter(1), connected: true, in_group: true };
     let let_in = |ids: &[u32]| {
         let people = ids.iter().copied().map(person).collect();

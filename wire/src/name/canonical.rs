@@ -13,21 +13,21 @@ use crate::limits;
 
 const ZWNJ: char = '\u{200c}';
 const ZWJ: char = '\u{200d}';
-/// Shows the character before it as text.
+/// Displays the character before it as text.
 const TEXT_SELECTOR: char = '\u{fe0e}';
-/// Shows the character before it as an emoji.
+/// Displays the character before it as an emoji.
 const EMOJI_SELECTOR: char = '\u{fe0f}';
 const KEYCAP: char = '\u{20e3}';
 const MONGOLIAN_VOWEL_SEPARATOR: char = '\u{180e}';
 const BLACK_FLAG: char = '\u{1f3f4}';
 const TAG_END: char = '\u{e007f}';
-/// Bengali and Kannada RA: a joiner between it and a virama keeps the letter whole.
+/// Bengali and Kannada RA. A joiner between it and a virama keeps the letter's full form.
 const RA: [char; 2] = ['\u{9b0}', '\u{cb0}'];
 
-/// Makes a name canonical.
+/// Returns the canonical form of a name.
 ///
-/// The result stays the same when it is made canonical again: what decides over an invisible character is never
-/// dropped itself, and does not depend on the order in which normalisation puts the marks of a letter.
+/// The function is idempotent. The characters that decide whether an invisible character is kept are themselves never
+/// dropped, and the decision does not depend on the order in which normalisation puts a letter's marks.
 pub(super) fn canonical(raw: &str) -> Result<String, NameError> {
     if raw.len() > limits::NAME_BYTES {
         return Err(NameError::TooLong);
@@ -58,7 +58,7 @@ pub(super) fn canonical(raw: &str) -> Result<String, NameError> {
         }
         visible |= c != '\u{2800}';
         marks = match c.general_category() {
-            _ if depends_on_place(c) => marks,
+            _ if depends_on_context(c) => marks,
             GeneralCategory::NonspacingMark | GeneralCategory::EnclosingMark => marks + 1,
             _ => 0,
         };
@@ -73,8 +73,8 @@ pub(super) fn canonical(raw: &str) -> Result<String, NameError> {
     }
 }
 
-/// Invisible, and without a meaning in a name wherever it stands: the assigned characters that are
-/// Default_Ignorable_Code_Point (Unicode 18.0), without those that [`depends_on_place`] lists.
+/// True for an invisible character that has no effect in a name in any position: the assigned
+/// Default_Ignorable_Code_Point characters (Unicode 18.0) except those of [`depends_on_context`].
 fn is_meaningless(c: char) -> bool {
     matches!(
         c,
@@ -85,32 +85,33 @@ fn is_meaningless(c: char) -> bool {
     )
 }
 
-/// Invisible, but in some places it changes how its neighbours look.
-pub(super) fn depends_on_place(c: char) -> bool {
+/// True for an invisible character that changes its neighbours' appearance in some positions.
+pub(super) fn depends_on_context(c: char) -> bool {
     matches!(c, ZWNJ | ZWJ | TEXT_SELECTOR | EMOJI_SELECTOR | '\u{180b}'..='\u{180f}')
         || is_tag(c)
         || is_ideographic_selector(c)
 }
 
-/// Characters that could not be told apart, or could normalise otherwise tomorrow: a name is key material.
+/// True for a character that people cannot see, or that a later Unicode version could normalise differently. A name is
+/// key material, so its normal form must not change.
 fn is_refused(c: char) -> bool {
     match c.general_category() {
         GeneralCategory::Control
         | GeneralCategory::PrivateUse
         | GeneralCategory::Surrogate
         | GeneralCategory::Unassigned => true,
-        GeneralCategory::Format => !depends_on_place(c),
+        GeneralCategory::Format => !depends_on_context(c),
         _ => false,
     }
 }
 
-/// Drops the invisible characters that change nothing where they stand.
+/// Drops the invisible characters that have no effect in their position.
 fn keep_meaningful(typed: &[char]) -> Vec<char> {
     let mut kept: Vec<char> = Vec::with_capacity(typed.len());
     let mut rest = typed;
     while let Some((&c, after)) = rest.split_first() {
         rest = after;
-        if !depends_on_place(c) || is_meaningful(&kept, c, rest) {
+        if !depends_on_context(c) || is_meaningful(&kept, c, rest) {
             kept.push(c);
         }
         if c == BLACK_FLAG {
@@ -122,12 +123,12 @@ fn keep_meaningful(typed: &[char]) -> Vec<char> {
     kept
 }
 
-/// Whether the invisible `c` changes how the characters before it and after it look.
+/// True when the invisible `c` changes the appearance of the characters around it.
 fn is_meaningful(before: &[char], c: char, after: &[char]) -> bool {
     let last = before.last().copied().unwrap_or_default();
     let next = after.first().copied().unwrap_or_default();
     match c {
-        ZWNJ => parts_letters(before, after) || has_virama(before.iter().rev()) && is_letter(next),
+        ZWNJ => separates_letters(before, after) || has_virama(before.iter().rev()) && is_letter(next),
         ZWJ => {
             has_virama(before.iter().rev())
                 || RA.contains(&last) && has_virama(after.iter())
@@ -144,20 +145,20 @@ fn is_meaningful(before: &[char], c: char, after: &[char]) -> bool {
     }
 }
 
-/// RFC 5892, appendix A.1: the letters on both sides would join.
-fn parts_letters(before: &[char], after: &[char]) -> bool {
+/// RFC 5892, appendix A.1: true when the letters on both sides would join.
+fn separates_letters(before: &[char], after: &[char]) -> bool {
     let is_letter = |c: &&char| !is_transparent(**c);
-    // What comes after is looked at first: of many in a row, only the last then looks far back.
+    // Checks the side after it first: in a run of joiners, only the last one then scans back over `before`.
     after.iter().find(is_letter).is_some_and(|&c| joins_previous(c))
         && before.iter().rev().find(is_letter).is_some_and(|&c| joins_next(c))
 }
 
-/// RFC 5892, appendices A.1 and A.2: a virama is among the marks that stand here.
+/// RFC 5892, appendices A.1 and A.2: true when the leading run of marks contains a virama.
 fn has_virama<'a>(marks: impl Iterator<Item = &'a char>) -> bool {
     marks.map(|&c| canonical_combining_class(c)).take_while(|&class| class != 0).any(|class| class == 9)
 }
 
-/// An element of an emoji ZWJ sequence (UTS 51, ED-15a).
+/// True when the text ends in an element of an emoji ZWJ sequence (UTS 51, ED-15a).
 fn ends_in_emoji(before: &[char]) -> bool {
     match *before {
         [.., base, EMOJI_SELECTOR] => is_pictograph(base),
@@ -170,7 +171,7 @@ fn ends_in_emoji(before: &[char]) -> bool {
     }
 }
 
-/// Emoji and Extended_Pictographic: every emoji but what keycaps, flags and skin tones are made of.
+/// Emoji and Extended_Pictographic: every emoji except the components of keycaps, flags and skin tones.
 fn is_pictograph(c: char) -> bool {
     c.is_emoji_char() && !is_modifier(c) && !matches!(c, '0'..='9' | '#' | '*' | '\u{1f1e6}'..='\u{1f1ff}')
 }
@@ -183,7 +184,8 @@ pub(super) fn is_tag(c: char) -> bool {
     matches!(c, '\u{e0020}'..=TAG_END)
 }
 
-/// How many of these characters are the tags of a region's flag: two letters, one to four letters or digits, the end.
+/// Returns how many leading characters are the tags of a region's flag: two letters, one to four letters or digits, and
+/// the end tag.
 fn region_tags(tags: &[char]) -> usize {
     let is_tag_letter = |c: &char| matches!(c, '\u{e0061}'..='\u{e007a}');
     let is_tag_digit = |c: &char| matches!(c, '\u{e0030}'..='\u{e0039}');

@@ -1,4 +1,4 @@
-//! How letters of cursive scripts join: Joining_Type of Unicode 18.0, from `extracted/DerivedJoiningType.txt`.
+//! How letters of cursive scripts join: Joining_Type in Unicode 18.0, from `extracted/DerivedJoiningType.txt`.
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
@@ -6,28 +6,29 @@ use super::canonical::is_tag;
 
 use Joins::{Both, Next, Previous};
 
-/// Which neighbours a letter joins, in the order of reading.
+/// The neighbours that a letter joins, in reading order.
 #[derive(Clone, Copy, PartialEq)]
 enum Joins {
-    /// Left_Joining: the letter after it.
+    /// Left_Joining: joins the letter after it.
     Next,
-    /// Right_Joining: the letter before it.
+    /// Right_Joining: joins the letter before it.
     Previous,
     /// Dual_Joining.
     Both,
 }
 
-/// Whether it joins the letter after it: Left_Joining or Dual_Joining.
+/// True when it joins the letter after it: Left_Joining or Dual_Joining.
 pub(super) fn joins_next(c: char) -> bool {
     joins(c).is_some_and(|joins| joins != Previous)
 }
 
-/// Whether it joins the letter before it: Right_Joining or Dual_Joining.
+/// True when it joins the letter before it: Right_Joining or Dual_Joining.
 pub(super) fn joins_previous(c: char) -> bool {
     joins(c).is_some_and(|joins| joins != Next)
 }
 
-/// Transparent. Of the format characters, which most others are, only tags are not dropped or refused elsewhere.
+/// True for Joining_Type Transparent. Most of the others are format characters; of those only tags get here, the rest
+/// having been dropped or refused.
 pub(super) fn is_transparent(c: char) -> bool {
     c == '\u{1e94b}'
         || is_tag(c)
@@ -39,7 +40,7 @@ fn joins(c: char) -> Option<Joins> {
     LETTERS.get(at).filter(|&&(first, _, _)| first <= c).map(|&(_, _, joins)| joins)
 }
 
-/// First, last, and how the letters between them join.
+/// Ranges of letters: first, last, and how they join.
 #[rustfmt::skip]
 const LETTERS: &[(char, char, Joins)] = &[
     ('\u{620}', '\u{620}', Both), ('\u{622}', '\u{625}', Previous), ('\u{626}', '\u{626}', Both),

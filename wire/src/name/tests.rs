@@ -31,9 +31,9 @@ fn canonical_form() {
     }
 }
 
-/// Each is written with invisible characters that change how it looks, and is the same name as without them.
+/// Names with invisible characters that change their appearance. Each counts as the same name as without them.
 #[test]
-fn invisible_characters_with_a_meaning_stay() {
+fn meaningful_invisible_characters_are_kept() {
     for ordinary in [
         // Joiners: Persian, Sinhala, Marathi, Malayalam, Bengali, Kannada
         "علی\u{200c}رضا",
@@ -67,9 +67,9 @@ fn invisible_characters_with_a_meaning_stay() {
 }
 
 #[test]
-fn invisible_characters_without_a_meaning_go() {
+fn meaningless_invisible_characters_are_dropped() {
     for (raw, canonical) in [
-        // At either end, as they are pasted
+        // At either end, as pasting leaves them
         ("\u{feff}Ana", "Ana"),
         ("\u{200e}Ana\u{200f}", "Ana"),
         ("\u{2068}Ana\u{2069}", "Ana"),
@@ -95,11 +95,11 @@ fn invisible_characters_without_a_meaning_go() {
         ("🍵\u{1f3fd}\u{200d}💻", "🍵\u{1f3fd}💻"),
         ("राज\u{94d}\u{200c}", "राज\u{94d}"),
         ("™\u{fe0f}", "TM"),
-        // A flag's tags, but of no region, or without an end
+        // Flag tags that name no region, or lack the end tag
         ("🏴\u{e0067}\u{e0062}\u{e007f}", "🏴"),
         ("🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}", "🏴"),
         ("👩\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}", "👩"),
-        // What is left is normalised: it composes, and marks come into their order
+        // The rest is normalised: it composes, and marks are reordered
         ("e\u{ad}\u{301}", "é"),
         ("e\u{200c}\u{301}", "é"),
         ("a\u{301}\u{fe0f}\u{323}", "ạ\u{301}"),
@@ -110,7 +110,7 @@ fn invisible_characters_without_a_meaning_go() {
 }
 
 #[test]
-fn refused() {
+fn invalid_names_are_refused() {
     for (raw, error) in [
         ("", NameError::Empty),
         (" \u{a0}\u{2003}\n", NameError::Empty),
@@ -131,7 +131,7 @@ fn refused() {
     assert_eq!(name(&"x".repeat(limits::NAME_CHARS)).map(|n| n.len()), Ok(limits::NAME_CHARS));
     assert_eq!(name(&"x".repeat(limits::NAME_CHARS + 1)), Err(NameError::TooLong));
     assert_eq!(name(&" ".repeat(limits::NAME_BYTES + 1)), Err(NameError::TooLong));
-    // One code point that NFKC turns into eighteen: the bound holds for what comes out.
+    // NFKC turns this code point into eighteen. The limit applies to the result.
     assert_eq!(name(&"\u{fdfa}".repeat(4)), Err(NameError::TooLong));
 }
 
@@ -155,13 +155,13 @@ fn marks_on_a_letter_are_bounded() {
     assert!(name(&format!("a{}b{}", mark.repeat(most), mark.repeat(most))).is_ok());
     assert_eq!(name(&format!("a{}", mark.repeat(63))), Err(NameError::Marks));
     assert_eq!(name(&format!("ana {}", "\u{20dd}".repeat(most + 1))), Err(NameError::Marks));
-    // Neither white space nor a joiner makes two heaps of one; but a space is a place of its own for marks.
+    // A joiner does not split a run of marks. A space does.
     assert_eq!(name(&format!("ब{}\u{200d}{}", "\u{94d}".repeat(most), "\u{94d}")), Err(NameError::Marks));
     assert!(name(&format!("a{} {}", mark.repeat(most), mark.repeat(most))).is_ok());
 }
 
 #[test]
-fn looks_the_same() {
+fn lookalikes_are_the_same_name() {
     for (a, b) in [
         ("Ana", "aNA"),
         ("Ana", "Аnа"),
@@ -181,9 +181,9 @@ fn looks_the_same() {
     }
 }
 
-/// Names of every kind of character that the steps tell apart, in any order.
+/// Random texts of every kind of character that the steps distinguish.
 #[test]
-fn any_text_has_one_canonical_form() {
+fn random_texts_have_one_canonical_form() {
     const KINDS: &[&str] = &[
         "aIl1.#*09éßﬁ™",
         " \t\u{a0}\u{3000}\u{2028}",
@@ -209,7 +209,7 @@ fn any_text_has_one_canonical_form() {
     let mut previous: Option<Skeleton> = None;
     let mut good = 0;
     for round in 0..10_000 {
-        // Few kinds in one text, so that their rules meet; what is always refused in a few texts only.
+        // Three kinds per text, so that their rules interact. The kind that is always refused appears in few texts only.
         let of = (0..3).map(|_| random(kinds.len() - usize::from(round % 16 != 0))).collect::<Vec<_>>();
         let text = (0..=random(14)).map(|_| {
             let kind = &kinds[of[random(of.len())]];
@@ -234,12 +234,12 @@ fn any_text_has_one_canonical_form() {
             assert_eq!(previous.same(&skeleton), skeleton.same(&previous), "{raw:?}");
         }
     }
-    assert!(good > 5_000, "{good} texts are names");
+    assert!(good > 5_000, "only {good} texts are names");
 }
 
-/// Whatever a text of the greatest length is made of, the steps take one walk over it, or little more.
+/// Texts of the greatest length that would take quadratic time if every character scanned its neighbourhood.
 #[test]
-fn the_longest_texts_are_judged() {
+fn longest_texts_finish() {
     for unit in [
         "\u{fdfa}",
         "\u{200c}",
@@ -253,18 +253,18 @@ fn the_longest_texts_are_judged() {
     ] {
         let most = limits::NAME_BYTES / unit.len();
         let _ = name(&unit.repeat(most));
-        // Many joiners behind many marks, each of which would look back over all of them.
+        // Many joiners behind many marks: each joiner would scan back over all marks.
         let _ = name(&format!("ل{}{}", "\u{64b}".repeat(200), "\u{200c}".repeat(200)));
     }
 }
 
 #[test]
-fn never_printed() {
+fn debug_shows_only_the_length() {
     assert_eq!(format!("{:?}", "Ana".parse::<UserName>().unwrap()), "UserName(3 bytes)");
 }
 
 #[test]
-fn a_person_is_found_in_any_case() {
+fn account_names_ignore_case() {
     let person = |text: &str| text.parse::<PersonName>().unwrap();
     assert!(person("Ana") == person("ana") && person("ANA ") == person("ana"));
     assert!(person("Straße") == person("STRASSE"));

@@ -103,13 +103,13 @@ fn a_wrong_setting_is_named() {
     };
     let error = run(&[], ("CLOAKROOM_MAX_MEMBERS", "many"));
     assert!(
-        error.contains("--max-members") && error.contains("'many'") && error.contains("wants a whole number"),
+        error.contains("--max-members") && error.contains("'many'") && error.contains("expected a whole number"),
         "{error}"
     );
     let error = run(&["--log", "cloakroom=lots"], ("X", ""));
-    assert!(error.contains("--log") && error.contains("wants error, warn"), "{error}");
+    assert!(error.contains("--log") && error.contains("expected error, warn"), "{error}");
     let error = run(&["--public-origin", "chat.example.org"], ("X", ""));
-    assert!(error.contains("--public-origin") && error.contains("wants an origin such as https://"), "{error}");
+    assert!(error.contains("--public-origin") && error.contains("expected an origin such as https://"), "{error}");
     let folder = std::env::temp_dir().join(format!("short-key-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("salt.key"), "hunter2\n").unwrap();
@@ -119,7 +119,7 @@ fn a_wrong_setting_is_named() {
     assert!(error.contains("CLOAKROOM_STATE") && error.contains("can be read by other users"), "{error}");
     fs::set_permissions(folder.join("salt.key"), fs::Permissions::from_mode(0o600)).unwrap();
     let error = started();
-    assert!(error.contains("salt.key") && error.contains("wants 32 bytes, has 8"), "{error}");
+    assert!(error.contains("salt.key") && error.contains("expected 32 bytes, found 8"), "{error}");
     assert!(!error.contains("hunter2"));
     fs::remove_dir_all(folder).unwrap();
     let error = run(&["--listen", "127.0.0.1:0"], ("X", ""));

@@ -1,4 +1,4 @@
-//! The commands that change the gates' files, also while a server runs.
+//! The commands that edit the gates' files. They also work while a server runs.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write};
 
@@ -7,51 +7,51 @@ use cloakroom::{Config, Factors, People, ServerSecret, StateError, StateFolder, 
 use wire::{PersonName, limits};
 use zeroize::Zeroizing;
 
-/// What to do instead of serving.
+/// A command that runs instead of the server.
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// People who may sign in at a gate: their passwords, one-time codes and recovery codes
+    /// Manage accounts that may sign in at a gate: passwords, one-time codes and recovery codes
     #[command(subcommand)]
     People(PeopleCommand),
-    /// Access tokens that open a gate
+    /// Manage access tokens for a gate
     #[command(subcommand)]
     Token(TokenCommand),
 }
 
 #[derive(Subcommand)]
 pub(crate) enum PeopleCommand {
-    /// Add a person: asks for a password (or reads a line), and shows the QR code and the recovery codes
+    /// Add an account: ask for a password (or read it from standard input), and print the QR code and recovery codes
     Add {
-        /// The name to sign in with
+        /// Account name
         name: PersonName,
     },
-    /// Give a person a new password, QR code and recovery codes; the old ones, and sign-ins made with them, stop working
+    /// Set a new password, QR code and recovery codes; the old ones, and sign-ins made with them, stop working
     Reset {
-        /// The name to sign in with
+        /// Account name
         name: PersonName,
     },
-    /// Remove a person, who can then no longer sign in
+    /// Remove an account, and every sign-in made with it
     Remove {
-        /// The name to sign in with
+        /// Account name
         name: PersonName,
     },
-    /// List their names
+    /// List the account names
     List,
 }
 
 #[derive(Subcommand)]
 pub(crate) enum TokenCommand {
-    /// Make a token, and show it once
+    /// Create a token and print it once
     Add {
-        /// A name for the list
+        /// Name of the token in the list
         name: PersonName,
     },
     /// Revoke a token, and every sign-in made with it
     Revoke {
-        /// The token's name
+        /// Name of the token
         name: PersonName,
     },
-    /// List their names
+    /// List the token names
     List,
 }
 
@@ -60,68 +60,68 @@ pub(crate) enum TokenCommand {
 pub(crate) enum CommandError {
     #[error(transparent)]
     State(#[from] StateError),
-    #[error("the password cannot be read: {0}")]
-    Password(io::Error),
+    #[error("cannot read the password: {0}")]
+    Prompt(io::Error),
     #[error("the change was made, but its result cannot be written: {0}")]
-    Unsaid(io::Error),
+    Output(io::Error),
     #[error("the two passwords differ")]
-    Differ,
+    PasswordsDiffer,
     #[error("{0}")]
-    Unfit(#[from] stretch::PasswordError),
+    Password(#[from] stretch::PasswordError),
     #[error("this name is taken: {0}")]
-    Taken(&'static str),
+    NameTaken(&'static str),
     #[error("there is no such name in the list")]
-    Missing,
-    #[error("the system refused what the command needs: {0}")]
+    NotListed,
+    #[error("the operating system reported an error: {0}")]
     System(#[from] io::Error),
 }
 
 impl Command {
-    /// Does it, and writes its result to standard output.
+    /// Runs the command and writes its result to standard output.
     pub(crate) fn run(self, config: &Config) -> Result<(), CommandError> {
-        let folder = StateFolder::open(config.state.as_ref())?.ok_or(StateError::Needed("a list"))?;
+        let folder = StateFolder::open(config.state.as_ref())?.ok_or(StateError::Needed("this command"))?;
         match self {
             Self::People(PeopleCommand::Add { name }) => {
-                put(&folder, config, &name, true)?.ok_or(CommandError::Taken("see cloakroom people reset"))
+                put(&folder, config, &name, true)?.ok_or(CommandError::NameTaken("see cloakroom people reset"))
             }
             Self::People(PeopleCommand::Reset { name }) => {
-                put(&folder, config, &name, false)?.ok_or(CommandError::Missing)
+                put(&folder, config, &name, false)?.ok_or(CommandError::NotListed)
             }
-            Self::People(PeopleCommand::Remove { name }) => was_there(People::remove(&folder, &name)?),
+            Self::People(PeopleCommand::Remove { name }) => confirm_removal(People::remove(&folder, &name)?),
             Self::People(PeopleCommand::List) => list(People::read(&folder)?.names()),
             Self::Token(TokenCommand::Add { name }) => {
-                let token = Tokens::add(&folder, name)?.ok_or(CommandError::Taken("revoke it first"))?;
-                say(|out| writeln!(out, "{}", *token))?;
-                // The hint is for people; a script reads the token alone.
+                let token = Tokens::add(&folder, name)?.ok_or(CommandError::NameTaken("revoke it first"))?;
+                print(|out| writeln!(out, "{}", *token))?;
+                // On standard error, so that a script reads only the token.
                 let _ = writeln!(io::stderr(), "Hand it out now: it is shown nowhere else.");
                 Ok(())
             }
-            Self::Token(TokenCommand::Revoke { name }) => was_there(Tokens::revoke(&folder, &name)?),
+            Self::Token(TokenCommand::Revoke { name }) => confirm_removal(Tokens::revoke(&folder, &name)?),
             Self::Token(TokenCommand::List) => list(Tokens::read(&folder)?.names()),
         }
     }
 }
 
-/// Writes to standard output. What cannot be written is an error, not a panic.
-fn say(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CommandError> {
+/// Writes to standard output, and returns an error where `println!` would panic.
+fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CommandError> {
     let mut out = io::stdout().lock();
-    write(&mut out).and_then(|()| out.flush()).map_err(CommandError::Unsaid)
+    write(&mut out).and_then(|()| out.flush()).map_err(CommandError::Output)
 }
 
-fn was_there(was_there: bool) -> Result<(), CommandError> {
-    if !was_there {
-        return Err(CommandError::Missing);
+fn confirm_removal(was_listed: bool) -> Result<(), CommandError> {
+    if !was_listed {
+        return Err(CommandError::NotListed);
     }
-    let _ = writeln!(io::stderr(), "Removed. A server that runs follows at once.");
+    let _ = writeln!(io::stderr(), "Removed. A running server applies this at once.");
     Ok(())
 }
 
 fn list<'n>(mut names: impl Iterator<Item = &'n str>) -> Result<(), CommandError> {
-    say(|out| names.try_for_each(|name| writeln!(out, "{name}")))
+    print(|out| names.try_for_each(|name| writeln!(out, "{name}")))
 }
 
 fn put(folder: &StateFolder, config: &Config, name: &PersonName, is_new: bool) -> Result<Option<()>, CommandError> {
-    // Before anyone types a password in vain.
+    // Checked first, so that nobody types a password in vain.
     if People::read(folder)?.names().any(|known| known == name.as_str()) == is_new {
         return Ok(None);
     }
@@ -131,14 +131,14 @@ fn put(folder: &StateFolder, config: &Config, name: &PersonName, is_new: bool) -
     let Some(factors) = People::put(folder, &secret, name, &verifier, &config.site(), is_new)? else {
         return Ok(None);
     };
-    say(|out| show(&factors, name, out)).map(Some)
+    print(|out| print_factors(&factors, name, out)).map(Some)
 }
 
-fn show(factors: &Factors, name: &PersonName, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "Have {} scan this with an authenticator app:\n", name.as_str())?;
+fn print_factors(factors: &Factors, name: &PersonName, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "Scan this with {}'s authenticator app:\n", name.as_str())?;
     writeln!(out, "{}", qr_code(&factors.url).unwrap_or_default())?;
-    writeln!(out, "Or type it in there: {}\n", *factors.secret)?;
-    writeln!(out, "Recovery codes, each good once in place of the app. They are shown nowhere else:\n")?;
+    writeln!(out, "Or type this secret into the app: {}\n", *factors.secret)?;
+    writeln!(out, "Recovery codes replace the app's code, each once. They are not shown again:\n")?;
     for code in &factors.recovery {
         let (mut groups, mut rest) = (Vec::new(), code.as_str());
         while let Some((group, after)) = rest.split_at_checked(4) {
@@ -150,17 +150,17 @@ fn show(factors: &Factors, name: &PersonName, out: &mut dyn Write) -> io::Result
     Ok(())
 }
 
-/// Typed twice at a terminal, unseen; else the first line of standard input.
+/// Asks twice at a terminal, without echo; otherwise reads the first line of standard input.
 fn password(name: &PersonName) -> Result<Zeroizing<String>, CommandError> {
     if !io::stdin().is_terminal() {
         let mut line = Zeroizing::new(String::new());
-        // A little more than may be: what is longer is told so.
+        // Slightly above the limit, so that a longer password is refused rather than cut.
         let most = u64::try_from(limits::PASSWORD_BYTES_TYPED).unwrap_or(u64::MAX).saturating_add(2);
-        io::stdin().lock().take(most).read_line(&mut line).map_err(CommandError::Password)?;
+        io::stdin().lock().take(most).read_line(&mut line).map_err(CommandError::Prompt)?;
         return Ok(Zeroizing::new(line.trim_end_matches(['\r', '\n']).to_owned()));
     }
-    let ask = |prompt: String| rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(CommandError::Password);
+    let ask = |prompt: String| rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(CommandError::Prompt);
     let first = ask(format!("Password for {}: ", name.as_str()))?;
-    let second = ask("The same again: ".to_owned())?;
-    if first == second { Ok(first) } else { Err(CommandError::Differ) }
+    let second = ask("Repeat the password: ".to_owned())?;
+    if first == second { Ok(first) } else { Err(CommandError::PasswordsDiffer) }
 }

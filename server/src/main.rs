@@ -1,4 +1,4 @@
-//! The server's program: configuration, log, store, sockets, and then it serves; or one of the commands beside that.
+//! The server's program: reads the configuration, starts the log, binds the sockets and serves; or runs a command.
 
 mod command;
 
@@ -16,12 +16,12 @@ use command::Command;
 use tokio::runtime::Builder;
 use tracing_subscriber::{fmt, layer::SubscriberExt as _, registry, util::SubscriberInitExt as _};
 
-/// Sockets that are heard at one time: few enough that what they bring is passed on while it is in the processor's cache.
-const HEARD_AT_A_TIME: usize = 64;
+/// Readiness events that the runtime handles at a time. With few, frames are passed on while they are still in cache.
+const EVENTS_PER_TICK: usize = 64;
 
 /// A web chat whose server cannot read what is said.
 ///
-/// Every flag can also be given as the variable named beside it.
+/// Every flag can also be set by the environment variable shown beside it.
 #[derive(Parser)]
 #[command(name = "cloakroom", version)]
 struct Program {
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         return match command.run(&config) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                // Not the macro, which panics where nobody reads.
+                // The `eprintln!` macro panics when standard error is closed.
                 let _ = writeln!(std::io::stderr(), "error: {error}");
                 ExitCode::FAILURE
             }
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     let log = StderrLog::start();
     let lines = fmt::layer()
         .with_writer(log.clone())
-        // It would say so by a macro that panics where standard error is closed.
+        // tracing would report these with `eprintln!`, which panics when standard error is closed.
         .log_internal_errors(false)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
     registry().with(lines).with(config.log.clone()).init();
@@ -63,12 +63,12 @@ fn main() -> ExitCode {
 }
 
 fn run(config: Config) -> Result<(), ServeError> {
-    // Where there is one core only, a second thread has nothing to add.
+    // On a single core, a second thread gains nothing.
     let mut runtime = match available_parallelism() {
         Ok(NonZero::<usize>::MIN) => Builder::new_current_thread(),
         _ => Builder::new_multi_thread(),
     };
-    let runtime = runtime.enable_all().max_io_events_per_tick(HEARD_AT_A_TIME).build()?;
+    let runtime = runtime.enable_all().max_io_events_per_tick(EVENTS_PER_TICK).build()?;
     runtime.block_on(async {
         let listeners = bind(&config).await?;
         serve(config, listeners, Shutdown::on_signal()?).await

@@ -1,4 +1,5 @@
-//! The state folder: what outlives the process. Files in it are private to the server's user, and change whole or not at all.
+//! The state folder, which outlives the process. Its files are readable only by the server's user and are replaced
+//! atomically.
 
 use std::{
     env, fs,
@@ -10,19 +11,19 @@ use std::{
 
 use zeroize::Zeroizing;
 
-/// The key that the salts of rooms depend on.
+/// The file with the key from which rooms' salts are derived.
 const SALT_KEY: &str = "salt.key";
-/// Bytes of a file in the folder, at most: a file by mistake, such as a disk image, is not read into memory.
+/// Maximum bytes of a file in the folder, so that a misplaced file, such as a disk image, is not read into memory.
 const FILE_BYTES: u64 = 4 * 1024 * 1024;
-/// Locked while a file is changed, so that a command and the server do not undo each other's changes.
+/// The file that is locked during changes, so that a command and the server do not overwrite each other's changes.
 const LOCK: &str = "lock";
 
-/// Where the state folder is to be.
+/// The operator's choice of a state folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StateChoice {
-    /// Nothing is kept.
+    /// No state is kept.
     None,
-    /// In this folder, which is made if it is missing.
+    /// State is kept in this folder, which is created if missing.
     Folder(PathBuf),
 }
 
@@ -31,7 +32,7 @@ impl FromStr for StateChoice {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
-            "" => Err("wants a folder, or none".to_owned()),
+            "" => Err("expected a folder, or none".to_owned()),
             "none" => Ok(Self::None),
             path => Ok(Self::Folder(path.into())),
         }
@@ -39,84 +40,84 @@ impl FromStr for StateChoice {
 }
 
 impl StateChoice {
-    /// Where it is if nothing was said: the folder that systemd gives a service, else the user's own.
-    fn usual() -> Option<Self> {
-        // systemd separates several folders by colons.
-        let given = env::var_os("STATE_DIRECTORY").and_then(|all| env::split_paths(&all).next());
-        let users = || {
+    /// Returns the default: the state directory from systemd, or one in the user's home.
+    fn default_folder() -> Option<Self> {
+        // systemd separates several directories by colons.
+        let from_systemd = env::var_os("STATE_DIRECTORY").and_then(|all| env::split_paths(&all).next());
+        let in_home = || {
             let state = env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
             let home = || env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
             state.or_else(home).map(|state| state.join("cloakroom"))
         };
-        given.filter(|path| path.is_absolute()).or_else(users).map(Self::Folder)
+        from_systemd.filter(|path| path.is_absolute()).or_else(in_home).map(Self::Folder)
     }
 }
 
 /// Why the state folder cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
-    /// No folder was named, and the environment names none either.
-    #[error("there is no HOME to keep a state folder in: name one with --state, or give --state none")]
+    /// Neither the configuration nor the environment names a folder.
+    #[error("no HOME for a state folder: name one with --state, or use --state none")]
     NoFolder,
-    /// What was asked for needs one.
+    /// A feature needs a folder, and there is none.
     #[error("{0} needs a state folder, and --state none keeps nothing")]
     Needed(&'static str),
-    /// The folder cannot be made or used.
-    #[error("the state folder {} cannot be used: {}: name another with --state, or give --state none", .0.display(), .1)]
+    /// The folder cannot be created or used.
+    #[error("the state folder {} cannot be used: {}: name another with --state, or use --state none", .0.display(), .1)]
     Folder(PathBuf, io::Error),
     /// A file in it cannot be read or written.
     #[error("{}: {}", .0.display(), .1)]
     File(PathBuf, io::Error),
-    /// A file in it can be read by others.
+    /// Other users can read a file in the folder.
     #[error("{path} can be read by other users: run chmod 600 {path}", path = .0.display())]
     Readable(PathBuf),
-    /// Others can change the folder.
+    /// Other users can change the folder.
     #[error("{path} can be changed by other users: run chmod go-w {path}", path = .0.display())]
     Writable(PathBuf),
-    /// A file in it is not what it has to be.
+    /// A file in the folder has unexpected content.
     #[error("{}: {}", .0.display(), .1)]
     Content(PathBuf, String),
 }
 
-/// The state folder.
+/// An open state folder.
 #[derive(Clone, Debug)]
 pub struct StateFolder(PathBuf);
 
-/// Held while a file is read, changed and written.
+/// A lock on the folder, held while a file is read, changed and written.
 pub struct StateLock(#[expect(dead_code, reason = "held, not read")] File);
 
 impl StateFolder {
-    /// Opens the folder, and makes it if it is missing; `None` if nothing is to be kept.
+    /// Opens the folder and creates it if missing. Returns `None` for [`StateChoice::None`].
     ///
     /// # Errors
-    /// When there is no folder to be had.
+    /// When no folder is named, or the folder cannot be created or is not private.
     pub fn open(choice: Option<&StateChoice>) -> Result<Option<Self>, StateError> {
-        let path = match choice.cloned().or_else(StateChoice::usual) {
+        let path = match choice.cloned().or_else(StateChoice::default_folder) {
             None => return Err(StateError::NoFolder),
             Some(StateChoice::None) => return Ok(None),
             Some(StateChoice::Folder(path)) => path,
         };
         let failed = |error| StateError::Folder(path.clone(), error);
         make_private_folder(&path).map_err(failed)?;
-        if is_changed_by_others(&fs::metadata(&path).map_err(failed)?) {
+        if is_writable_by_others(&fs::metadata(&path).map_err(failed)?) {
             return Err(StateError::Writable(path));
         }
         Ok(Some(Self(path)))
     }
 
-    /// The key of the salts, 32 bytes; drawn and written when the folder is new.
+    /// Returns the salt key, 32 bytes. Creates it in a new folder.
     ///
     /// # Errors
-    /// When it can be read by others, has another length, or cannot be read or written.
+    /// When other users can read the file, it has another length, or it cannot be read or written.
     pub fn salt_key(&self) -> Result<Zeroizing<Vec<u8>>, StateError> {
-        // Two servers that start in a new folder at once must not each keep a key of their own.
+        // Under the lock, so that two servers that start in a new folder at once end up with the same key.
         let _lock = self.lock()?;
         if let Some(key) = self.read(SALT_KEY)? {
             if key.len() == 32 {
                 return Ok(key);
             }
-            let wants = format!("wants 32 bytes, has {}", key.len());
-            return Err(StateError::Content(self.path(SALT_KEY), wants));
+            let fault = format!("expected 32 bytes, found {}", key.len());
+            return Err(StateError::Content(self.path(SALT_KEY), fault));
         }
         let mut key = Zeroizing::new(vec![0; 32]);
         getrandom::fill(&mut key).map_err(|error| StateError::File(self.path(SALT_KEY), io::Error::other(error)))?;
@@ -124,43 +125,43 @@ impl StateFolder {
         Ok(key)
     }
 
-    /// The file of this name; `None` if there is none.
+    /// Reads a file of the folder. Returns `None` if it does not exist.
     ///
     /// # Errors
-    /// When others can read it, it is very large, or it cannot be read.
+    /// When other users can read the file, it exceeds the size limit, or it cannot be read.
     pub fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, StateError> {
         let path = self.path(name);
         let failed = |error| StateError::File(path.clone(), error);
-        // Before it is opened: opening a pipe waits for a writer.
+        // Checked before opening, because opening a pipe waits for a writer.
         match fs::metadata(&path) {
-            Ok(about) if about.is_file() => {}
-            Ok(_) => return Err(StateError::Content(path, "is no file".to_owned())),
+            Ok(metadata) if metadata.is_file() => {}
+            Ok(_) => return Err(StateError::Content(path, "is not a regular file".to_owned())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed(error)),
         }
         let file = File::open(&path).map_err(failed)?;
-        let about = file.metadata().map_err(failed)?;
-        if is_open_to_others(&about) {
+        let metadata = file.metadata().map_err(failed)?;
+        if is_readable_by_others(&metadata) {
             return Err(StateError::Readable(path));
         }
-        if about.len() > FILE_BYTES {
+        if metadata.len() > FILE_BYTES {
             return Err(StateError::Content(path, format!("is larger than {FILE_BYTES} bytes")));
         }
-        // With its length from the start: a vector that grows leaves copies behind.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(about.len()).unwrap_or(0) + 1));
+        // Allocated at full size, because a vector that grows leaves copies of the secret behind.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1));
         file.take(FILE_BYTES).read_to_end(&mut bytes).map_err(failed)?;
         Ok(Some(bytes))
     }
 
-    /// Writes the file of this name: after a crash it is as before or as it is to be.
+    /// Replaces a file of the folder atomically: after a crash it has the old content or the new.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When the file cannot be written.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StateError> {
         let path = self.path(name);
         let new = self.path(&format!(".{name}.new"));
         let write = || {
-            // One that was left by a crash may have another mode.
+            // A file left by a crash may have another mode.
             match fs::remove_file(&new) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
@@ -174,10 +175,10 @@ impl StateFolder {
         write().map_err(|error| StateError::File(path.clone(), error))
     }
 
-    /// Waits until nobody else changes a file of the folder, and keeps others from it until the lock is dropped.
+    /// Waits for the lock on the folder, which excludes other writers until it is dropped.
     ///
     /// # Errors
-    /// When the folder cannot be written.
+    /// When the lock file cannot be created or locked.
     pub fn lock(&self) -> Result<StateLock, StateError> {
         let path = self.path(LOCK);
         let lock = || {
@@ -188,12 +189,12 @@ impl StateFolder {
         lock().map(StateLock).map_err(|error| StateError::Folder(self.0.clone(), error))
     }
 
-    /// That something went wrong with the file of this name.
+    /// Returns an error about a file of the folder.
     pub(crate) fn failed(&self, name: &str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StateError {
         StateError::File(self.path(name), io::Error::other(error))
     }
 
-    /// Where the file of this name is.
+    /// Returns the path of a file of the folder.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
@@ -223,27 +224,28 @@ fn private(options: &mut OpenOptions) -> &mut OpenOptions {
 }
 
 #[cfg(unix)]
-fn is_open_to_others(about: &fs::Metadata) -> bool {
+fn is_readable_by_others(metadata: &fs::Metadata) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
-    about.permissions().mode() & 0o077 != 0
+    metadata.permissions().mode() & 0o077 != 0
 }
 
 #[cfg(unix)]
-fn is_changed_by_others(about: &fs::Metadata) -> bool {
+fn is_writable_by_others(metadata: &fs::Metadata) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
-    about.permissions().mode() & 0o022 != 0
+    metadata.permissions().mode() & 0o022 != 0
 }
 
 #[cfg(not(unix))]
-fn is_changed_by_others(_: &fs::Metadata) -> bool {
+fn is_writable_by_others(_: &fs::Metadata) -> bool {
     false
 }
 
-/// Whether every user of the machine can read a file: one that the operator keeps elsewhere, for a group perhaps.
+/// True when every user of the machine can read the file. For files outside the state folder, which the operator may
+/// share with a group.
 #[cfg(unix)]
 pub(crate) fn is_world_readable(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
-    fs::metadata(path).is_ok_and(|about| about.permissions().mode() & 0o004 != 0)
+    fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0)
 }
 
 #[cfg(not(unix))]
@@ -252,11 +254,11 @@ pub(crate) fn is_world_readable(_: &Path) -> bool {
 }
 
 #[cfg(not(unix))]
-fn is_open_to_others(_: &fs::Metadata) -> bool {
+fn is_readable_by_others(_: &fs::Metadata) -> bool {
     false
 }
 
-/// So that the new name outlives a crash, too.
+/// Makes the rename survive a crash.
 fn sync_folder(path: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
 }
@@ -265,7 +267,7 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 pub(crate) mod tests {
     use super::*;
 
-    /// An empty one.
+    /// Returns an empty state folder.
     pub(crate) fn folder(name: &str) -> StateFolder {
         let path = env::temp_dir().join(format!("cloakroom-state-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
@@ -273,7 +275,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn choices() {
+    fn state_choices_parse() {
         assert_eq!("none".parse(), Ok(StateChoice::None));
         assert_eq!("/var/x".parse(), Ok(StateChoice::Folder("/var/x".into())));
         assert!("".parse::<StateChoice>().is_err());
@@ -281,17 +283,17 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_salt_key_stays() {
+    fn salt_key_is_created_once_and_checked() {
         let folder = folder("key");
         let key = folder.salt_key().unwrap();
         assert_eq!(key.len(), 32);
         assert_eq!(folder.salt_key().unwrap(), key);
         folder.write(SALT_KEY, b"short").unwrap();
-        assert!(folder.salt_key().unwrap_err().to_string().ends_with("wants 32 bytes, has 5"));
+        assert!(folder.salt_key().unwrap_err().to_string().ends_with("expected 32 bytes, found 5"));
     }
 
     #[test]
-    fn two_that_start_at_once_have_one_key() {
+    fn concurrent_starts_share_one_salt_key() {
         let folder = folder("race");
         let keys = std::thread::scope(|scope| {
             let threads = [(); 8].map(|()| scope.spawn(|| folder.salt_key().unwrap()));
@@ -302,7 +304,7 @@ pub(crate) mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn files_are_private_and_must_be() {
+    fn files_and_folder_must_be_private() {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = folder("modes");
         folder.write("x", b"one").unwrap();
@@ -316,14 +318,14 @@ pub(crate) mod tests {
         let error = folder.read("x").unwrap_err().to_string();
         assert!(error.contains("chmod 600"), "{error}");
         fs::create_dir(folder.path("z")).unwrap();
-        assert!(folder.read("z").unwrap_err().to_string().ends_with("is no file"));
+        assert!(folder.read("z").unwrap_err().to_string().ends_with("is not a regular file"));
         fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o770)).unwrap();
         let error = StateFolder::open(Some(&StateChoice::Folder(folder.0.clone()))).unwrap_err().to_string();
         assert!(error.contains("chmod go-w"), "{error}");
     }
 
     #[test]
-    fn a_folder_that_cannot_be_made_is_named() {
+    fn error_names_the_unusable_folder() {
         let folder = folder("file");
         folder.write("x", b"").unwrap();
         let error = StateFolder::open(Some(&StateChoice::Folder(folder.path("x").join("y")))).unwrap_err().to_string();

@@ -104,7 +104,8 @@ pub struct Factors {
 
 impl Factors {
     pub fn of(told: &str) -> Self {
-        let secret = told.split("type it in there: ").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+        let secret =
+            told.split("type this secret into the app: ").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
         let is_code = |line: &&str| line.len() == 24 && line.chars().all(|c| c.is_ascii_digit() || c == ' ');
         let recovery = told.lines().map(str::trim).filter(is_code).map(str::to_owned).collect();
         let drawn = told.lines().filter(|line| line.contains(['█', '▀', '▄'])).map(str::to_owned).collect();

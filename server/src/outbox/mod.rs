@@ -1,8 +1,8 @@
-//! What waits to be written to one socket: bounded in bytes, so that a slow reader costs a known
-//! amount and nobody else's time.
+//! The outbox: frames queued for one socket, bounded in bytes, so that a slow reader costs bounded memory and delays
+//! nobody else.
 //!
-//! What keeps a member in its group has a budget of its own: it is large and rare, comes in bursts, and is not to
-//! cut off one who keeps up with what is said; nor is what one asked for after a loss.
+//! Frames that keep a member in its group have a budget of their own. They are large and rare and come in bursts, which
+//! must not disconnect a member that keeps up with messages. The same holds for frames replayed after a reconnect.
 
 use std::{
     io::{self, IoSlice},
@@ -21,50 +21,50 @@ use crate::{
     ws::{Opcode, Outgoing},
 };
 
-/// Both ends of a queue of frames.
+/// A handle to a queue of frames. Clones share one queue.
 #[derive(Clone)]
 pub struct Outbox(Arc<Shared>);
 
 struct Shared {
-    talk: usize,
-    group: usize,
+    talk_limit: usize,
+    group_limit: usize,
     state: Mutex<State>,
-    /// For the connection's own task.
+    /// Wakes the connection's own task.
     changed: Notify,
 }
 
 struct State {
     batch: Batch,
     turn: Turn,
-    /// A short way to the socket, for as long as it takes what it is given.
+    /// Writes directly to the socket while nothing is queued.
     half: Option<SharedHalf>,
-    /// What these frames cost, and what those cost that are being written.
+    /// The cost of the queued frames, and of the frames being written.
     waiting: Cost,
     writing: Cost,
-    /// Bytes of a message that comes in, and is not here in whole.
+    /// Buffered bytes of an incoming message that is still incomplete.
     receiving: usize,
-    /// What all of that takes from what there is for all members together.
+    /// The part of the shared memory budget that all of this takes.
     share: Share,
 }
 
-/// Who writes.
+/// The task that may write to the socket.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Turn {
-    /// Whoever has something to say, at once: nothing waits.
+    /// Any task, directly: nothing is queued.
     Anyone,
-    /// The connection's own task: something waits, or this is the end.
+    /// Only the connection's own task: something is queued, or the queue has been closed.
     Own,
-    /// That task, now.
+    /// The connection's own task is writing now.
     Writing,
 }
 
-/// What is said.
+/// A frame to send.
 #[derive(Clone, Copy)]
 pub(crate) struct Frame<'f> {
     pub(crate) payload: &'f Bytes,
-    /// What is said in its place where much waits already, if the frame may be dropped.
+    /// A replacement to send when the queue is long, if the frame may be dropped.
     pub(crate) instead: Option<&'f Bytes>,
-    /// What it counts against where it waits.
+    /// The budget that it counts against while queued.
     pub(crate) budget: Budget,
 }
 
@@ -80,20 +80,20 @@ impl Cost {
     }
 }
 
-/// What a frame costs beyond its bytes, so that tiny ones do not cost nothing.
+/// Cost of a frame in addition to its bytes, so that tiny frames are not free.
 const OVERHEAD: usize = 64;
 
-/// What is to be written next, in this order.
+/// The bytes to write next, in this order.
 #[derive(Default)]
 struct Batch {
-    /// What is left of frames that were begun.
+    /// The rest of frames that are partly written.
     rest: Option<Box<Outgoing>>,
-    /// The answer to the peer's last ping: those before it need none (RFC 6455, section 5.5.3).
+    /// The answer to the peer's latest ping; earlier pings need no answer (RFC 6455, section 5.5.3).
     pong: Option<Box<[u8]>>,
-    /// The peer is to be asked whether it is there.
+    /// True when a ping should be sent.
     ping: bool,
     frames: Outgoing,
-    /// Nothing comes after these frames.
+    /// The close code, once the queue is closed. No frame is added after that.
     closed: Option<CloseCode>,
 }
 
@@ -120,29 +120,29 @@ impl Batch {
 }
 
 impl Outbox {
-    /// A queue that holds so many bytes of each budget, what is being written among them, and one frame more; and no
-    /// more than its share of what there is for all. The connection's own task writes all of it.
+    /// Creates a queue with these limits in bytes, which also count frames being written. Each budget may be exceeded by
+    /// one frame. The queue also takes its share of the memory budget `total`. Only the connection's own task writes.
     #[must_use]
     pub fn new(talk: usize, group: usize, total: &Arc<Total>) -> Self {
-        Self::of(talk, group, total, None)
+        Self::with_limits(talk, group, total, None)
     }
 
-    /// The same, but what the socket takes at once need not wait for that task.
+    /// Creates a queue like [`Outbox::new`], but frames go directly to the socket while it accepts them.
     pub(crate) fn with_half(talk: usize, group: usize, total: &Arc<Total>, half: SharedHalf) -> Self {
-        Self::of(talk, group, total, Some(half))
+        Self::with_limits(talk, group, total, Some(half))
     }
 
-    fn of(talk: usize, group: usize, total: &Arc<Total>, half: Option<SharedHalf>) -> Self {
+    fn with_limits(talk_limit: usize, group_limit: usize, total: &Arc<Total>, half: Option<SharedHalf>) -> Self {
         let (waiting, writing) = Default::default();
         let turn = if half.is_some() { Turn::Anyone } else { Turn::Own };
         let share = Total::share(total);
         let state = State { batch: Batch::default(), turn, half, waiting, writing, receiving: 0, share };
-        Self(Arc::new(Shared { talk, group, state: Mutex::new(state), changed: Notify::new() }))
+        Self(Arc::new(Shared { talk_limit, group_limit, state: Mutex::new(state), changed: Notify::new() }))
     }
 
-    /// Writes these frames, of which `parts` are the bytes, as far as nothing waits before them and the socket takes
-    /// them at once; adds what is left. One too many ends the queue with [`CloseCode::TooSlow`], and what waited is
-    /// dropped.
+    /// Sends these frames; `parts` are their bytes. Writes directly as much as the socket accepts, if nothing is queued,
+    /// and queues the rest. A frame that exceeds a limit closes the queue with [`CloseCode::TooSlow`] and drops the queued
+    /// frames.
     pub(crate) fn say<'f>(&self, parts: &[IoSlice<'_>], frames: impl Iterator<Item = Frame<'f>>) {
         self.say_by(parts, frames, SharedHalf::try_write);
     }
@@ -156,28 +156,28 @@ impl Outbox {
         self.change(|state| {
             let all = parts.iter().map(|part| part.len()).sum();
             let written = match &state.half {
-                // Where it fails, the own task will learn so too.
+                // The connection's own task will see any error too.
                 Some(half) if state.turn == Turn::Anyone => write(half, parts).unwrap_or(0),
                 _ => 0,
             };
             if written < all {
-                self.0.add_left(state, frames, written);
+                self.0.add_rest(state, frames, written);
             }
         });
     }
 
-    /// Asks whether the peer is there.
+    /// Queues a ping.
     pub fn ping(&self) {
         self.change(|state| state.batch.ping = true);
     }
 
-    /// Answers the peer's ping, and none before it that was not answered yet.
+    /// Queues a pong, which replaces a queued one.
     pub fn pong(&self, payload: &[u8]) {
         self.change(|state| state.batch.pong = Some(payload.into()));
     }
 
-    /// So many bytes are kept of a message that comes in, and is not here in whole. What there is for all members
-    /// together is for these too, and who takes too much of it is cut off.
+    /// Sets the buffered bytes of an incomplete incoming message, which count against the shared memory budget. Closes the
+    /// queue when its share is exceeded.
     pub fn receiving(&self, bytes: usize) {
         self.change(|state| {
             state.receiving = bytes;
@@ -189,7 +189,7 @@ impl Outbox {
         });
     }
 
-    /// Ends the queue; what waits is still written. The first end counts: which that was.
+    /// Closes the queue; queued frames are still written. Only the first call counts. Returns its code.
     pub fn close(&self, code: CloseCode) -> CloseCode {
         let first = *self.lock().batch.closed.get_or_insert(code);
         self.0.changed.notify_one();
@@ -206,7 +206,7 @@ impl Outbox {
         if state.turn == Turn::Anyone && !state.batch.is_empty() {
             state.turn = Turn::Own;
         }
-        // The own task was woken for what waits already, or looks before it sleeps.
+        // If something was queued before, the connection's own task is awake or will look before it sleeps.
         let wakes = state.batch.closed.is_some() || (state.turn == Turn::Own && was_empty);
         drop(state);
         if wakes {
@@ -214,8 +214,8 @@ impl Outbox {
         }
     }
 
-    /// Waits until the connection's own task is to write something: these bytes, and then the end, if it has come. For
-    /// that task, which has by now written what it was given before.
+    /// Waits until the connection's own task has something to write. Returns the bytes, and the close code if the queue is
+    /// closed. Only that task calls this, after it has written the previous bytes.
     pub async fn next(&self) -> (Outgoing, Option<CloseCode>) {
         {
             let mut state = self.lock();
@@ -226,11 +226,11 @@ impl Outbox {
         }
         loop {
             let changed = self.0.changed.notified();
-            if !self.is_own() {
+            if !self.has_work() {
                 changed.await;
                 continue;
             }
-            // Whoever has its turn now may have more for the same write.
+            // Tasks that are ready now may add frames to the same write.
             yield_now().await;
             let mut state = self.lock();
             state.turn = Turn::Writing;
@@ -238,8 +238,8 @@ impl Outbox {
         }
     }
 
-    /// Whether the connection's own task is to write something.
-    fn is_own(&self) -> bool {
+    /// True when the connection's own task has something to write. Reopens the direct path when nothing is queued.
+    fn has_work(&self) -> bool {
         let mut state = self.lock();
         match state.turn {
             Turn::Own if state.batch.is_empty() => {
@@ -257,18 +257,18 @@ impl Outbox {
         }
     }
 
-    /// Ends the queue for the connection's own task, which is about to write the end by itself, and drops what was not
-    /// begun, and the socket. What is left of a frame is to be written before the end.
+    /// Closes the queue for the connection's own task, which then writes the close frame itself. Drops queued frames and
+    /// the socket. Returns the rest of a partly written frame, which must be written before the close frame.
     pub fn end(&self) -> Option<Box<Outgoing>> {
         self.close(CloseCode::Left);
         let mut state = self.lock();
         state.turn = Turn::Own;
-        // Whoever still has the outbox does not keep the socket open.
+        // Other handles to this outbox must not keep the socket open.
         state.half = None;
         state.batch.rest.take()
     }
 
-    /// Waits for the end, while a write is under way.
+    /// Waits until the queue is closed. For use during a write.
     pub async fn closed(&self) -> CloseCode {
         loop {
             let changed = self.0.changed.notified();
@@ -285,9 +285,9 @@ impl Outbox {
 }
 
 impl State {
-    /// What is to be written now. The end stays: nothing comes after it.
+    /// Takes the queued bytes. Keeps the close code, so that nothing is added after it.
     fn take(&mut self) -> Outgoing {
-        // What was not written in the last turn is still being written.
+        // Adds, because bytes from the previous call may not be written yet.
         self.writing.talk += self.waiting.talk;
         self.writing.group += self.waiting.group;
         self.waiting = Cost::default();
@@ -295,7 +295,7 @@ impl State {
         mem::replace(&mut self.batch, Batch { closed, ..Batch::default() }).into_bytes()
     }
 
-    /// What was taken is written.
+    /// Called when all taken bytes are written.
     fn wrote(&mut self) {
         self.writing = Cost::default();
         let cost = self.cost();
@@ -306,7 +306,7 @@ impl State {
         self.waiting.sum() + self.writing.sum() + self.receiving
     }
 
-    /// Drops what waits, but not what is left of a frame: the end comes after it.
+    /// Closes the queue as too slow and drops queued frames, except the rest of a partly written frame.
     fn cut_off(&mut self) {
         let rest = self.batch.rest.take();
         self.batch = Batch { rest, closed: Some(CloseCode::TooSlow), ..Batch::default() };
@@ -319,8 +319,8 @@ impl State {
 impl Shared {
     fn add(&self, state: &mut State, frame: Frame<'_>) {
         let Frame { payload, instead, budget } = frame;
-        let is_behind = state.waiting.talk + state.writing.talk > self.talk / 2;
-        let payload = instead.filter(|_| is_behind).unwrap_or(payload);
+        let is_over_half = state.waiting.talk + state.writing.talk > self.talk_limit / 2;
+        let payload = instead.filter(|_| is_over_half).unwrap_or(payload);
         if self.count(state, payload.len(), budget) {
             state.batch.frames.push(Opcode::Binary, payload);
         } else {
@@ -328,8 +328,8 @@ impl Shared {
         }
     }
 
-    /// Adds what is left of these frames when so many bytes of them are written.
-    fn add_left<'f>(&self, state: &mut State, frames: impl Iterator<Item = Frame<'f>>, mut written: usize) {
+    /// Queues the rest of these frames after their first `written` bytes.
+    fn add_rest<'f>(&self, state: &mut State, frames: impl Iterator<Item = Frame<'f>>, mut written: usize) {
         for frame in frames {
             if state.batch.closed.is_some() {
                 return;
@@ -342,7 +342,7 @@ impl Shared {
             whole.push(Opcode::Binary, frame.payload);
             written = whole.written(written);
             if !whole.is_empty() {
-                // What was begun is to be ended, whatever it costs.
+                // A partly written frame must be completed, even above the limit.
                 state.batch.rest = Some(Box::new(whole));
                 if !self.count(state, frame.payload.len(), frame.budget) {
                     state.cut_off();
@@ -351,12 +351,12 @@ impl Shared {
         }
     }
 
-    /// Counts a frame of so many bytes as one that waits, if it may.
+    /// Adds a frame's cost. Returns false when that exceeds a limit.
     fn count(&self, state: &mut State, bytes: usize, budget: Budget) -> bool {
         let State { waiting, writing, .. } = state;
         let (waiting, writing, limit) = match budget {
-            Budget::Talk => (&mut waiting.talk, writing.talk, self.talk),
-            Budget::Group => (&mut waiting.group, writing.group, self.group),
+            Budget::Talk => (&mut waiting.talk, writing.talk, self.talk_limit),
+            Budget::Group => (&mut waiting.group, writing.group, self.group_limit),
         };
         let fits = *waiting + writing < limit;
         *waiting += bytes + OVERHEAD;

@@ -9,11 +9,12 @@ use tungstenite::protocol::frame::FrameHeader;
 use super::*;
 use crate::ws::{Framed, Scratch};
 
-fn of(talk: usize, group: usize) -> Outbox {
+/// An outbox with these limits and an unlimited memory budget.
+fn with_limits(talk: usize, group: usize) -> Outbox {
     Outbox::new(talk, group, &Total::new(usize::MAX))
 }
 
-/// What is written next: the payloads of frames, and the end.
+/// The payloads of the next frames to write, and the close code.
 async fn next(outbox: &Outbox) -> (Vec<Vec<u8>>, Option<CloseCode>) {
     let (outgoing, closed) = outbox.next().await;
     (frames(&bytes(outgoing)), closed)
@@ -30,7 +31,7 @@ fn frames(bytes: &[u8]) -> Vec<Vec<u8>> {
     frames
 }
 
-/// Adds a frame to what waits.
+/// Queues a frame.
 fn push(outbox: &Outbox, payload: &Bytes, budget: Budget) {
     let frame = Frame { payload, instead: None, budget };
     outbox.say_by(&[IoSlice::new(b"its bytes")], once(frame), |_, _| Ok(0));
@@ -41,8 +42,8 @@ const fn zeros<const N: usize>() -> Bytes {
 }
 
 #[tokio::test]
-async fn frames_come_in_order_and_all_at_once() {
-    let outbox = of(1000, 1000);
+async fn queued_frames_are_taken_in_order_at_once() {
+    let outbox = with_limits(1000, 1000);
     push(&outbox, &"a".into(), Budget::Talk);
     push(&outbox, &"b".into(), Budget::Talk);
     assert_eq!(next(&outbox).await, (vec![b"a".to_vec(), b"b".to_vec()], None));
@@ -53,8 +54,8 @@ async fn frames_come_in_order_and_all_at_once() {
 }
 
 #[tokio::test]
-async fn one_too_many_ends_it_and_frees_what_waited() {
-    let outbox = of(10, 1000);
+async fn a_frame_over_the_limit_closes_the_queue_and_drops_queued_frames() {
+    let outbox = with_limits(10, 1000);
     push(&outbox, &zeros::<1000>(), Budget::Talk);
     push(&outbox, &"one too many".into(), Budget::Talk);
     push(&outbox, &"and another".into(), Budget::Talk);
@@ -63,21 +64,21 @@ async fn one_too_many_ends_it_and_frees_what_waited() {
 }
 
 #[tokio::test]
-async fn what_is_being_written_and_what_is_tiny_count_too() {
-    let outbox = of(1000, 1000);
+async fn frames_being_written_and_empty_frames_count() {
+    let outbox = with_limits(1000, 1000);
     push(&outbox, &zeros::<900>(), Budget::Talk);
     next(&outbox).await;
     push(&outbox, &"fits".into(), Budget::Talk);
     push(&outbox, &"one too many".into(), Budget::Talk);
     assert_eq!(outbox.closed().await, CloseCode::TooSlow);
-    let outbox = of(1000, 1000);
+    let outbox = with_limits(1000, 1000);
     (0..17).for_each(|_| push(&outbox, &Bytes::new(), Budget::Talk));
-    assert_eq!(outbox.closed().await, CloseCode::TooSlow, "nothing costs nothing");
+    assert_eq!(outbox.closed().await, CloseCode::TooSlow, "empty frames have a cost");
 }
 
 #[tokio::test]
-async fn neither_budget_takes_from_the_other() {
-    let outbox = of(100, 1000);
+async fn talk_and_group_budgets_are_separate() {
+    let outbox = with_limits(100, 1000);
     push(&outbox, &zeros::<900>(), Budget::Group);
     push(&outbox, &"fits".into(), Budget::Talk);
     push(&outbox, &"fits".into(), Budget::Group);
@@ -87,16 +88,16 @@ async fn neither_budget_takes_from_the_other() {
 }
 
 #[tokio::test]
-async fn only_the_last_ping_is_answered() {
-    let outbox = of(100, 100);
+async fn only_the_latest_ping_is_answered() {
+    let outbox = with_limits(100, 100);
     (0..100).for_each(|number| outbox.pong(&[number]));
     outbox.ping();
     assert_eq!(next(&outbox).await.0, [vec![99], vec![]], "a pong and a ping");
 }
 
 #[tokio::test]
-async fn what_may_be_dropped_is_dropped_first() {
-    let outbox = of(1000, 1000);
+async fn droppable_frames_are_replaced_when_the_queue_is_long() {
+    let outbox = with_limits(1000, 1000);
     let (payload, instead) = (Bytes::from("may be dropped"), Bytes::from("short"));
     let frame = Frame { payload: &payload, instead: Some(&instead), budget: Budget::Talk };
     outbox.say(&[IoSlice::new(b"x")], once(frame));
@@ -107,7 +108,7 @@ async fn what_may_be_dropped_is_dropped_first() {
 }
 
 #[tokio::test]
-async fn who_would_take_too_much_of_what_is_for_all_is_cut_off() {
+async fn outbox_above_its_share_of_the_memory_budget_is_closed() {
     let total = Total::new(64 * 1024);
     let (greedy, modest) = (Outbox::new(99_999, 0, &total), Outbox::new(99_999, 0, &total));
     for _ in 0..30 {
@@ -123,18 +124,18 @@ async fn who_would_take_too_much_of_what_is_for_all_is_cut_off() {
     let (frames, closed) = next(&modest).await;
     assert_eq!((frames.len(), closed), (30, None));
     drop((greedy, modest));
-    assert_eq!(total.used(), 0, "what was taken is given back");
+    assert_eq!(total.used(), 0, "dropped outboxes return their share");
 }
 
 #[tokio::test]
-async fn what_comes_in_and_is_not_whole_counts_for_all() {
+async fn incomplete_incoming_messages_count_against_the_memory_budget() {
     let total = Total::new(64 * 1024);
     let (greedy, modest) = (Outbox::new(99_999, 0, &total), Outbox::new(99_999, 0, &total));
     greedy.receiving(30_000);
     modest.receiving(10_000);
     assert_eq!(total.used(), 32 * 1024 + 12 * 1024);
     greedy.receiving(0);
-    assert_eq!(total.used(), 12 * 1024, "it was whole");
+    assert_eq!(total.used(), 12 * 1024, "the message is complete");
     greedy.receiving(60_000);
     assert_eq!(next(&greedy).await, (vec![], Some(CloseCode::TooSlow)));
     push(&modest, &zeros::<1000>(), Budget::Talk);
@@ -144,8 +145,8 @@ async fn what_comes_in_and_is_not_whole_counts_for_all() {
 }
 
 #[tokio::test]
-async fn a_waiting_reader_wakes() {
-    let outbox = of(10, 1000);
+async fn a_queued_frame_wakes_the_waiting_task() {
+    let outbox = with_limits(10, 1000);
     let reader = tokio::spawn({
         let outbox = outbox.clone();
         async move { next(&outbox).await.0.len() }
@@ -155,7 +156,7 @@ async fn a_waiting_reader_wakes() {
     assert_eq!(reader.await.unwrap(), 1);
 }
 
-/// An outbox with a short way to a socket, and the other end.
+/// An outbox that writes directly to a socket, and the peer.
 async fn with_half(talk: usize, group: usize, total: &Arc<Total>) -> (Outbox, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (peer, accepted) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
@@ -164,12 +165,12 @@ async fn with_half(talk: usize, group: usize, total: &Arc<Total>) -> (Outbox, Tc
     (Outbox::with_half(talk, group, total, writing.into()), peer.unwrap())
 }
 
-/// Says this by the short way.
+/// Sends these payloads with direct writes.
 fn say(outbox: &Outbox, payloads: &[Bytes]) {
     with_parts(payloads, |parts, frames| outbox.say(parts, frames));
 }
 
-/// Says this by a short way that takes so many bytes, and no more. Gives back which.
+/// Sends these payloads to a socket that accepts only `takes` bytes. Returns the accepted bytes.
 fn say_to(outbox: &Outbox, payloads: &[Bytes], takes: usize) -> Vec<u8> {
     let mut taken = Vec::new();
     with_parts(payloads, |parts, frames| {
@@ -187,12 +188,12 @@ fn with_parts<'p>(payloads: &'p [Bytes], then: impl FnOnce(&[IoSlice<'_>], Box<d
     framed.write(0..payloads.len(), &mut Scratch::default(), |parts| then(parts, Box::new(frames)));
 }
 
-/// Whether the connection's own task has nothing to do.
-fn is_quiet(outbox: &Outbox) -> bool {
-    !outbox.is_own()
+/// True when the connection's own task has nothing to write.
+fn is_idle(outbox: &Outbox) -> bool {
+    !outbox.has_work()
 }
 
-/// All of it.
+/// Returns all bytes.
 fn bytes(mut outgoing: Outgoing) -> Vec<u8> {
     let mut bytes = Vec::new();
     let written = outgoing.poll_write(|parts| {
@@ -204,13 +205,13 @@ fn bytes(mut outgoing: Outgoing) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn what_the_socket_takes_does_not_wait() {
+async fn bytes_that_the_socket_accepts_are_not_queued() {
     let total = Total::new(usize::MAX);
-    // Nor does it count: it waits nowhere.
+    // Nor do they count, so tiny limits suffice.
     let (outbox, mut peer) = with_half(10, 10, &total).await;
     for _ in 0..3 {
         say(&outbox, &["a".into(), zeros::<5000>(), "b".into()]);
-        assert!(is_quiet(&outbox));
+        assert!(is_idle(&outbox));
         let mut bytes = vec![0; 3 + 4 + 5000 + 3];
         peer.read_exact(&mut bytes).await.unwrap();
         assert_eq!(frames(&bytes), [b"a".to_vec(), vec![0; 5000], b"b".to_vec()]);
@@ -219,13 +220,13 @@ async fn what_the_socket_takes_does_not_wait() {
 }
 
 #[tokio::test]
-async fn what_the_socket_does_not_take_is_left_to_its_own_task() {
+async fn bytes_that_the_socket_refuses_are_left_to_the_own_task() {
     let (outbox, mut peer) = with_half(64 * 1024 * 1024, 9999, &Total::new(usize::MAX)).await;
     let large = Bytes::from(vec![7; 1024 * 1024]);
     let mut said = 0;
-    // Until nothing more goes into the socket, whose peer does not read.
-    while is_quiet(&outbox) {
-        assert!(said < 60, "no socket takes in so much");
+    // Until the socket is full, since the peer does not read.
+    while is_idle(&outbox) {
+        assert!(said < 60, "no socket buffers so much");
         say(&outbox, std::slice::from_ref(&large));
         said += 1;
     }
@@ -233,7 +234,7 @@ async fn what_the_socket_does_not_take_is_left_to_its_own_task() {
     outbox.close(CloseCode::Stopping);
     let (rest, closed) = outbox.next().await;
     assert_eq!(closed, Some(CloseCode::Stopping));
-    // What the socket took, and what it did not, are one stream of frames.
+    // The accepted and the queued bytes form one stream of frames.
     let half = outbox.lock().half.clone();
     half.unwrap().shutdown().await.unwrap();
     let mut taken = Vec::new();
@@ -245,35 +246,35 @@ async fn what_the_socket_does_not_take_is_left_to_its_own_task() {
     assert_eq!(frames[said], b"last");
 }
 
-/// An outbox with a short way of which the tests say themselves what it takes.
-async fn fake(talk: usize) -> Outbox {
+/// An outbox with direct writes, for [`say_to`].
+async fn direct(talk: usize) -> Outbox {
     with_half(talk, 9999, &Total::new(usize::MAX)).await.0
 }
 
 #[tokio::test]
-async fn wherever_a_write_ends_the_rest_follows() {
+async fn rest_follows_wherever_a_write_ends() {
     let said = ["a".into(), zeros::<200>(), Bytes::new(), zeros::<5000>(), "b".into()];
     let payloads = said.iter().map(|payload| payload.to_vec()).collect::<Vec<_>>();
     let all = 3 + 204 + 2 + 5004 + 3;
     for takes in 0..all {
-        let outbox = fake(9999).await;
+        let outbox = direct(9999).await;
         let mut taken = say_to(&outbox, &said, takes);
         assert_eq!(taken.len(), takes);
         outbox.pong(b"pong");
         taken.extend(bytes(outbox.next().await.0));
         let mut frames = frames(&taken);
-        // Between two frames, as early as that can be.
+        // The pong comes between two frames, as early as possible.
         let ends = [0, 3, 207, 209, 5213, all];
         let at = frames.iter().position(|frame| frame == b"pong").unwrap();
         assert_eq!(ends[at], *ends.iter().find(|end| **end >= takes).unwrap());
         frames.remove(at);
-        assert!(frames == payloads, "{takes} bytes are taken at once");
+        assert!(frames == payloads, "after a write of {takes} bytes");
     }
 }
 
 #[tokio::test]
-async fn the_own_task_wakes_for_what_is_left_and_then_lets_go() {
-    let outbox = fake(9999).await;
+async fn own_task_writes_the_rest_and_reopens_the_direct_path() {
+    let outbox = direct(9999).await;
     let own = tokio::spawn({
         let outbox = outbox.clone();
         async move {
@@ -284,20 +285,20 @@ async fn the_own_task_wakes_for_what_is_left_and_then_lets_go() {
     });
     tokio::task::yield_now().await;
     let mut taken = say_to(&outbox, &["abc".into()], 3);
-    assert!(say_to(&outbox, &["d".into()], 99).is_empty(), "the own task has its turn");
+    assert!(say_to(&outbox, &["d".into()], 99).is_empty(), "it is the own task's turn");
     let (rest, own) = own.await.unwrap();
     taken.extend(rest);
     assert_eq!(frames(&taken), [&b"abc"[..], b"d"]);
-    // What was left is written: the short way is open again.
+    // The rest is written, so the direct path is open again.
     tokio::task::yield_now().await;
     assert_eq!(frames(&say_to(&outbox, &["e".into()], 99)), [b"e"]);
     outbox.close(CloseCode::Stopping);
-    assert_eq!(own.await.unwrap(), Some(CloseCode::Stopping), "and the end wakes the own task");
+    assert_eq!(own.await.unwrap(), Some(CloseCode::Stopping), "the close wakes the own task");
 }
 
 #[tokio::test]
-async fn what_is_left_counts_until_it_is_written() {
-    let outbox = fake(1000).await;
+async fn rest_of_a_frame_counts_until_written() {
+    let outbox = direct(1000).await;
     say_to(&outbox, &[zeros::<900>()], 10);
     let (rest, _) = outbox.next().await;
     push(&outbox, &"fits".into(), Budget::Talk);
@@ -307,7 +308,7 @@ async fn what_is_left_counts_until_it_is_written() {
 }
 
 #[tokio::test]
-async fn what_is_left_takes_from_what_is_for_all() {
+async fn rest_of_a_frame_counts_against_the_memory_budget() {
     let total = Total::new(8 * 1024);
     let (outbox, _peer) = with_half(99_999, 0, &total).await;
     let taken = say_to(&outbox, &[zeros::<3000>()], 10);
@@ -321,16 +322,16 @@ async fn what_is_left_takes_from_what_is_for_all() {
 }
 
 #[tokio::test]
-async fn a_cut_off_leaves_no_half_a_frame() {
-    let outbox = fake(1000).await;
-    // In one go, or one after the other.
+async fn closing_as_too_slow_completes_the_partly_written_frame() {
+    let outbox = direct(1000).await;
+    // All frames in one call, then in several calls.
     let mut taken =
         say_to(&outbox, &[zeros::<900>(), zeros::<50>(), "one too many".into(), "and one more".into()], 100);
     let (rest, closed) = outbox.next().await;
     assert_eq!(closed, Some(CloseCode::TooSlow));
     taken.extend(bytes(rest));
-    assert_eq!(frames(&taken), [vec![0; 900]], "what was begun is ended, what was not is dropped");
-    let outbox = fake(1000).await;
+    assert_eq!(frames(&taken), [vec![0; 900]], "the partly written frame is completed, the others are dropped");
+    let outbox = direct(1000).await;
     let mut taken = say_to(&outbox, &[zeros::<900>()], 100);
     push(&outbox, &zeros::<50>(), Budget::Talk);
     push(&outbox, &"one too many".into(), Budget::Talk);
@@ -341,8 +342,8 @@ async fn a_cut_off_leaves_no_half_a_frame() {
 }
 
 #[tokio::test]
-async fn a_cut_off_wakes_the_own_task() {
-    let outbox = fake(10).await;
+async fn closing_as_too_slow_wakes_the_own_task() {
+    let outbox = direct(10).await;
     let own = tokio::spawn({
         let outbox = outbox.clone();
         async move { outbox.next().await.1 }
@@ -353,8 +354,8 @@ async fn a_cut_off_wakes_the_own_task() {
 }
 
 #[tokio::test]
-async fn what_the_connection_itself_needs_wakes_the_own_task() {
-    let outbox = fake(9999).await;
+async fn pong_wakes_the_own_task() {
+    let outbox = direct(9999).await;
     let own = tokio::spawn({
         let outbox = outbox.clone();
         async move { next(&outbox).await.0 }
@@ -365,19 +366,19 @@ async fn what_the_connection_itself_needs_wakes_the_own_task() {
 }
 
 #[tokio::test]
-async fn who_writes_the_end_writes_alone() {
-    let outbox = fake(9999).await;
+async fn nothing_is_written_after_end() {
+    let outbox = direct(9999).await;
     let mut taken = say_to(&outbox, &["abc".into(), "d".into()], 3);
     taken.extend(bytes(*outbox.end().unwrap()));
-    assert_eq!(frames(&taken), [b"abc"], "what was begun is ended, what was not is dropped");
-    let outbox = fake(9999).await;
+    assert_eq!(frames(&taken), [b"abc"], "the partly written frame is completed, the others are dropped");
+    let outbox = direct(9999).await;
     assert!(outbox.end().is_none());
-    assert!(say_to(&outbox, &["abc".into()], 99).is_empty(), "nothing is written after the end");
+    assert!(say_to(&outbox, &["abc".into()], 99).is_empty(), "the outbox has ended");
 }
 
 #[tokio::test]
-async fn the_end_comes_after_what_waits() {
-    let outbox = fake(9999).await;
+async fn close_comes_after_queued_frames() {
+    let outbox = direct(9999).await;
     assert!(say_to(&outbox, &["a".into()], 0).is_empty());
     outbox.close(CloseCode::Replaced);
     assert!(say_to(&outbox, &["b".into()], 99).is_empty());

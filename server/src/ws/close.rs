@@ -2,28 +2,28 @@
 
 use std::str;
 
-/// What a close frame says.
+/// The content of a close frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Close<'a> {
-    /// One of the codes that may be sent.
+    /// The close code. Reserved codes are never sent.
     pub code: u16,
-    /// For people, or for nobody.
+    /// Text for people; may be empty.
     pub reason: &'a str,
 }
 
-/// What a peer did that no peer may do: the connection is to be closed with this number.
+/// A protocol violation by the peer. The connection must be closed with [`Fault::number`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// These bytes are no frames, or not in this order.
+    /// The bytes are not valid frames, or the frames are in an invalid order.
     Protocol,
-    /// A text, or the reason of a close, is not UTF-8.
+    /// A text message or a close reason is not UTF-8.
     NotUtf8,
-    /// A message is longer than it may be.
+    /// A message exceeds the size limit.
     TooBig,
 }
 
 impl Fault {
-    /// The number for the close frame.
+    /// Returns the close code.
     #[must_use]
     pub fn number(self) -> u16 {
         match self {
@@ -35,7 +35,7 @@ impl Fault {
 }
 
 impl<'a> Close<'a> {
-    /// Reads a close frame's payload, which may be empty.
+    /// Parses a close frame's payload, which may be empty.
     pub(super) fn parse(payload: &'a [u8]) -> Result<Option<Self>, Fault> {
         let Some((code, reason)) = payload.split_first_chunk() else {
             return if payload.is_empty() { Ok(None) } else { Err(Fault::Protocol) };
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_that_may_be_sent() {
+    fn reserved_close_codes_are_refused() {
         let parse = |code: u16| Close::parse(&code.to_be_bytes()).map(|close| close.map(|close| close.code));
         for code in [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999] {
             assert_eq!(parse(code), Ok(Some(code)));
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn payloads() {
+    fn close_payloads_parse_or_fail() {
         assert_eq!(Close::parse(b""), Ok(None));
         assert_eq!(Close::parse(&[3]), Err(Fault::Protocol));
         assert_eq!(Close::parse(b"\x03\xe8bye"), Ok(Some(Close { code: 1000, reason: "bye" })));

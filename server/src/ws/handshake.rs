@@ -7,34 +7,34 @@ use hyper::{
 };
 use sha1::{Digest, Sha1};
 
-/// The one version there is.
+/// The only WebSocket version.
 const VERSION: &str = "13";
-/// What a server that speaks WebSocket knows, and no other (section 1.3).
+/// Proves that the server speaks WebSocket (section 1.3).
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// Why a request opens no WebSocket.
+/// Why a request does not open a WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HandshakeError {
-    /// It does not ask for one, or not as it has to be asked.
+    /// It is not a valid WebSocket request.
     Malformed,
-    /// It asks for another version than 13.
+    /// It requests a version other than 13.
     Version,
 }
 
-/// The answer to a request that opens a WebSocket. Once it is sent, the connection is one.
+/// Returns the response that opens a WebSocket. After it, the connection carries frames.
 ///
 /// # Errors
 /// See [`HandshakeError`].
 pub fn accept<B>(request: &Request<B>) -> Result<Response<()>, HandshakeError> {
     let headers = request.headers();
-    let asks = *request.method() == Method::GET
+    let is_upgrade = *request.method() == Method::GET
         && request.version() == Version::HTTP_11
-        && names(headers, &header::CONNECTION, "upgrade")
-        && names(headers, &header::UPGRADE, "websocket")
-        // A body would be taken for frames, or frames for a body.
+        && has_token(headers, &header::CONNECTION, "upgrade")
+        && has_token(headers, &header::UPGRADE, "websocket")
+        // With a body, the two sides could disagree where frames begin.
         && !headers.contains_key(header::TRANSFER_ENCODING)
         && headers.get(header::CONTENT_LENGTH).is_none_or(|length| length == "0");
-    if !asks {
+    if !is_upgrade {
         return Err(HandshakeError::Malformed);
     }
     if one(headers, &header::SEC_WEBSOCKET_VERSION)? != VERSION.as_bytes() {
@@ -60,13 +60,13 @@ fn answer(key: &[u8]) -> Option<HeaderValue> {
     HeaderValue::from_str(&Base64::encode_string(&hash)).ok()
 }
 
-/// Whether a list of tokens, which may stand in several headers, has this one.
-fn names(headers: &HeaderMap, name: &HeaderName, wanted: &str) -> bool {
+/// True when this header, which may occur several times, lists the token `wanted`.
+fn has_token(headers: &HeaderMap, name: &HeaderName, wanted: &str) -> bool {
     let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|token| token.trim().eq_ignore_ascii_case(wanted))
 }
 
-/// The header's one value.
+/// Returns the header's value, which must occur exactly once.
 fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<&'a [u8], HandshakeError> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
@@ -91,10 +91,10 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        accept(&request.body(()).unwrap()).expect_err("it opens nothing")
+        accept(&request.body(()).unwrap()).expect_err("the request is refused")
     }
 
-    /// With one header in place of that of its name.
+    /// Sends a good request in which these values replace those of one header.
     fn with(name: &'static str, values: &[&'static str]) -> HandshakeError {
         let others = GOOD.iter().filter(|(other, _)| *other != name).copied();
         let headers = others.chain(values.iter().map(|value| (name, *value))).collect::<Vec<_>>();
@@ -102,12 +102,12 @@ mod tests {
     }
 
     #[test]
-    fn the_sample_of_the_rfc() {
+    fn accept_key_matches_the_rfc_sample() {
         assert_eq!(answer(b"dGhlIHNhbXBsZSBub25jZQ==").unwrap(), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     }
 
     #[test]
-    fn what_opens_one() {
+    fn valid_requests_are_accepted() {
         for more in [&[][..], &[("content-length", "0")]] {
             let mut request = Request::builder();
             for (name, value) in GOOD.iter().chain(more) {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_opens_nothing() {
+    fn invalid_requests_are_refused() {
         use HandshakeError::{Malformed, Version as OtherVersion};
         assert_eq!(ask(Method::POST, Version::HTTP_11, GOOD), Malformed);
         assert_eq!(ask(Method::GET, Version::HTTP_10, GOOD), Malformed);

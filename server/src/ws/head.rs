@@ -1,21 +1,21 @@
-//! A frame's head (RFC 6455, section 5.2).
+//! Frame heads (RFC 6455, section 5.2).
 
 use super::{Fault, mask::Mask};
 
-/// What a frame is.
+/// The type of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Opcode {
     /// The next fragment of a message.
     Continuation,
-    /// A text, or its first fragment.
+    /// A text message, or its first fragment.
     Text,
     /// A binary message, or its first fragment.
     Binary,
-    /// The end.
+    /// Closes the connection.
     Close,
-    /// A question whether the other side is there.
+    /// Asks for a pong.
     Ping,
-    /// The answer.
+    /// Answers a ping.
     Pong,
 }
 
@@ -41,7 +41,7 @@ impl Opcode {
     }
 }
 
-/// Bytes in the payload of a control frame, at most.
+/// Maximum bytes in the payload of a control frame.
 pub(super) const CONTROL_BYTES: usize = 125;
 
 const FIN: u8 = 0x80;
@@ -49,21 +49,21 @@ const RESERVED: u8 = 0x70;
 const OPCODE: u8 = 0x0f;
 const MASKED: u8 = 0x80;
 const LENGTH: u8 = 0x7f;
-/// The length follows in two bytes, or in eight.
+/// These values announce that the length follows in two bytes, or in eight.
 const IN_TWO: u8 = 126;
 const IN_EIGHT: u8 = 127;
 
 /// The head of a frame from a client.
 pub(super) struct Head {
     pub opcode: Opcode,
-    /// Whether a message ends with it.
+    /// True for the last frame of a message.
     pub fin: bool,
     pub mask: Mask,
     pub length: u64,
 }
 
 impl Head {
-    /// Reads a head off the front, and says how long it was; nothing, if it is not here in whole yet.
+    /// Parses a head from the front of `bytes`. Returns it with its length, or `None` if it is incomplete.
     pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Self, usize)>, Fault> {
         let [first, second, rest @ ..] = bytes else { return Ok(None) };
         let fin = first & FIN != 0;
@@ -86,7 +86,7 @@ impl Head {
             },
             short => (u64::from(short), 0, rest),
         };
-        // The shortest way to say it, and no negative number.
+        // The length must use the shortest encoding and leave the top bit clear.
         if length < least || length > i64::MAX.unsigned_abs() {
             return Err(Fault::Protocol);
         }
@@ -96,7 +96,7 @@ impl Head {
     }
 }
 
-/// The head of a whole message of this length from the server, which is not masked, and how long the head is.
+/// Returns the unmasked head of a whole message with this payload length, and the head's own length.
 pub(super) fn of(opcode: Opcode, length: usize) -> ([u8; 10], usize) {
     let first = FIN | opcode.number();
     match (u8::try_from(length), u16::try_from(length)) {

@@ -1,4 +1,4 @@
-//! Messages that go to many: framed once, and written to each from the same bytes.
+//! Broadcast messages: framed once, and written to every socket from the same bytes.
 
 use std::{io::IoSlice, ops::Range};
 
@@ -6,32 +6,32 @@ use bytes::Bytes;
 
 use super::{COPIED_BYTES, Opcode, head};
 
-/// Up to so many bytes, to copy what is in several places costs less than to have one write take it from there.
+/// Up to this size, copying scattered bytes together costs less than a vectored write.
 const GATHERED_BYTES: usize = 16 * 1024;
 
-/// Binary messages, as bytes for sockets that each get some of them.
+/// Framed binary messages, of which each socket gets a selection.
 pub struct Framed<'m> {
-    /// All of them one after the other; of a long one only its head.
+    /// All frames in a row, but without the payloads of long messages.
     bytes: Vec<u8>,
-    messages: Vec<Stretch<'m>>,
+    messages: Vec<Segment<'m>>,
 }
 
-/// Some of those bytes, and after them a payload that is written from where it lies.
+/// A range of these bytes, followed by a long payload that is written without a copy.
 #[derive(Clone)]
-struct Stretch<'m> {
-    place: Range<usize>,
+struct Segment<'m> {
+    range: Range<usize>,
     long: Option<&'m [u8]>,
 }
 
-/// What is of use again for the next socket.
+/// Buffers to reuse for the next socket.
 #[derive(Default)]
 pub struct Scratch<'m> {
-    stretches: Vec<Stretch<'m>>,
+    segments: Vec<Segment<'m>>,
     gathered: Vec<u8>,
 }
 
 impl<'m> Framed<'m> {
-    /// Frames these messages, numbered from 0.
+    /// Frames these messages. They are numbered from 0.
     #[must_use]
     pub fn new(payloads: impl Iterator<Item = &'m Bytes> + Clone) -> Self {
         let (count, all) = payloads.clone().fold((0, 0), |(count, all), payload| {
@@ -51,41 +51,41 @@ impl<'m> Framed<'m> {
         if long.is_none() {
             self.bytes.extend_from_slice(payload);
         }
-        self.messages.push(Stretch { place: start..self.bytes.len(), long });
+        self.messages.push(Segment { range: start..self.bytes.len(), long });
     }
 
-    /// Has the messages with these numbers written, in that order and in as few parts as make sense.
+    /// Calls `write` once with the messages of these numbers, in that order, in as few parts as pay off.
     pub fn write<T>(
         &self,
         numbers: impl Iterator<Item = usize>,
         scratch: &mut Scratch<'m>,
         write: impl FnOnce(&[IoSlice<'_>]) -> T,
     ) -> T {
-        let Scratch { stretches, gathered } = scratch;
-        stretches.clear();
+        let Scratch { segments, gathered } = scratch;
+        segments.clear();
         for message in numbers.filter_map(|number| self.messages.get(number)) {
-            match stretches.last_mut() {
-                Some(last) if last.long.is_none() && last.place.end == message.place.start => {
-                    *last = Stretch { place: last.place.start..message.place.end, long: message.long };
+            match segments.last_mut() {
+                Some(last) if last.long.is_none() && last.range.end == message.range.start => {
+                    *last = Segment { range: last.range.start..message.range.end, long: message.long };
                 }
-                _ => stretches.push(message.clone()),
+                _ => segments.push(message.clone()),
             }
         }
-        if let [Stretch { place, long: None }] = &**stretches {
-            return write(&[IoSlice::new(self.bytes(place))]);
+        if let [Segment { range, long: None }] = &**segments {
+            return write(&[IoSlice::new(self.bytes(range))]);
         }
-        let all = stretches.iter().map(|stretch| stretch.place.len()).sum::<usize>();
-        if all <= GATHERED_BYTES && stretches.iter().all(|stretch| stretch.long.is_none()) {
+        let all = segments.iter().map(|segment| segment.range.len()).sum::<usize>();
+        if all <= GATHERED_BYTES && segments.iter().all(|segment| segment.long.is_none()) {
             gathered.clear();
-            stretches.iter().for_each(|stretch| gathered.extend_from_slice(self.bytes(&stretch.place)));
+            segments.iter().for_each(|segment| gathered.extend_from_slice(self.bytes(&segment.range)));
             return write(&[IoSlice::new(gathered)]);
         }
-        let parts = stretches.iter().flat_map(|Stretch { place, long }| [Some(self.bytes(place)), *long]);
+        let parts = segments.iter().flat_map(|Segment { range, long }| [Some(self.bytes(range)), *long]);
         write(&parts.flatten().map(IoSlice::new).collect::<Vec<_>>())
     }
 
-    fn bytes(&self, place: &Range<usize>) -> &[u8] {
-        self.bytes.get(place.clone()).unwrap_or_default()
+    fn bytes(&self, range: &Range<usize>) -> &[u8] {
+        self.bytes.get(range.clone()).unwrap_or_default()
     }
 }
 
@@ -97,7 +97,7 @@ fn is_long(payload: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    /// What is written for these of all messages, and in how many parts.
+    /// Returns the bytes that are written for a selection of messages, and the number of parts.
     fn written(payloads: &[Bytes], numbers: &[usize]) -> (Vec<u8>, usize) {
         let framed = Framed::new(payloads.iter());
         framed.write(numbers.iter().copied(), &mut Scratch::default(), |parts| (all(parts), parts.len()))
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn everyone_gets_theirs_in_order() {
+    fn every_selection_is_written_in_order() {
         let payloads = zeros(&[0, 1, 125, 126, 300, 4096, 4097, 70_000, 5, 9000]);
         let mut scratch = Scratch::default();
         let framed = Framed::new(payloads.iter());
@@ -130,12 +130,12 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_together_is_one_part() {
+    fn adjacent_messages_are_one_part() {
         let small = zeros(&[300; 10]);
         assert_eq!(written(&small, &[0, 1, 2, 3]).1, 1);
-        assert_eq!(written(&small, &[0, 1, 9, 4]).1, 1, "so little is copied together");
+        assert_eq!(written(&small, &[0, 1, 9, 4]).1, 1, "small messages are copied together");
         let many = zeros(&[4000; 10]);
-        assert_eq!(written(&many, &[0, 1, 2, 3, 4, 5, 6, 7, 8]).1, 1, "it lies as it is written");
+        assert_eq!(written(&many, &[0, 1, 2, 3, 4, 5, 6, 7, 8]).1, 1, "adjacent bytes need no copy");
         assert_eq!(written(&many, &[0, 1, 2, 4, 5, 6, 9]).1, 3);
         let long = zeros(&[9000, 9000]);
         assert_eq!(written(&long, &[0, 1]).1, 4, "a head and a payload each");
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_is_the_callers() {
+    fn callers_order_is_kept() {
         let payloads = [Bytes::from("a"), "b".into(), "c".into()];
         assert_eq!(written(&payloads, &[2, 0]).0, b"\x82\x01c\x82\x01a");
         assert_eq!(written(&payloads, &[]).0, b"");

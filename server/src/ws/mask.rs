@@ -1,6 +1,6 @@
-//! The mask over what a client sends (RFC 6455, section 5.3).
+//! The mask over payloads from clients (RFC 6455, section 5.3).
 
-/// A mask, turned so that it fits the next byte.
+/// A masking key, rotated so that it begins with the next byte.
 #[derive(Clone, Copy)]
 pub(super) struct Mask([u8; 4]);
 
@@ -9,7 +9,7 @@ impl Mask {
         Self(key)
     }
 
-    /// Takes the mask off, eight bytes at a time. A payload may come in pieces of any length.
+    /// Removes the mask, eight bytes at a time. A payload may come in pieces of any length.
     pub(super) fn take_off(&mut self, bytes: &mut [u8]) {
         let Self([a, b, c, d]) = *self;
         let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn in_pieces_as_at_once() {
+    fn payload_unmasks_alike_in_any_pieces() {
         let key = [0x37, 0xfa, 0x21, 0x3d];
         let plain = (0..=255).cycle().take(1000).collect::<Vec<u8>>();
         let masked = plain.iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]).collect::<Vec<u8>>();

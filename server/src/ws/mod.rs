@@ -1,7 +1,7 @@
-//! WebSocket (RFC 6455), the server's side: the opening handshake, frames in, frames out, the closing codes.
+//! The server's side of WebSocket (RFC 6455): opening handshake, reading and writing frames, close codes.
 //!
-//! It knows nothing of this project's own frames, and works over any stream of bytes. No extension, no subprotocol.
-//! An idle connection keeps no buffer.
+//! This module is independent of the rest of the server and works over any byte stream. It supports no extension and no
+//! subprotocol. An idle connection keeps no buffer.
 
 mod close;
 mod handshake;
@@ -20,5 +20,5 @@ pub use parse::{Event, Parser};
 pub use read::{End, Reader, drain};
 pub use write::{Outgoing, Writer};
 
-/// A payload of more than this is written from where it lies; to copy a smaller one costs less than to part a write.
+/// Larger payloads are written without a copy. Copying a smaller one costs less than another part in a vectored write.
 pub(crate) const COPIED_BYTES: usize = 4 * 1024;

@@ -1,7 +1,7 @@
-//! From bytes to events, without IO.
+//! Parses bytes into events, without IO.
 //!
-//! A message that is here in whole is handed on from where it lies. What is kept of one that is not grows with what
-//! has come of it, never with what was announced, and is given back with the message.
+//! A message that arrives whole is returned without a copy. The buffer for an incomplete message grows with the bytes
+//! received, never with the announced length, and is freed after the message.
 
 use std::{mem, str};
 
@@ -10,48 +10,49 @@ use zeroize::Zeroize;
 
 use super::{Close, Fault, Opcode, head::Head, mask::Mask};
 
-/// What came in.
+/// A message or control frame from the peer.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event<'a> {
-    /// A text.
+    /// A text message.
     Text(&'a str),
     /// A binary message.
     Binary(&'a [u8]),
-    /// To be answered by a pong with the same bytes.
+    /// Must be answered by a pong with the same bytes.
     Ping(&'a [u8]),
     /// Answers a ping.
     Pong(&'a [u8]),
-    /// To be answered by a close. Nothing comes after it.
+    /// Must be answered by a close. No event follows it.
     Close(Option<Close<'a>>),
 }
 
-/// What has come in so far.
+/// The state between two reads of one connection.
 pub struct Parser {
-    /// Bytes in a message, at most.
+    /// Maximum bytes in a message.
     limit: usize,
-    /// The beginning of a head.
+    /// An incomplete head.
     head: Vec<u8>,
-    /// A frame whose payload is on its way.
+    /// A frame with an incomplete payload.
     frame: Option<Frame>,
-    /// Of the message that this frame belongs to, or the next one will: its kind, and what is here of it.
+    /// The type of the incomplete message, and its payload so far.
     message: Option<Opcode>,
     data: Vec<u8>,
-    /// How much of a text is known to be UTF-8.
+    /// Bytes of a text message that have been checked as UTF-8.
     checked: usize,
-    /// What is here of a control frame, which may come between the fragments of a message.
+    /// The payload so far of a control frame, which may come between the fragments of a message.
     control: Vec<u8>,
-    over: Over,
-    /// Whether what is kept of a message is wiped in the end.
+    finished: Finished,
+    /// True when `data` is wiped before it is freed.
     wipes: bool,
 }
 
-/// What is over with the last event.
+/// The buffer that the last event borrowed and that can be freed now.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Over {
+enum Finished {
     Nothing,
     Message,
     Control,
-    Everything,
+    /// The last event was a close; all further bytes are ignored.
+    Connection,
 }
 
 struct Frame {
@@ -61,21 +62,23 @@ struct Frame {
     left: usize,
 }
 
-/// Where the next event is.
+/// The location of the next event's payload.
 enum Found<'a> {
+    /// There is no complete event.
     Nowhere,
-    /// In what just came in.
-    Here(Opcode, &'a [u8]),
-    /// In what was kept.
-    Kept(Opcode),
+    /// In the bytes just received.
+    Received(Opcode, &'a [u8]),
+    /// In the parser's buffer.
+    Buffered(Opcode),
 }
 
-/// So much must be here of a message, and so much left of a frame, for it to be worth reading it to its place.
-const HERE: usize = 1024;
-const LEFT: usize = 4 * 1024;
+/// Reading directly into the message's buffer pays off when the buffer holds at least so many bytes, and at least so many
+/// are left of the frame.
+const DIRECT_READ_BUFFERED: usize = 1024;
+const DIRECT_READ_LEFT: usize = 4 * 1024;
 
 impl Parser {
-    /// At the beginning of a connection, for messages of so many bytes at most.
+    /// Returns a parser for a new connection with this limit on messages.
     #[must_use]
     pub fn new(limit: usize) -> Self {
         Self {
@@ -86,60 +89,60 @@ impl Parser {
             data: Vec::new(),
             checked: 0,
             control: Vec::new(),
-            over: Over::Nothing,
+            finished: Finished::Nothing,
             wipes: false,
         }
     }
 
-    /// Whether the memory that a message is kept in is wiped before it is given back. It then has the room for the
-    /// largest message at once: to grow would leave copies behind.
+    /// Sets whether the message buffer is wiped before it is freed. If so, it is allocated at full size, because growing
+    /// would leave copies behind.
     pub fn wipes(&mut self, wipes: bool) {
         self.wipes = wipes;
     }
 
-    /// From the next frame on, messages may have so many bytes.
+    /// Sets the limit on messages, from the next frame on.
     pub fn limit(&mut self, bytes: usize) {
         self.limit = bytes;
     }
 
-    /// Bytes of memory that are kept for a message that is not here in whole.
+    /// Returns the bytes of memory allocated for an incomplete message.
     #[must_use]
     pub fn kept(&self) -> usize {
         self.data.capacity()
     }
 
-    /// Gives back the memory that the last event was in.
+    /// Frees the buffer that the last event borrowed.
     pub fn release(&mut self) {
-        match self.over {
-            Over::Message => {
+        match self.finished {
+            Finished::Message => {
                 self.wipe();
                 (self.data, self.checked) = (Vec::new(), 0);
             }
-            Over::Control => self.control = Vec::new(),
-            Over::Nothing | Over::Everything => return,
+            Finished::Control => self.control = Vec::new(),
+            Finished::Nothing | Finished::Connection => return,
         }
-        self.over = Over::Nothing;
+        self.finished = Finished::Nothing;
     }
 
-    /// Takes bytes off the front, up to the end of the next event; all of them, if there is none.
+    /// Consumes bytes up to the end of the next event, or all of them if no event is complete.
     ///
     /// # Errors
-    /// What the peer did wrong. There is no going on after that.
+    /// When the peer violated the protocol. The parser cannot continue after that.
     pub fn next<'e, 'a: 'e>(&'e mut self, bytes: &mut &'a mut [u8]) -> Result<Option<Event<'e>>, Fault> {
         self.release();
-        if self.over == Over::Everything {
+        if self.finished == Finished::Connection {
             *bytes = &mut [];
             return Ok(None);
         }
         let (opcode, payload) = match self.find(bytes)? {
             Found::Nowhere => return Ok(None),
-            Found::Here(opcode, payload) => (opcode, payload),
-            Found::Kept(opcode) if opcode.is_control() => {
-                self.over = Over::Control;
+            Found::Received(opcode, payload) => (opcode, payload),
+            Found::Buffered(opcode) if opcode.is_control() => {
+                self.finished = Finished::Control;
                 (opcode, self.control.as_slice())
             }
-            Found::Kept(opcode) => {
-                self.over = Over::Message;
+            Found::Buffered(opcode) => {
+                self.finished = Finished::Message;
                 (opcode, self.data.as_slice())
             }
         };
@@ -149,7 +152,7 @@ impl Parser {
             Opcode::Ping => Event::Ping(payload),
             Opcode::Pong => Event::Pong(payload),
             Opcode::Close => {
-                self.over = Over::Everything;
+                self.finished = Finished::Connection;
                 Event::Close(Close::parse(payload)?)
             }
         }))
@@ -166,7 +169,7 @@ impl Parser {
                         let payload = front(bytes, frame.left);
                         let mut mask = frame.mask;
                         mask.take_off(payload);
-                        return Ok(Found::Here(frame.opcode, payload));
+                        return Ok(Found::Received(frame.opcode, payload));
                     }
                     if matches!(frame.opcode, Opcode::Text | Opcode::Binary) {
                         self.message = Some(frame.opcode);
@@ -177,7 +180,7 @@ impl Parser {
             let part = front(bytes, frame.left);
             frame.mask.take_off(part);
             frame.left -= part.len();
-            let (is_control, is_last, is_done) = (frame.opcode.is_control(), frame.fin, frame.left == 0);
+            let (is_control, is_last, is_complete) = (frame.opcode.is_control(), frame.fin, frame.left == 0);
             if is_control {
                 self.control.extend_from_slice(part);
             } else {
@@ -188,20 +191,20 @@ impl Parser {
                 self.check()?;
             }
             let opcode = frame.opcode;
-            if !is_done {
+            if !is_complete {
                 self.frame = Some(frame);
                 return Ok(Found::Nowhere);
             }
             if is_control {
-                return Ok(Found::Kept(opcode));
+                return Ok(Found::Buffered(opcode));
             }
             if is_last && let Some(kind) = self.message.take() {
-                return Ok(Found::Kept(kind));
+                return Ok(Found::Buffered(kind));
             }
         }
     }
 
-    /// The next frame, if its head is here, and it may come now.
+    /// Begins the next frame, if its head is complete. Fails when the frame is not allowed at this point.
     fn begin(&mut self, bytes: &mut &mut [u8]) -> Result<Option<Frame>, Fault> {
         let Some(Head { opcode, fin, mask, length }) = self.head(bytes)? else { return Ok(None) };
         let left = usize::try_from(length).map_err(|_| Fault::TooBig)?;
@@ -209,7 +212,7 @@ impl Parser {
             if self.message.is_some() != (opcode == Opcode::Continuation) {
                 return Err(Fault::Protocol);
             }
-            // By what is announced, before a byte of it is kept.
+            // Checks the announced length, before a byte is buffered.
             if left > self.limit.saturating_sub(self.data.len()) {
                 return Err(Fault::TooBig);
             }
@@ -224,7 +227,7 @@ impl Parser {
             front(bytes, length);
             return Ok(Some(head));
         }
-        // It comes in pieces.
+        // The head comes in pieces.
         while !bytes.is_empty() {
             self.head.extend_from_slice(front(bytes, 1));
             if let Some((head, _)) = Head::parse(&self.head)? {
@@ -235,10 +238,12 @@ impl Parser {
         Ok(None)
     }
 
-    /// Where the rest of a large frame may be read to at once, if one is on its way: at most three times what is here.
+    /// Returns the buffer for a direct read of the rest of a large frame, if one is incomplete. It grows by at most three
+    /// times the bytes received.
     pub fn place(&mut self) -> Option<Limit<&mut Vec<u8>>> {
-        let left = self.frame.as_ref().filter(|frame| !frame.opcode.is_control() && frame.left >= LEFT)?.left;
-        if self.data.len() < HERE {
+        let left =
+            self.frame.as_ref().filter(|frame| !frame.opcode.is_control() && frame.left >= DIRECT_READ_LEFT)?.left;
+        if self.data.len() < DIRECT_READ_BUFFERED {
             return None;
         }
         if self.data.len() == self.data.capacity() {
@@ -248,7 +253,8 @@ impl Parser {
         Some((&mut self.data).limit(place))
     }
 
-    /// So many bytes were read to that place. The event that they end is the next one.
+    /// Called after a direct read of `count` bytes into [`Parser::place`]. If they complete an event, [`Parser::next`]
+    /// returns it.
     ///
     /// # Errors
     /// As for [`Parser::next`].
@@ -267,7 +273,7 @@ impl Parser {
         }
     }
 
-    /// Looks at a text as it comes: one that cannot become UTF-8 any more is not waited for.
+    /// Checks a text message as it arrives, to fail as soon as it cannot become valid UTF-8.
     fn check(&mut self) -> Result<(), Fault> {
         if self.message != Some(Opcode::Text) {
             return Ok(());
@@ -287,7 +293,7 @@ impl Drop for Parser {
     }
 }
 
-/// Takes up to so many bytes off the front.
+/// Splits up to `count` bytes off the front.
 fn front<'a>(bytes: &mut &'a mut [u8], count: usize) -> &'a mut [u8] {
     let all = mem::take(bytes);
     let (front, rest) = all.split_at_mut(count.min(all.len()));

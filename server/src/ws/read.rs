@@ -1,4 +1,4 @@
-//! Events from a stream.
+//! Reads events from a stream.
 
 use std::{
     future::poll_fn,
@@ -14,15 +14,15 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::{Event, Fault, Parser};
 
-/// What is read at once. It lies on the stack: a connection has no buffer of its own.
+/// Bytes per read. The buffer is on the stack, so that an idle connection has none.
 const READ_BYTES: usize = 4 * 1024;
 
-/// Why there is nothing more to come.
+/// Why no more events follow.
 #[derive(Debug)]
 pub enum End {
-    /// The stream is over, with a close before it or without.
+    /// The stream ended, with or without a close.
     Gone,
-    /// The peer broke the rules.
+    /// The peer violated the protocol.
     Fault(Fault),
 }
 
@@ -38,29 +38,29 @@ impl From<io::Error> for End {
     }
 }
 
-/// The reading half of a connection.
+/// The read half of a connection.
 pub struct Reader<R> {
     stream: R,
     parser: Parser,
-    /// What came in before, and was not looked at yet.
+    /// Bytes that were read but not parsed yet.
     before: Zeroizing<Vec<u8>>,
     waited: bool,
     wipes: bool,
 }
 
 impl<R: AsyncRead + Unpin> Reader<R> {
-    /// Reads from this stream, of which these bytes were read already, messages of `limit` bytes at most.
+    /// Returns a reader with this limit on messages. `before` holds bytes that were already read from the stream.
     pub fn new(stream: R, before: impl Into<Zeroizing<Vec<u8>>>, limit: usize) -> Self {
         Self { stream, parser: Parser::new(limit), before: before.into(), waited: false, wipes: false }
     }
 
-    /// Whether what is read is wiped once it was handed on: until this is said otherwise, it is not.
+    /// Sets whether the bytes of an event are wiped after `take` has seen it. Off by default.
     pub fn wipes(&mut self, wipes: bool) {
         self.wipes = wipes;
         self.parser.wipes(wipes);
     }
 
-    /// From the next frame on, messages may have so many bytes.
+    /// Sets the limit on messages, from the next frame on.
     pub fn limit(&mut self, bytes: usize) {
         self.parser.limit(bytes);
     }
@@ -71,18 +71,17 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         self.parser.kept()
     }
 
-    /// Whether there was nothing to read, for a while at least, since this was last asked: then all that had been sent
-    /// by that time was read.
+    /// True when a read has found no bytes since the last call. All that the peer had sent by then has been read.
     pub fn waited(&mut self) -> bool {
         mem::take(&mut self.waited)
     }
 
-    /// Waits for bytes, and hands on what they bring, until `take` has enough: how many bytes that were, and what it
-    /// had then. What comes after that stays for the next call.
+    /// Waits for bytes and passes their events to `take` until it breaks. Returns the number of bytes consumed and the last
+    /// result of `take`. Bytes after the last event stay for the next call.
     ///
     /// # Errors
     /// See [`End`].
-    #[expect(clippy::manual_async_fn, reason = "an `async fn` keeps its arguments twice, and there are many readers")]
+    #[expect(clippy::manual_async_fn, reason = "an `async fn` stores its arguments twice, and there are many readers")]
     pub fn read<T>(
         &mut self,
         mut take: impl FnMut(Event<'_>) -> ControlFlow<T>,
@@ -129,8 +128,8 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     }
 }
 
-/// Reads until the stream is over, whatever comes: a connection that is dropped while something is unread is reset, and
-/// what was written last may not arrive.
+/// Reads and ignores everything until the stream ends. A socket that is closed with unread bytes resets the connection, and
+/// the last bytes written may be lost.
 pub async fn drain(stream: &mut (impl AsyncRead + Unpin)) {
     poll_fn(|context| {
         let mut space = [const { MaybeUninit::uninit() }; READ_BYTES];

@@ -1,4 +1,4 @@
-//! Frames to a stream, many to a write.
+//! Writes frames to a stream, many in one write.
 
 use std::{
     collections::VecDeque,
@@ -14,15 +14,15 @@ use tokio::io::AsyncWrite;
 
 use super::{COPIED_BYTES, Opcode, head};
 
-/// Pieces in one write.
+/// Maximum pieces in one vectored write.
 const PIECES: usize = 16;
 
-/// Frames as the bytes that are to be written, without IO.
+/// The bytes of frames that are waiting to be written, without IO.
 #[derive(Debug, Default)]
 pub struct Outgoing {
-    /// In this order.
+    /// The first bytes, in order.
     pieces: VecDeque<Bytes>,
-    /// What comes after them: heads and small payloads.
+    /// The bytes after the pieces: heads and small payloads.
     copied: BytesMut,
 }
 
@@ -42,7 +42,7 @@ impl Outgoing {
         }
     }
 
-    /// Adds all that the other has, and leaves it empty.
+    /// Moves all bytes of `other` to the end.
     pub fn append(&mut self, other: &mut Self) {
         if !other.pieces.is_empty() {
             if !self.copied.is_empty() {
@@ -54,23 +54,23 @@ impl Outgoing {
         *other = Self::default();
     }
 
-    /// Adds a close frame; nothing may come after it.
+    /// Adds a close frame, which must be the last frame.
     pub fn push_close(&mut self, code: Option<u16>) {
         let payload = code.map_or_else(Bytes::new, |code| Bytes::copy_from_slice(&code.to_be_bytes()));
         self.push(Opcode::Close, &payload);
     }
 
-    /// Whether nothing is to be written.
+    /// True when there is nothing to write.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.pieces.is_empty() && self.copied.is_empty()
     }
 
-    /// Writes everything, by a call that takes some of what it is given, and says how much. What is left when that
-    /// call cannot go on is still to be written.
+    /// Writes everything with repeated calls of `write`, which returns how many bytes it accepted. When `write` is pending,
+    /// the rest stays.
     ///
     /// # Errors
-    /// Those of the call; [`io::ErrorKind::WriteZero`] if it takes nothing.
+    /// Those of `write`; [`io::ErrorKind::WriteZero`] if it accepts nothing.
     pub fn poll_write(
         &mut self,
         mut write: impl FnMut(&[IoSlice<'_>]) -> Poll<io::Result<usize>>,
@@ -93,7 +93,7 @@ impl Outgoing {
         Poll::Ready(Ok(()))
     }
 
-    /// So many bytes are written: of this, and how many are left of something else.
+    /// Removes the first `count` bytes, which have been written. Returns by how much `count` exceeds the bytes here.
     pub fn written(&mut self, mut count: usize) -> usize {
         while let Some(piece) = self.pieces.front_mut() {
             if count < piece.len() {
@@ -109,20 +109,20 @@ impl Outgoing {
     }
 }
 
-/// The writing half of a connection.
+/// The write half of a connection.
 pub struct Writer<W> {
     stream: W,
-    /// What is to be written.
+    /// The bytes to write.
     pub outgoing: Outgoing,
 }
 
 impl<W: AsyncWrite + Unpin> Writer<W> {
-    /// Writes to this stream.
+    /// Returns a writer to this stream.
     pub fn new(stream: W) -> Self {
         Self { stream, outgoing: Outgoing::default() }
     }
 
-    /// Writes everything. If this is given up half way, what is left is still to be written.
+    /// Writes everything. When this future is dropped early, the rest stays to be written.
     ///
     /// # Errors
     /// Those of the stream.
@@ -135,12 +135,12 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             })
         })
         .await?;
-        // An idle connection keeps nothing.
+        // Frees the buffers: an idle connection keeps none.
         mem::take(outgoing);
         poll_fn(|context| Pin::new(&mut *stream).poll_flush(context)).await
     }
 
-    /// Says to the peer that nothing more comes.
+    /// Shuts down the write side of the stream.
     pub async fn shut(&mut self) {
         let _ = poll_fn(|context| Pin::new(&mut self.stream).poll_shutdown(context)).await;
     }
@@ -150,19 +150,19 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
 mod tests {
     use super::*;
 
-    /// A little noise, the same in every run.
-    struct Noise(u64);
+    /// A small deterministic generator.
+    struct Random(u64);
 
-    impl Noise {
+    impl Random {
         fn below(&mut self, bound: usize) -> usize {
             self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (self.0 >> 33) as usize % bound
         }
     }
 
-    fn push(outgoing: &mut Outgoing, expected: &mut Vec<u8>, noise: &mut Noise) {
-        let length = [0, 1, 125, 126, 300, 4096, 4097, 70_000][noise.below(8)];
-        let payload = Bytes::from(vec![noise.below(256) as u8; length]);
+    fn push(outgoing: &mut Outgoing, expected: &mut Vec<u8>, random: &mut Random) {
+        let length = [0, 1, 125, 126, 300, 4096, 4097, 70_000][random.below(8)];
+        let payload = Bytes::from(vec![random.below(256) as u8; length]);
         let (head, used) = head::of(Opcode::Binary, length);
         expected.extend(&head[..used]);
         expected.extend(&payload);
@@ -170,28 +170,28 @@ mod tests {
     }
 
     #[test]
-    fn all_of_it_goes_out_in_order_in_whatever_pieces() {
-        let mut noise = Noise(1);
+    fn all_bytes_are_written_in_order_in_any_pieces() {
+        let mut random = Random(1);
         for _ in 0..200 {
             let (mut outgoing, mut expected, mut written) = (Outgoing::default(), Vec::new(), Vec::<u8>::new());
-            while !outgoing.is_empty() || noise.below(4) > 0 {
-                for _ in 0..noise.below(30) {
-                    push(&mut outgoing, &mut expected, &mut noise);
+            while !outgoing.is_empty() || random.below(4) > 0 {
+                for _ in 0..random.below(30) {
+                    push(&mut outgoing, &mut expected, &mut random);
                 }
                 let mut other = Outgoing::default();
-                for _ in 0..noise.below(3) {
-                    push(&mut other, &mut expected, &mut noise);
+                for _ in 0..random.below(3) {
+                    push(&mut other, &mut expected, &mut random);
                 }
                 outgoing.append(&mut other);
                 assert!(other.is_empty());
-                let mut calls = noise.below(20);
+                let mut calls = random.below(20);
                 let _ = outgoing.poll_write(|parts| {
                     if calls == 0 {
                         return Poll::Pending;
                     }
                     calls -= 1;
                     let all = parts.iter().flat_map(|part| part.iter().copied()).collect::<Vec<_>>();
-                    let count = 1 + noise.below(all.len());
+                    let count = 1 + random.below(all.len());
                     written.extend(&all[..count]);
                     Poll::Ready(Ok(count))
                 });
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_nothing_is_an_error() {
+    fn a_write_that_accepts_nothing_is_an_error() {
         let mut outgoing = Outgoing::default();
         outgoing.push(Opcode::Ping, &Bytes::new());
         let Poll::Ready(Err(error)) = outgoing.poll_write(|_| Poll::Ready(Ok(0))) else { panic!("an error") };

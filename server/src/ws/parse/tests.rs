@@ -16,7 +16,7 @@ use super::*;
 
 const LIMIT: usize = 10_000;
 
-/// Small, and the same on every machine.
+/// A small deterministic generator.
 struct Random(u64);
 
 impl Random {
@@ -37,7 +37,7 @@ impl Random {
     }
 }
 
-/// A frame by hand: its first byte, and the payload under a mask of zeros.
+/// A frame with this first byte, and this payload under a zero mask.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![first];
     match payload.len() {
@@ -56,49 +56,49 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// All that these bytes say, in words, if they come in pieces of these lengths, one after the other.
+/// The `Debug` texts of all events, and of a fault, when the bytes arrive in pieces of these lengths.
 fn events(bytes: &[u8], mut piece: impl FnMut() -> usize) -> Vec<String> {
     let mut parser = Parser::new(LIMIT);
-    let mut said = Vec::new();
+    let mut texts = Vec::new();
     let mut rest = bytes.to_vec();
     while !rest.is_empty() {
         let mut now = rest.drain(..piece().clamp(1, rest.len())).collect::<Vec<_>>();
-        // As a reader does it, where there is a place for large ones.
+        // Reads directly into the buffer where `Reader` does.
         if let Some(place) = parser.place() {
             let mut place = place;
             let here = now.len().min(place.remaining_mut());
             place.put_slice(&now[..here]);
             now.drain(..here);
             if let Err(fault) = parser.placed(here) {
-                said.push(format!("{fault:?}"));
-                return said;
+                texts.push(format!("{fault:?}"));
+                return texts;
             }
         }
         let mut left = now.as_mut_slice();
         loop {
             match parser.next(&mut left) {
-                Ok(Some(event)) => said.push(format!("{event:?}")),
+                Ok(Some(event)) => texts.push(format!("{event:?}")),
                 Ok(None) => break,
                 Err(fault) => {
-                    said.push(format!("{fault:?}"));
-                    return said;
+                    texts.push(format!("{fault:?}"));
+                    return texts;
                 }
             }
         }
         assert!(left.is_empty());
     }
-    said
+    texts
 }
 
 fn at_once(bytes: &[u8]) -> Vec<String> {
     events(bytes, || usize::MAX)
 }
 
-/// In whole and by the byte, the same is said.
-fn said(bytes: &[u8]) -> Vec<String> {
-    let said = at_once(bytes);
-    assert_eq!(events(bytes, || 1), said);
-    said
+/// The events of these bytes, which must be the same at once and byte by byte.
+fn events_checked(bytes: &[u8]) -> Vec<String> {
+    let texts = at_once(bytes);
+    assert_eq!(events(bytes, || 1), texts);
+    texts
 }
 
 struct Wire(Cursor<Vec<u8>>);
@@ -119,18 +119,18 @@ impl Write for Wire {
     }
 }
 
-/// What an independent implementation makes of these bytes.
-fn others_say(bytes: &[u8]) -> Vec<String> {
+/// The events that tungstenite, an independent implementation, reads from these bytes.
+fn tungstenite_events(bytes: &[u8]) -> Vec<String> {
     let config = WebSocketConfig::default().max_message_size(Some(LIMIT)).max_frame_size(Some(LIMIT));
     let mut socket = WebSocket::from_raw_socket(Wire(Cursor::new(bytes.to_vec())), Role::Server, Some(config));
-    let mut said = Vec::new();
+    let mut texts = Vec::new();
     loop {
-        said.push(match socket.read() {
+        texts.push(match socket.read() {
             Ok(Message::Text(text)) => format!("{:?}", Event::Text(&text)),
             Ok(Message::Binary(bytes)) => format!("{:?}", Event::Binary(&bytes)),
             Ok(Message::Ping(bytes)) => format!("{:?}", Event::Ping(&bytes)),
             Ok(Message::Pong(bytes)) => format!("{:?}", Event::Pong(&bytes)),
-            // It hands a close that it refuses on as its own answer to it.
+            // tungstenite reports a close that it refuses as its own answer.
             Ok(Message::Close(Some(close))) if close.reason.as_str() == "Protocol violation" => "Protocol".to_owned(),
             Ok(Message::Close(close)) => {
                 let close = close.as_ref().map(|close| Close { code: close.code.into(), reason: &close.reason });
@@ -139,17 +139,17 @@ fn others_say(bytes: &[u8]) -> Vec<String> {
             Ok(Message::Frame(_)) => unreachable!(),
             Err(Error::Utf8(_)) => format!("{:?}", Fault::NotUtf8),
             Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => format!("{:?}", Fault::TooBig),
-            Err(Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake)) => return said,
+            Err(Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake)) => return texts,
             Err(Error::Protocol(_)) => format!("{:?}", Fault::Protocol),
-            Err(_) => return said,
+            Err(_) => return texts,
         });
-        if said.last().is_some_and(|last| ["NotUtf8", "TooBig", "Protocol"].contains(&last.as_str())) {
-            return said;
+        if texts.last().is_some_and(|last| ["NotUtf8", "TooBig", "Protocol"].contains(&last.as_str())) {
+            return texts;
         }
     }
 }
 
-/// Messages of all kinds, whole and in fragments with pings between them, as a client would send them.
+/// Random messages as a client sends them: whole or fragmented, with pings and pongs in between.
 fn messages(random: &mut Random, count: usize) -> Vec<Frame> {
     let mut frames = Vec::new();
     for _ in 0..count {
@@ -179,7 +179,7 @@ fn messages(random: &mut Random, count: usize) -> Vec<Frame> {
     frames
 }
 
-fn bytes_of(frames: Vec<Frame>, random: &mut Random) -> Vec<Vec<u8>> {
+fn masked_bytes(frames: Vec<Frame>, random: &mut Random) -> Vec<Vec<u8>> {
     let masked = |mut frame: Frame| {
         let key = random.bytes(4).try_into().unwrap();
         frame.header_mut().mask = Some(key);
@@ -191,30 +191,30 @@ fn bytes_of(frames: Vec<Frame>, random: &mut Random) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn an_independent_peer_is_understood_as_it_understands_itself() {
+fn valid_frames_read_as_in_tungstenite() {
     for seed in 1..300 {
         let mut random = Random(seed);
         let mut frames = messages(&mut random, 10);
         if seed % 2 == 0 {
             frames.push(Frame::close(None));
         }
-        let bytes = bytes_of(frames, &mut random).concat();
-        let theirs = others_say(&bytes);
+        let bytes = masked_bytes(frames, &mut random).concat();
+        let theirs = tungstenite_events(&bytes);
         assert!(theirs.len() >= 10);
         assert_eq!(at_once(&bytes), theirs, "{seed}");
         assert_eq!(events(&bytes, || 1 + random.below(3000)), theirs, "{seed}, in pieces");
-        assert_eq!(events(&bytes, || 1 + random.below(9)), theirs, "{seed}, in crumbs");
+        assert_eq!(events(&bytes, || 1 + random.below(9)), theirs, "{seed}, in tiny pieces");
     }
 }
 
-/// Some frame in the middle is of another kind, or its payload is other bytes: both stop there, or neither does.
+/// Corrupts or removes one frame: both implementations must fail at the same place, or neither.
 #[test]
-fn both_stop_at_the_same_place() {
+fn damaged_frames_fail_as_in_tungstenite() {
     let (mut stopped, mut went_on) = (0, 0);
     for seed in 1..3000 {
         let mut random = Random(seed);
         let frames = messages(&mut random, 5);
-        let mut frames = bytes_of(frames, &mut random);
+        let mut frames = masked_bytes(frames, &mut random);
         let index = random.below(frames.len());
         match random.below(3) {
             0 => frames[index][0] ^= 1 << random.below(8),
@@ -222,10 +222,10 @@ fn both_stop_at_the_same_place() {
             _ => drop(frames.remove(index)),
         }
         let bytes = frames.concat();
-        let (ours, theirs) = (at_once(&bytes), others_say(&bytes));
-        // The other may note only at the end of a message, or of a frame, what is seen here as it comes.
+        let (ours, theirs) = (at_once(&bytes), tungstenite_events(&bytes));
+        // tungstenite may notice only at the end of a frame or message what this parser notices at once.
         let faults = ["NotUtf8", "TooBig", "Protocol"];
-        let is_fault = |said: &[String]| said.last().is_some_and(|last| faults.contains(&last.as_str()));
+        let is_fault = |texts: &[String]| texts.last().is_some_and(|last| faults.contains(&last.as_str()));
         assert_eq!(is_fault(&ours), is_fault(&theirs), "{seed}: {ours:?}, {theirs:?}");
         let until = ours.len().min(theirs.len()) - usize::from(is_fault(&ours));
         assert_eq!(ours[..until], theirs[..until], "{seed}");
@@ -235,12 +235,12 @@ fn both_stop_at_the_same_place() {
 }
 
 #[test]
-fn any_bytes_end_the_same_in_pieces() {
+fn random_bytes_read_alike_in_any_pieces() {
     for seed in 1..5000 {
         let mut random = Random(seed);
         let length = random.below(60);
         let mut bytes = random.bytes(length);
-        // Some that begin well.
+        // Half of them begin with a plausible head.
         if let (true, [first, second, ..]) = (seed % 2 == 0, bytes.as_mut_slice()) {
             *first &= 0x8b;
             *second |= 0x80;
@@ -250,29 +250,41 @@ fn any_bytes_end_the_same_in_pieces() {
 }
 
 #[test]
-fn what_no_client_may_send() {
+fn invalid_frames_are_refused() {
     let unmasked = [0x82, 0x01, 0x00];
-    assert_eq!(said(&unmasked), ["Protocol"]);
+    assert_eq!(events_checked(&unmasked), ["Protocol"]);
     for reserved in [0x40, 0x20, 0x10] {
-        assert_eq!(said(&frame(0x82 | reserved, b"")), ["Protocol"]);
+        assert_eq!(events_checked(&frame(0x82 | reserved, b"")), ["Protocol"]);
     }
     for opcode in [3, 4, 5, 6, 7, 11, 12, 13, 14, 15] {
-        assert_eq!(said(&frame(0x80 | opcode, b"")), ["Protocol"], "{opcode}");
+        assert_eq!(events_checked(&frame(0x80 | opcode, b"")), ["Protocol"], "{opcode}");
     }
     for control in [0x8, 0x9, 0xa] {
-        assert_eq!(said(&frame(control, b"")), ["Protocol"], "a fragment of a control frame");
-        assert_eq!(said(&frame(0x80 | control, &[0; 126])), ["Protocol"], "a long one");
+        assert_eq!(events_checked(&frame(control, b"")), ["Protocol"], "a fragment of a control frame");
+        assert_eq!(events_checked(&frame(0x80 | control, &[0; 126])), ["Protocol"], "a long one");
     }
-    assert_eq!(said(&frame(0x80, b"more")), ["Protocol"], "of nothing");
-    assert_eq!(said(&[frame(0x02, b"a"), frame(0x82, b"b")].concat()), ["Protocol"], "within another");
-    assert_eq!(said(&[0x82, 0x80 | 126, 0, 125, 0, 0, 0, 0]), ["Protocol"], "not the shortest length");
-    assert_eq!(said(&[0x82, 0x80 | 127, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0]), ["Protocol"], "nor here");
-    assert_eq!(said(&[0x82, 0x80 | 127, 0x80, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]), ["Protocol"], "a negative length");
+    assert_eq!(events_checked(&frame(0x80, b"more")), ["Protocol"], "a continuation of nothing");
+    assert_eq!(
+        events_checked(&[frame(0x02, b"a"), frame(0x82, b"b")].concat()),
+        ["Protocol"],
+        "a message within another"
+    );
+    assert_eq!(events_checked(&[0x82, 0x80 | 126, 0, 125, 0, 0, 0, 0]), ["Protocol"], "not the shortest length");
+    assert_eq!(
+        events_checked(&[0x82, 0x80 | 127, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0]),
+        ["Protocol"],
+        "nor in eight bytes"
+    );
+    assert_eq!(
+        events_checked(&[0x82, 0x80 | 127, 0x80, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]),
+        ["Protocol"],
+        "a negative length"
+    );
 }
 
 #[test]
-fn closes() {
-    let close = |payload: &[u8]| said(&[frame(0x88, payload), frame(0x82, b"not heard any more")].concat());
+fn nothing_is_read_after_a_close() {
+    let close = |payload: &[u8]| events_checked(&[frame(0x88, payload), frame(0x82, b"ignored")].concat());
     assert_eq!(close(b""), ["Close(None)"]);
     assert_eq!(close(b"\x03\xe8bye"), [r#"Close(Some(Close { code: 1000, reason: "bye" }))"#]);
     assert_eq!(close(b"\x03"), ["Protocol"]);
@@ -283,7 +295,7 @@ fn closes() {
 #[test]
 fn text_fails_as_soon_as_it_cannot_become_utf_8() {
     let first_bad = |bytes: &[u8], count: usize| {
-        // The end never comes: what is sent is the beginning of a long text.
+        // The text is never complete; only its beginning is sent.
         let all = frame(0x01, &[bytes, &[b'x'; 200]].concat());
         let head = all.len() - bytes.len() - 200;
         assert_eq!(events(&all[..head + count], || 1), ["NotUtf8"], "{bytes:x?}");
@@ -296,49 +308,49 @@ fn text_fails_as_soon_as_it_cannot_become_utf_8() {
     first_bad(b"\xf4\x90\x80\x80", 2);
     first_bad(b"\xf0\x9f\x98a", 4);
     let parted = [frame(0x01, b"\xf0\x9f"), frame(0x89, b""), frame(0x80, b"\x98\x80")].concat();
-    assert_eq!(said(&parted), ["Ping([])", r#"Text("😀")"#]);
-    assert_eq!(said(&[frame(0x01, b"\xf0\x9f"), frame(0x80, b"")].concat()), ["NotUtf8"], "half a character");
+    assert_eq!(events_checked(&parted), ["Ping([])", r#"Text("😀")"#]);
+    assert_eq!(events_checked(&[frame(0x01, b"\xf0\x9f"), frame(0x80, b"")].concat()), ["NotUtf8"], "half a character");
 }
 
 #[test]
-fn limits() {
+fn messages_over_the_limit_are_refused_early() {
     let fits = vec![7; LIMIT];
     assert_eq!(at_once(&frame(0x82, &fits)).len(), 1);
     let announced = &frame(0x82, &[&fits[..], &[7]].concat())[..14];
-    assert_eq!(said(announced), ["TooBig"], "on its head alone");
+    assert_eq!(events_checked(announced), ["TooBig"], "from the head alone");
     let (half, more) = (frame(0x02, &fits[..LIMIT / 2]), frame(0x80, &fits[..LIMIT / 2 + 1]));
-    assert_eq!(at_once(&[half.as_slice(), &more[..8]].concat()), ["TooBig"], "in all");
+    assert_eq!(at_once(&[half.as_slice(), &more[..8]].concat()), ["TooBig"], "both fragments together");
     let empty = frame(0x00, b"").repeat(100_000);
     assert_eq!(at_once(&[frame(0x02, b""), empty, frame(0x80, b"end")].concat()), ["Binary([101, 110, 100])"]);
 }
 
 #[test]
-fn what_is_kept_grows_with_what_has_come() {
+fn buffer_grows_with_received_bytes() {
     let mut parser = Parser::new(1 << 20);
     let mut bytes = frame(0x82, &[7; 1 << 20]);
     let announced = parser.next(&mut &mut bytes[..14]).unwrap();
     assert_eq!(announced, None);
-    assert_eq!(parser.data.capacity(), 0, "nothing for a promise");
-    let mut come = 0;
+    assert_eq!(parser.data.capacity(), 0, "the announced length allocates nothing");
+    let mut received = 0;
     for size in [1, 500, 2000, 40_000, 100_000] {
         match parser.place() {
             Some(mut place) => {
                 let size = size.min(place.remaining_mut());
                 place.put_slice(&vec![7; size]);
                 parser.placed(size).unwrap();
-                come += size;
+                received += size;
             }
             None => {
                 assert_eq!(parser.next(&mut vec![7; size].as_mut_slice()).unwrap(), None);
-                come += size;
+                received += size;
             }
         }
-        assert!(parser.data.capacity() <= (4 * come).max(8), "{} for {come}", parser.data.capacity());
+        assert!(parser.data.capacity() <= (4 * received).max(8), "{} for {received}", parser.data.capacity());
     }
 }
 
 #[test]
-fn nothing_is_kept_between_messages() {
+fn no_buffer_is_kept_between_messages() {
     let mut parser = Parser::new(LIMIT);
     let mut bytes = [frame(0x02, b"one"), frame(0x89, b"ping"), frame(0x80, b"message")].concat();
     for byte in &mut bytes {

@@ -255,7 +255,7 @@ async fn files_that_others_can_read_are_refused() {
     server.logged("are in order").await;
     fs::write(&tokens, "all:x\n").unwrap();
     server.hang_up();
-    server.logged("tokens: line 1: wants a name").await;
+    server.logged("tokens: line 1: expected a name").await;
     let none = Server::refuses(&["--state", "none", "--gate-join", "token"]);
     assert!(none.contains("a gate needs a state folder"), "{none}");
     let none = Server::refuses(&["--state", state.flag(), "--gate-join", "email"]);

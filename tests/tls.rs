@@ -151,7 +151,7 @@ async fn files_are_read_again_when_they_change() {
     server.logged("server.crt holds no certificate").await;
     let next = folder.issue();
     let trust = Trust::in_authority(&next.authority);
-    server.logged("TLS certificate read again").await;
+    server.logged("TLS certificate reloaded").await;
     let answer = trust.get(&server.address, "/healthz").await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
@@ -234,14 +234,14 @@ async fn a_certificate_of_its_own_is_kept() {
 
     // Nobody was told of that address.
     let elsewhere = with_own(&folder, "127.0.0.3:0").await;
-    elsewhere.logged("people must trust it anew").await;
+    elsewhere.logged("people must trust it again").await;
     assert_ne!(own_authority(&elsewhere).await, pem);
 }
 
 #[tokio::test]
 async fn without_a_state_folder_it_is_made_at_each_start() {
     let server = Server::with(&["--tls-self-signed"]).await;
-    server.logged("people must trust the certificate anew after each start").await;
+    server.logged("people must trust a new one after each start").await;
     let trust = Trust::in_authority(&own_authority(&server).await);
     assert!(trust.get(&server.address, "/healthz").await.starts_with("HTTP/1.1 200"));
 }
@@ -307,7 +307,7 @@ async fn the_start_says_where_and_how() {
     let trust = Trust::in_authority(pem.split_once("\r\n\r\n").unwrap().1);
     let stream = trust.connect(&address).await.unwrap();
     for der in [&der, &stream.get_ref().1.peer_certificates().unwrap()[0]] {
-        assert!(next().await.starts_with("SHA-256 fingerprint of the "));
+        assert!(next().await.starts_with("SHA-256 fingerprint "));
         let bytes =
             next().await.trim().split(':').map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect::<Vec<_>>();
         assert_eq!(bytes, &*Sha256::digest(der));

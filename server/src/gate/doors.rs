@@ -1,4 +1,4 @@
-//! What the gates answer: `POST /api/gate…`.
+//! The handlers of `POST /api/gate…`.
 
 use std::{
     sync::Arc,
@@ -37,12 +37,12 @@ use crate::{
     refuse::Refused,
 };
 
-/// Runs what reads or writes a file, on a thread that may wait for the disk.
+/// Runs file IO on a thread that may block.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
     tokio::task::spawn_blocking(work).await.map_err(|_| Refusal::Internal)
 }
 
-/// Whether someone may make a room, or come in.
+/// Checks that this pass allows creating or joining rooms.
 pub(crate) async fn check(app: &App, gate: Gate, pass: Option<Pass>) -> Result<(), Refusal> {
     if gate == Gate::Open {
         return Ok(());
@@ -56,20 +56,20 @@ pub(crate) async fn gate(State(app): State<App>, Body(GateRequest {}): Body<Gate
 }
 
 impl Gates {
-    /// A gate that nobody put up is not there.
+    /// Refuses requests to a gate that is not in use.
     fn uses(&self, gate: Gate) -> Result<(), Refusal> {
         if self.create == gate || self.join == gate { Ok(()) } else { Err(Refusal::NotFound) }
     }
 }
 
-/// The answer to someone who has passed. It is wiped when it was sent.
+/// Returns the answer with the pass after a successful sign-in. Its body is wiped after sending.
 fn passed(app: &App, gate: Gate, subject: &str, fingerprint: Fingerprint) -> Result<Response, Refused> {
     let bearer = Bearer { gate, subject: subject.to_owned(), fingerprint };
     let pass = Gates::pass(&bearer, &app.secret)?;
     sealed_json(&PassAnswer { pass, seconds: limits::PASS_LASTS.as_secs() })
 }
 
-/// A guess that was wrong or may not be made: the answer, and how long it waits.
+/// The answer to a wrong or disallowed guess, and how long to delay it.
 struct Failed {
     refused: Refused,
     delay: Duration,
@@ -81,8 +81,8 @@ impl<R: Into<Refused>> From<R> for Failed {
     }
 }
 
-/// Compares and counts one guess after another, on a thread that may wait for the disk. Once begun, it goes to its end: a
-/// client that hangs up is not spared the count.
+/// Checks and counts one guess at a time, on a thread that may block. A check runs to its end even when the client hangs up,
+/// so hanging up does not avoid the count.
 async fn guess<T: Send + 'static>(
     app: &App,
     compare: impl FnOnce(&App, Instant) -> Result<T, Failed> + Send + 'static,
@@ -152,7 +152,7 @@ pub(crate) async fn people(
         app.guesses.check(person, address, now).map_err(locked_out)?;
         let kind = request.code.as_ref().map(|code| CodeKind::of(code));
         let is_one_time = kind == Some(CodeKind::OneTime);
-        // Whether codes are locked is told only where the password is right.
+        // The answer tells that codes are locked only if the password is right.
         let locked = app.gates.code_guesses.check_all(codes, now).err().filter(|_| is_one_time);
         let code = request.code.as_ref().map(|code| code.as_str()).filter(|_| locked.is_none());
         let shown = Shown { name: &name, verifier: &request.verifier, code };
@@ -162,7 +162,7 @@ pub(crate) async fn people(
             (Ok(fingerprint), _) => Ok(fingerprint),
             (Err(Refusal::CodeWanted), Some(wait)) => Err(Refused::until(Refusal::CodesLocked, wait).into()),
             (Err(Refusal::WrongCode), _) if is_one_time => {
-                // Six digits: wherever the guesses come from, there may be few of them.
+                // Six digits allow for few guesses, so they count from everywhere together.
                 app.gates.code_guesses.wrong_anywhere(codes, now);
                 Err(Refusal::WrongCode.into())
             }
@@ -185,19 +185,20 @@ pub(crate) async fn email(
     app.signins.check(address)?;
     let mailbox = request.address.parse::<MailboxName>()?;
     match request.code {
-        None => ask(&app, address, mailbox).await,
-        Some(code) => show(&app, address, mailbox, code).await,
+        None => send_code(&app, address, mailbox).await,
+        Some(code) => check_code(&app, address, mailbox, code).await,
     }
 }
 
-/// Sends a code. Takes the same steps for every mailbox, on the list or not, until it has answered.
-async fn ask(app: &App, address: Address, mailbox: MailboxName) -> Result<Response, Refused> {
+/// Sends a code. Takes the same steps for listed and unlisted mailboxes until it has answered, so that the answer does not
+/// reveal the list.
+async fn send_code(app: &App, address: Address, mailbox: MailboxName) -> Result<Response, Refused> {
     let now = Instant::now();
     let mailer = app.gates.mailer.as_ref().ok_or(Refusal::Internal)?;
     let too_many = |wait| Refused::until(Refusal::TooManyMails, wait);
-    app.gates.asks.check(Door::MailedCode, address, now).map_err(too_many)?;
+    app.gates.code_requests.check(Door::MailedCode, address, now).map_err(too_many)?;
     app.gates.codes.check(&mailbox, now)?;
-    app.gates.asks.wrong(Door::MailedCode, address, now);
+    app.gates.code_requests.wrong(Door::MailedCode, address, now);
     if !mailer.is_up().await {
         return Err(Refusal::MailDown.into());
     }
@@ -215,13 +216,18 @@ async fn ask(app: &App, address: Address, mailbox: MailboxName) -> Result<Respon
     Ok(StatusCode::ACCEPTED.into_response())
 }
 
-/// Lets someone pass who shows the code.
-async fn show(app: &App, address: Address, mailbox: MailboxName, code: Zeroizing<String>) -> Result<Response, Refused> {
+/// Checks a mailed code and answers with a pass.
+async fn check_code(
+    app: &App,
+    address: Address,
+    mailbox: MailboxName,
+    code: Zeroizing<String>,
+) -> Result<Response, Refused> {
     let subject = mailbox.as_str().to_owned();
     guess(app, move |app, now| {
         app.guesses.check(Door::MailedCode, address, now).map_err(locked_out)?;
         let is_listed = Allowed::read(app.gates.folder()?).map_err(unreadable)?.has(&mailbox);
-        // A mailbox that is not on the list has a code as well, which was sent to nobody.
+        // An unlisted mailbox also has a code, which was never sent.
         if app.gates.codes.spend(&mailbox, &code, now)? && is_listed {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! Codes by e-mail: who may have one, which is good, and sending it.
+//! Mailed codes: the list of mailboxes, valid codes, and sending.
 
 use std::{
     collections::VecDeque,
@@ -26,21 +26,21 @@ use crate::{StateError, StateFolder, refuse::Refused};
 
 /// The file's name in the state folder.
 pub(super) const FILE: &str = "emails";
-/// Digits of a code.
+/// Digits in a code.
 const DIGITS: usize = 6;
-/// Mailboxes that are remembered. While there are more within an hour, no further one gets a code.
+/// Mailboxes to remember. While all of them are less than an hour old, no other mailbox gets a code.
 const REMEMBERED: usize = 20_000;
-/// How long the counting of mails goes back.
+/// The window for counting mails to a mailbox.
 pub(super) const HOUR: Duration = Duration::from_secs(60 * 60);
 /// How long one step of SMTP may take.
 const SMTP_WITHIN: Duration = Duration::from_secs(5);
-/// Conversations with the mail server at one time, for asking whether it is there, and for sending. Apart, or it would
-/// show in the first whether the second go on.
-const AT_A_TIME: usize = 8;
-/// When a mail is tried again that the mail server could not take for the moment.
-const AGAIN_AFTER: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(30)];
+/// Concurrent SMTP connections for availability checks, and as many again for sending. Separate limits, because otherwise
+/// the time of a check would reveal whether mails are being sent.
+const SMTP_CONNECTIONS: usize = 8;
+/// The waits before retries after a temporary failure.
+const RETRY_AFTER: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(30)];
 
-/// A mailbox in lower case, as lists know it.
+/// A mailbox in lower case.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct MailboxName(String);
 
@@ -49,8 +49,8 @@ impl MailboxName {
         &self.0
     }
 
-    /// By which mails and codes are counted: without what stands behind a plus, which leads to the same mailbox.
-    fn counted(&self) -> String {
+    /// Returns the key for counting mails and codes: the mailbox without a `+tag`, which leads to the same mailbox.
+    fn count_key(&self) -> String {
         match self.0.split_once('@') {
             Some((local, domain)) => format!("{}@{domain}", local.split('+').next().unwrap_or(local)),
             None => self.0.clone(),
@@ -61,8 +61,8 @@ impl MailboxName {
 impl FromStr for MailboxName {
     type Err = Refusal;
 
-    /// A mailbox as nearly all are: a dot-atom (RFC 5322, section 3.2.3) and a domain, in ASCII. A quoted name is not
-    /// worth the ways in which it could be misread.
+    /// Accepts a dot-atom (RFC 5322, section 3.2.3) and a domain, in ASCII. Quoted local parts are rare and easily misread,
+    /// so they are refused.
     fn from_str(text: &str) -> Result<Self, Refusal> {
         let text = text.trim();
         let is_atom = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.@".contains(c);
@@ -73,7 +73,7 @@ impl FromStr for MailboxName {
     }
 }
 
-/// Who may have a code: one address or one domain in each line of a file.
+/// The mailboxes that may get a code: a file with one address or domain per line.
 #[derive(Default)]
 pub(super) struct Allowed(Vec<String>);
 
@@ -92,7 +92,7 @@ impl Allowed {
             let whole = if domain.contains('@') { domain.to_owned() } else { format!("x@{domain}") };
             match whole.parse::<MailboxName>() {
                 Ok(_) => Ok(domain.to_ascii_lowercase()),
-                Err(_) => Err(format!("line {}: wants an address or a domain such as example.org", at + 1)),
+                Err(_) => Err(format!("line {}: expected an address, or a domain such as example.org", at + 1)),
             }
         });
         entries.collect::<Result<_, _>>().map(Self)
@@ -113,12 +113,13 @@ struct Code {
     until: Instant,
 }
 
+/// The mails to one mailbox.
 #[derive(Default)]
 struct Sent {
-    /// When mails went there, the oldest first.
+    /// The times of recent mails, oldest first.
     at: VecDeque<Instant>,
     code: Option<Code>,
-    /// Wrong codes while one was good, and when the last came.
+    /// Wrong codes shown while a code was valid, and the time of the last one.
     wrong: u32,
     last_wrong: Option<Instant>,
 }
@@ -131,7 +132,7 @@ impl Sent {
         }
     }
 
-    /// Whether another mail may go there.
+    /// Checks that another mail may be sent to this mailbox.
     fn check(&mut self, now: Instant) -> Result<(), Refused> {
         self.forget(now);
         match self.at.front().filter(|_| self.at.len() >= limits::MAILS_PER_HOUR) {
@@ -141,7 +142,7 @@ impl Sent {
     }
 }
 
-/// Codes that are under way.
+/// The mailed codes, by mailbox.
 pub(super) struct Codes(Mutex<LruCache<String, Sent>>);
 
 impl Default for Codes {
@@ -151,24 +152,24 @@ impl Default for Codes {
 }
 
 impl Codes {
-    /// Whether another mail may go to this mailbox now.
+    /// Checks that another mail may be sent to this mailbox now.
     pub(super) fn check(&self, mailbox: &MailboxName, now: Instant) -> Result<(), Refused> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.peek_mut(&mailbox.counted()).map_or(Ok(()), |sent| sent.check(now))
+        all.peek_mut(&mailbox.count_key()).map_or(Ok(()), |sent| sent.check(now))
     }
 
-    /// A new code for a mailbox; older ones end. A mailbox that is not on the list is counted alike.
+    /// Draws a new code for a mailbox, which replaces older ones. Unlisted mailboxes are counted alike.
     pub(super) fn draw(&self, mailbox: &MailboxName, now: Instant) -> Result<Zeroizing<String>, Refused> {
         let digits = random_digits(DIGITS).map_err(|_| Refusal::Internal)?;
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // The one that was quiet the longest makes room if its hour is over. Else it would be sent more mails than it may.
-        let is_over = |sent: &Sent| sent.at.back().is_none_or(|at| now.saturating_duration_since(*at) >= HOUR);
-        while all.len() >= REMEMBERED && all.peek_lru().is_some_and(|(_, sent)| is_over(sent)) {
+        // Evicts only mailboxes whose hour is over. Otherwise an evicted mailbox could get more mails than allowed.
+        let is_expired = |sent: &Sent| sent.at.back().is_none_or(|at| now.saturating_duration_since(*at) >= HOUR);
+        while all.len() >= REMEMBERED && all.peek_lru().is_some_and(|(_, sent)| is_expired(sent)) {
             all.pop_lru();
         }
-        let mailbox = mailbox.counted();
+        let mailbox = mailbox.count_key();
         if all.len() >= REMEMBERED && !all.contains(&mailbox) {
-            tracing::warn!("too many mailboxes were sent codes within an hour");
+            tracing::warn!("mailed codes refused: too many mailboxes within an hour");
             return Err(Refusal::MailDown.into());
         }
         let sent = all.get_or_insert_mut(mailbox, Sent::default);
@@ -178,13 +179,13 @@ impl Codes {
         Ok(digits)
     }
 
-    /// Whether this is the mailbox's code, which ends with it. Wrong ones count while there is a code to guess at, from
-    /// wherever they come: six digits allow for few.
+    /// Returns true for the mailbox's valid code, and uses it up. Wrong codes count while a code is valid, from all
+    /// networks together, because six digits allow for few guesses.
     pub(super) fn spend(&self, mailbox: &MailboxName, shown: &str, now: Instant) -> Result<bool, Refused> {
         let mut digits = Zeroizing::new(String::with_capacity(shown.len()));
         digits.extend(shown.chars().filter(|c| !c.is_whitespace()));
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(sent) = all.peek_mut(&mailbox.counted()) else { return Ok(false) };
+        let Some(sent) = all.peek_mut(&mailbox.count_key()) else { return Ok(false) };
         sent.forget(now);
         if let Some(last) = sent.last_wrong.filter(|_| sent.wrong >= limits::GUESSES) {
             let wait = (last + limits::LOCKED_OUT).saturating_duration_since(now);
@@ -202,7 +203,7 @@ impl Codes {
     }
 }
 
-/// The mail server, as a flag names it.
+/// The mail server that a flag names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SmtpServer {
     scheme: Scheme,
@@ -214,9 +215,9 @@ pub struct SmtpServer {
 enum Scheme {
     /// TLS from the start (RFC 8314, section 3.3).
     Tls,
-    /// STARTTLS, or nothing.
+    /// STARTTLS, required.
     StartTls,
-    /// None: to this machine only.
+    /// No encryption, for a mail server on this machine only.
     Plain,
 }
 
@@ -224,25 +225,25 @@ impl FromStr for SmtpServer {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wants =
-            || "wants smtps://HOST[:PORT] (TLS), smtp://HOST[:PORT] (STARTTLS), or smtp+plain://localhost[:PORT]";
-        let (scheme, rest) = text.split_once("://").ok_or_else(wants)?;
-        let (scheme, usual) = match scheme {
+        let invalid =
+            || "expected smtps://HOST[:PORT] (TLS), smtp://HOST[:PORT] (STARTTLS), or smtp+plain://localhost[:PORT]";
+        let (scheme, rest) = text.split_once("://").ok_or_else(invalid)?;
+        let (scheme, default_port) = match scheme {
             "smtps" => (Scheme::Tls, 465),
             "smtp" => (Scheme::StartTls, 587),
             "smtp+plain" => (Scheme::Plain, 25),
-            _ => return Err(wants().to_owned()),
+            _ => return Err(invalid().to_owned()),
         };
-        let authority = rest.trim_end_matches('/').parse::<axum::http::uri::Authority>().map_err(|_| wants())?;
+        let authority = rest.trim_end_matches('/').parse::<axum::http::uri::Authority>().map_err(|_| invalid())?;
         if authority.as_str().contains('@') {
-            return Err("takes no password: see --smtp-user".to_owned());
+            return Err("user and password do not belong in the URL: see --smtp-user".to_owned());
         }
         let host = authority.host().trim_matches(['[', ']']).to_owned();
-        let is_here = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-        if host.is_empty() || (scheme == Scheme::Plain && !is_here) {
-            return Err(wants().to_owned());
+        let is_local = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        if host.is_empty() || (scheme == Scheme::Plain && !is_local) {
+            return Err(invalid().to_owned());
         }
-        Ok(Self { scheme, host, port: authority.port_u16().unwrap_or(usual) })
+        Ok(Self { scheme, host, port: authority.port_u16().unwrap_or(default_port) })
     }
 }
 
@@ -250,10 +251,10 @@ impl FromStr for SmtpServer {
 pub(super) struct Mailer {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
-    /// What the server calls itself in a mail.
+    /// The server's name in mails.
     site: String,
-    asking: Semaphore,
-    sending: Semaphore,
+    check_permits: Semaphore,
+    send_permits: Semaphore,
 }
 
 impl Mailer {
@@ -273,51 +274,51 @@ impl Mailer {
         if let Some((user, password)) = credentials {
             builder = builder.credentials(Credentials::new(user, password.to_string()));
         }
-        let (asking, sending) = (Semaphore::new(AT_A_TIME), Semaphore::new(AT_A_TIME));
-        Ok(Self { transport: builder.build(), from, site, asking, sending })
+        let [check_permits, send_permits] = [(); 2].map(|()| Semaphore::new(SMTP_CONNECTIONS));
+        Ok(Self { transport: builder.build(), from, site, check_permits, send_permits })
     }
 
-    /// Whether mails can be sent. Asked for each request, whether its mailbox is on the list or not, so that both take
-    /// the same time.
+    /// Returns true when the mail server answers. Called for every request, so that listed and unlisted mailboxes take the
+    /// same time.
     pub(super) async fn is_up(&self) -> bool {
-        let Ok(Ok(_place)) = timeout(SMTP_WITHIN, self.asking.acquire()).await else { return false };
+        let Ok(Ok(_permit)) = timeout(SMTP_WITHIN, self.check_permits.acquire()).await else { return false };
         match self.transport.test_connection().await {
             Ok(true) => true,
             Ok(false) => {
-                tracing::warn!("the mail server does not answer as it should");
+                tracing::warn!("mail server refused the connection check");
                 false
             }
             Err(error) => {
-                tracing::warn!(%error, "the mail server cannot be reached");
+                tracing::warn!(%error, "mail server cannot be reached");
                 false
             }
         }
     }
 
-    /// Sends a code, and tries again where the mail server cannot take it for the moment.
+    /// Sends a code, and retries after temporary failures.
     pub(super) async fn send(&self, mailbox: &MailboxName, digits: &str) {
         let message = match self.message(mailbox, digits) {
             Ok(message) => message,
             Err(error) => {
-                tracing::error!(%error, "a mail could not be written");
+                tracing::error!(%error, "mail could not be composed");
                 return;
             }
         };
-        let mut again = AGAIN_AFTER.into_iter();
+        let mut waits = RETRY_AFTER.into_iter();
         loop {
-            let Ok(place) = self.sending.acquire().await else { return };
+            let Ok(permit) = self.send_permits.acquire().await else { return };
             let sent = self.transport.send(message.clone()).await;
-            drop(place);
+            drop(permit);
             let Err(error) = sent else { return };
-            // Its own words could name the mailbox.
+            // Logs only the code, because the error's text could name the mailbox.
             let code = error.status().map(|code| code.to_string());
-            match again.next().filter(|_| !error.is_permanent()) {
+            match waits.next().filter(|_| !error.is_permanent()) {
                 Some(wait) => {
-                    tracing::warn!(code, "a mail was not taken; it is sent again");
+                    tracing::warn!(code, "mail not accepted; retrying");
                     sleep(wait).await;
                 }
                 None => {
-                    tracing::warn!(code, "a mail was not taken");
+                    tracing::warn!(code, "mail not accepted");
                     return;
                 }
             }
@@ -328,14 +329,13 @@ impl Mailer {
         let to = mailbox.0.parse::<Address>().map_err(|_| lettre::error::Error::EmailMissingAt)?;
         let (site, minutes) = (&self.site, limits::MAILED_CODE_LASTS.as_secs() / 60);
         let code = digits.split_at_checked(DIGITS / 2).map_or(digits.to_owned(), |(one, two)| format!("{one} {two}"));
-        let ignore = "If you did not ask for it, someone typed your address by mistake. You need not do anything.";
-        let text = format!(
-            "Your one-time code for {site}:\n\n    {code}\n\nIt is good for {minutes} minutes, once. {ignore}\n"
-        );
+        let ignore = "If you did not ask for it, someone typed your address by mistake, and you can ignore this mail.";
+        let text =
+            format!("Your one-time code for {site}:\n\n    {code}\n\nIt works once, for {minutes} minutes. {ignore}\n");
         let html = format!(
             "<!DOCTYPE html>\n<html lang=\"en\"><body style=\"font-family: sans-serif; line-height: 1.5\">\n\
              <p>Your one-time code for {}:</p>\n<p style=\"font-size: 1.75em\"><strong>{code}</strong></p>\n\
-             <p>It is good for {minutes} minutes, once. {ignore}</p>\n</body></html>\n",
+             <p>It works once, for {minutes} minutes. {ignore}</p>\n</body></html>\n",
             escape(site)
         );
         Message::builder()
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn mailboxes() {
+    fn mailboxes_are_parsed_or_refused() {
         assert_eq!(mailbox(" Ana@Example.ORG").as_str(), "ana@example.org");
         for text in [
             "",
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn the_list_has_addresses_and_domains() {
+    fn list_matches_addresses_and_whole_domains() {
         let list = Allowed::parse(b"# ours\nAna@example.org\n\n@example.net\nexample.com\n").unwrap();
         for text in ["ana@example.org", "bo@example.net", "BO@EXAMPLE.COM"] {
             assert!(list.has(&mailbox(text)), "{text}");
@@ -392,11 +392,11 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_good_once_and_for_ten_minutes() {
+    fn codes_work_once_within_ten_minutes() {
         let (codes, now, ana) = (Codes::default(), Instant::now(), mailbox("ana@example.org"));
         let first = codes.draw(&ana, now).unwrap();
         let spend = |mailbox: &MailboxName, code: &str, now| codes.spend(mailbox, code, now).ok();
-        assert_eq!(spend(&mailbox("bo@example.org"), &first, now), Some(false), "it is hers");
+        assert_eq!(spend(&mailbox("bo@example.org"), &first, now), Some(false), "another mailbox");
         let second = codes.draw(&ana, now).unwrap();
         assert!(first == second || spend(&ana, &first, now) == Some(false), "an older one");
         assert_eq!(spend(&ana, &format!("{} {}", &second[..3], &second[3..]), now), Some(true));
@@ -406,10 +406,10 @@ mod tests {
     }
 
     #[test]
-    fn five_wrong_codes_lock_a_mailbox_that_has_one() {
+    fn five_wrong_codes_lock_a_mailbox_with_a_valid_code() {
         let (codes, now, ana) = (Codes::default(), Instant::now(), mailbox("ana@example.org"));
         for _ in 0..9 {
-            assert_eq!(codes.spend(&ana, "x", now).ok(), Some(false), "there is nothing to guess at");
+            assert_eq!(codes.spend(&ana, "x", now).ok(), Some(false), "no code is valid yet");
         }
         let first = codes.draw(&ana, now).unwrap();
         for _ in 0..limits::GUESSES {
@@ -417,27 +417,27 @@ mod tests {
         }
         assert!(codes.spend(&ana, &first, now).is_err());
         let second = codes.draw(&mailbox("ana+chat@example.org"), now).unwrap();
-        assert!(codes.spend(&ana, &second, now).is_err(), "over all codes");
+        assert!(codes.spend(&ana, &second, now).is_err(), "a new code does not reset the count");
         let later = now + limits::LOCKED_OUT;
         let third = codes.draw(&ana, later).unwrap();
         assert_eq!(codes.spend(&ana, &third, later).ok(), Some(true));
-        assert!(codes.draw(&ana, later).is_err(), "it had its three mails");
+        assert!(codes.draw(&ana, later).is_err(), "three mails were sent within the hour");
     }
 
     #[test]
-    fn strangers_do_not_make_it_forget() {
+    fn full_table_keeps_recent_mailboxes() {
         let (codes, now, ana) = (Codes::default(), Instant::now(), mailbox("ana@example.org"));
         let code = codes.draw(&ana, now).unwrap();
         let others = (0..REMEMBERED).map(|n| mailbox(&format!("x{n}@example.org")));
         let refused = others.filter(|other| codes.draw(other, now).is_err()).count();
-        assert_eq!(refused, 1, "it is full");
-        assert!(codes.draw(&ana, now).is_ok(), "for new ones");
+        assert_eq!(refused, 1, "the table is full for new mailboxes");
+        assert!(codes.draw(&ana, now).is_ok(), "known mailboxes still get codes");
         assert_eq!(codes.spend(&ana, &code, now + HOUR).ok(), Some(false));
         assert!(codes.draw(&mailbox("bo@example.org"), now + HOUR).is_ok(), "an hour later there is room");
     }
 
     #[test]
-    fn three_mails_an_hour() {
+    fn mailbox_gets_three_mails_an_hour() {
         let (codes, now, ana) = (Codes::default(), Instant::now(), mailbox("ana@example.org"));
         let at = |minutes: u64| now + Duration::from_secs(60 * minutes);
         for minute in [0, 10, 20] {
@@ -451,7 +451,7 @@ mod tests {
     }
 
     #[test]
-    fn mail_servers() {
+    fn mail_server_urls_are_parsed_or_refused() {
         let server = |text: &str| text.parse::<SmtpServer>();
         let of = |scheme, host: &str, port| Ok(SmtpServer { scheme, host: host.into(), port });
         assert_eq!(server("smtps://mail.example.org"), of(Scheme::Tls, "mail.example.org", 465));
@@ -464,7 +464,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mail_has_both_parts_and_no_room() {
+    fn mail_has_a_text_and_an_html_part() {
         let from = "Chat <chat@example.org>".parse().unwrap();
         let server = "smtp+plain://localhost".parse().unwrap();
         let mailer = Mailer::new(&server, None, from, "chat.example.org".into()).unwrap();

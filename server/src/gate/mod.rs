@@ -1,6 +1,7 @@
-//! The gates: the operator's say over making rooms and coming in. They have nothing to do with a room's password.
+//! The gates: the operator's control over creating and joining rooms, independent of a room's password.
 //!
-//! Files in the state folder list who may pass. They are read for each request, so that a change holds at once.
+//! Files in the state folder list the people and tokens that may pass. The server reads them for every request, so that a
+//! change takes effect at once.
 
 pub(crate) mod doors;
 mod mail;
@@ -24,46 +25,48 @@ use zeroize::Zeroizing;
 
 use crate::{Config, ServerSecret, StateError, StateFolder, guesses::Guesses, state::is_world_readable};
 
-/// Codes by mail that a network may ask for in an hour, in multiples of the wrong ones that it may show: 100 for an address.
-const ASKS: u32 = 10;
+/// Mailed codes that a network may request per hour, as a multiple of its allowed wrong codes: 100 per address.
+const CODE_REQUESTS: u32 = 10;
 
-/// What the gates work with.
+/// The state of both gates.
 pub(crate) struct Gates {
     pub(crate) create: Gate,
     pub(crate) join: Gate,
     folder: Option<StateFolder>,
-    /// One guess is compared and counted before the next: at the same moment as many would be tried as come.
+    /// Serializes guesses: each is checked and counted before the next. Otherwise concurrent guesses would all be checked
+    /// before any is counted.
     turn: Arc<Mutex<()>>,
-    /// Wrong one-time codes of people. Who adds to it knows a password, so strangers cannot make it forget.
+    /// Wrong one-time codes of accounts. Only people with the account password add entries, so strangers cannot push
+    /// entries out.
     code_guesses: Guesses,
-    /// Requests for codes by mail, counted like wrong guesses.
-    asks: Guesses,
+    /// Requests for mailed codes, counted like wrong guesses.
+    code_requests: Guesses,
     codes: Codes,
     mailer: Option<Arc<Mailer>>,
 }
 
-/// Why the gates cannot be kept.
+/// Why the gates cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum GateError {
-    /// The files cannot be used.
+    /// The gates' files cannot be used.
     #[error(transparent)]
     State(#[from] StateError),
-    /// A gate by e-mail has no mail server.
-    #[error("a gate by e-mail needs --smtp and --mail-from")]
+    /// The e-mail gate has no mail server.
+    #[error("the e-mail gate needs --smtp and --mail-from")]
     NoMailServer,
-    /// The mail server needs a password that is not there.
+    /// The mail server's password is missing.
     #[error("--smtp-user needs a password: set CLOAKROOM_SMTP_PASSWORD, or name a file with --smtp-password-file")]
     NoMailPassword,
-    /// Or that cannot be read.
+    /// The file with the mail server's password cannot be read.
     #[error("--smtp-password-file: {0}")]
     MailPassword(std::io::Error),
-    /// A mail server that cannot be used.
+    /// The connection to the mail server cannot be configured.
     #[error("--smtp: {0}")]
     Smtp(#[from] lettre::transport::smtp::Error),
 }
 
 impl Gates {
-    /// As the configuration says. Files that cannot be read are found now, rather than when someone comes.
+    /// Sets up the gates of the configuration. Reads their files now, so that a mistake in them stops the start.
     pub(crate) fn new(config: &Config, folder: Option<StateFolder>) -> Result<Self, GateError> {
         let (create, join) = (config.gate_create, config.gate_join);
         let uses = |gate| create == gate || join == gate;
@@ -77,7 +80,7 @@ impl Gates {
             folder,
             turn: Arc::default(),
             code_guesses: Guesses::new(config.lockout, 1),
-            asks: Guesses::new(mail::HOUR, ASKS),
+            code_requests: Guesses::new(mail::HOUR, CODE_REQUESTS),
             codes: Codes::default(),
             mailer,
         };
@@ -85,35 +88,35 @@ impl Gates {
         Ok(gates)
     }
 
-    /// Forgets guesses that are over.
+    /// Forgets expired guesses.
     pub(crate) fn forget(&self, now: Instant) {
         self.code_guesses.forget(now);
-        self.asks.forget(now);
+        self.code_requests.forget(now);
     }
 
-    /// Reads the files, and says how much is in them.
+    /// Reads the files and logs how many entries they have.
     pub(crate) fn look(&self) -> Result<(), StateError> {
         let Some(folder) = &self.folder else { return Ok(()) };
         let uses = |gate| self.create == gate || self.join == gate;
         if uses(Gate::Token) {
             match Tokens::read(folder)?.names().len() {
-                0 => tracing::warn!("there is no access token yet: see cloakroom token add --help"),
-                tokens => tracing::info!(tokens, "gate by access token"),
+                0 => tracing::warn!("token gate has no tokens: see cloakroom token add --help"),
+                tokens => tracing::info!(tokens, "token gate ready"),
             }
         }
         if uses(Gate::People) {
             match People::read(folder)?.names().len() {
-                0 => tracing::warn!("nobody may sign in yet: see cloakroom people add --help"),
-                people => tracing::info!(people, "gate by people"),
+                0 => tracing::warn!("people gate has no accounts: see cloakroom people add --help"),
+                people => tracing::info!(people, "people gate ready"),
             }
         }
         if uses(Gate::Email) {
             match Allowed::read(folder)?.len() {
                 0 => tracing::warn!(
-                    "no address may have a code yet: write some into {}",
+                    "e-mail gate has no addresses: write some into {}",
                     folder.path(mail::FILE).display()
                 ),
-                entries => tracing::info!(entries, "gate by e-mail"),
+                entries => tracing::info!(entries, "e-mail gate ready"),
             }
         }
         Ok(())
@@ -123,14 +126,14 @@ impl Gates {
         self.folder.as_ref().ok_or(Refusal::Internal)
     }
 
-    /// Whether a pass opens this gate now.
+    /// Checks that a pass opens this gate now.
     fn opens(&self, gate: Gate, pass: Option<&Pass>, secret: &ServerSecret) -> Result<(), Refusal> {
         if gate == Gate::Open {
             return Ok(());
         }
         let bearer = pass.and_then(|pass| pass::read(pass, secret, SystemTime::now())).ok_or(Refusal::PassWanted)?;
         let folder = self.folder()?;
-        let holds = bearer.gate == gate
+        let is_valid = bearer.gate == gate
             && match gate {
                 Gate::Open => true,
                 Gate::Token => Tokens::read(folder)
@@ -146,7 +149,7 @@ impl Gates {
                     mailbox.is_ok_and(|mailbox| allowed.has(&mailbox))
                 }
             };
-        if holds { Ok(()) } else { Err(Refusal::PassWanted) }
+        if is_valid { Ok(()) } else { Err(Refusal::PassWanted) }
     }
 
     fn pass(bearer: &Bearer, secret: &ServerSecret) -> Result<Pass, Refusal> {
@@ -154,7 +157,7 @@ impl Gates {
     }
 }
 
-/// A file of the gate cannot be read: nobody passes, and the operator finds out why.
+/// Called when a gate's file cannot be read. Nobody passes, and the log tells the operator why.
 fn unreadable(error: StateError) -> Refusal {
     tracing::error!("{error}");
     Refusal::Internal
@@ -169,7 +172,7 @@ fn mailer(config: &Config) -> Result<Mailer, GateError> {
             let password = match (&config.smtp_password_file, given) {
                 (Some(path), _) => {
                     if is_world_readable(path) {
-                        tracing::warn!("{} can be read by every user of this machine", path.display());
+                        tracing::warn!("{} is readable by every user of this machine", path.display());
                     }
                     std::fs::read_to_string(path).map(Zeroizing::new).map_err(GateError::MailPassword)?
                 }

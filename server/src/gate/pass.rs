@@ -1,4 +1,5 @@
-//! The pass: that someone has gone through a gate, for some hours. The server keeps none; it knows its own by their MAC.
+//! The pass: proof of a sign-in at a gate, valid for some hours. The server stores no passes; it recognises them by their
+//! MAC.
 //!
 //! ```text
 //! pass = version 0x01 ‖ gate u8 ‖ expires u64, in Unix seconds ‖ fingerprint 16 ‖ subject ‖ MAC 32
@@ -18,26 +19,26 @@ const FINGERPRINT: usize = 16;
 const MAC: usize = 32;
 const LABEL: &str = "pass";
 
-/// What of a credential stands in a pass: a pass ends with the credential that it was given for.
+/// The part of a credential's hash that a pass contains. When the credential changes, its passes become invalid.
 pub(super) type Fingerprint = [u8; FINGERPRINT];
 
-/// Who went through which gate.
+/// The content of a pass: the gate, and the credential shown there.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Bearer {
     pub(super) gate: Gate,
-    /// The name of the token or the person, or the mailbox.
+    /// The name of the token or the account, or the mailbox.
     pub(super) subject: String,
     pub(super) fingerprint: Fingerprint,
 }
 
-/// The first bytes of a hash.
+/// Returns the first bytes of a hash.
 pub(super) fn fingerprint(hash: &[u8; 32]) -> Fingerprint {
     let mut fingerprint = [0; FINGERPRINT];
     fingerprint.iter_mut().zip(hash).for_each(|(out, byte)| *out = *byte);
     fingerprint
 }
 
-/// Seconds of the system's clock.
+/// Returns the Unix time in seconds.
 pub(super) fn unix(now: SystemTime) -> u64 {
     now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
 }
@@ -55,7 +56,7 @@ fn gate_of(number: u8) -> Option<Gate> {
     [Gate::Token, Gate::People, Gate::Email].into_iter().find(|gate| self::number(*gate) == number)
 }
 
-/// Makes one; `None` if the subject is too long.
+/// Makes a pass. Returns `None` if the subject is too long.
 pub(super) fn make(bearer: &Bearer, secret: &ServerSecret, now: SystemTime) -> Option<Pass> {
     let expires = unix(now) + limits::PASS_LASTS.as_secs();
     let mut bytes = Zeroizing::new(vec![VERSION, number(bearer.gate)]);
@@ -67,14 +68,14 @@ pub(super) fn make(bearer: &Bearer, secret: &ServerSecret, now: SystemTime) -> O
     Pass::from_text(Base64UrlUnpadded::encode_string(&bytes).into())
 }
 
-/// Who shows it, if the server made it and it is not over.
+/// Returns the content of a pass, if this server made it and it has not expired.
 pub(super) fn read(pass: &Pass, secret: &ServerSecret, now: SystemTime) -> Option<Bearer> {
     let bytes = Zeroizing::new(Base64UrlUnpadded::decode_vec(pass.as_str()).ok()?);
-    let (said, mac) = bytes.split_last_chunk::<MAC>()?;
-    if !bool::from(secret.lasting(LABEL, &[said]).ct_eq(&(*mac).into())) {
+    let (content, mac) = bytes.split_last_chunk::<MAC>()?;
+    if !bool::from(secret.lasting(LABEL, &[content]).ct_eq(&(*mac).into())) {
         return None;
     }
-    let ([version, gate], rest) = said.split_first_chunk()?;
+    let ([version, gate], rest) = content.split_first_chunk()?;
     let (expires, rest) = rest.split_first_chunk()?;
     let (fingerprint, subject) = rest.split_first_chunk()?;
     if *version != VERSION || u64::from_be_bytes(*expires) <= unix(now) {
@@ -93,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pass_is_good_for_twelve_hours_and_over_a_restart() {
+    fn passes_last_twelve_hours_and_survive_a_restart() {
         let secret = || ServerSecret::with_salt_key(&[1; 32]).unwrap();
         let now = UNIX_EPOCH + Duration::from_secs(1_000_000);
         let pass = make(&bearer(), &secret(), now).unwrap();
@@ -104,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn every_altered_pass_is_refused() {
+    fn altered_passes_are_refused() {
         let secret = ServerSecret::with_salt_key(&[1; 32]).unwrap();
         let now = SystemTime::now();
         let text = make(&bearer(), &secret, now).unwrap().as_str().to_owned();
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subject_that_is_too_long_gets_none() {
+    fn too_long_subject_gets_no_pass() {
         let secret = ServerSecret::random().unwrap();
         let bearer = Bearer { subject: "x".repeat(limits::PASS_CHARS), ..bearer() };
         assert!(make(&bearer, &secret, SystemTime::now()).is_none());

@@ -1,6 +1,6 @@
-//! People who sign in: their passwords' verifiers, hashed, and their second factors, in one JSON file.
+//! Accounts: the hashed verifiers of their passwords, and their second factors, in one JSON file.
 //!
-//! A code is good once: what was used last stands in the file before the one who showed it is let in.
+//! A code works once: the server writes its use to the file before it accepts the sign-in.
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -15,22 +15,22 @@ use crate::{ServerSecret, StateError, StateFolder, secret::LastingHash};
 
 /// The file's name in the state folder.
 pub(super) const FILE: &str = "people";
-/// Recovery codes of a person.
+/// Recovery codes per account.
 pub(super) const RECOVERY_CODES: usize = 8;
-/// Digits of a recovery code: digits only, so that a phone's keypad is enough.
+/// Digits in a recovery code. Only digits, so that a phone's keypad suffices.
 const RECOVERY_DIGITS: usize = 20;
-/// Digits of a one-time code.
+/// Digits in a one-time code.
 pub(super) const CODE_DIGITS: usize = 6;
-/// Random bytes of a TOTP secret, as many as SHA-1's output has (RFC 4226, section 4, R6).
+/// Random bytes in a TOTP secret, the length of SHA-1's output (RFC 4226, section 4, R6).
 const SECRET_BYTES: usize = 20;
 
 #[derive(Serialize, Deserialize)]
 struct Person {
     name: PersonName,
     verifier: Hash,
-    /// In base32.
+    /// The TOTP secret in base32.
     totp: Zeroizing<String>,
-    /// The step of the last code that was taken.
+    /// The time step of the last accepted code.
     last_step: u64,
     recovery: Vec<Hash>,
 }
@@ -49,35 +49,35 @@ impl<'de> Deserialize<'de> for Hash {
         let mut bytes = [0; 32];
         match Base64UrlUnpadded::decode(String::deserialize(deserializer)?, &mut bytes) {
             Ok(decoded) if decoded.len() == 32 => Ok(Self(bytes.into())),
-            _ => Err(de::Error::custom("32 bytes in base64url are wanted")),
+            _ => Err(de::Error::custom("expected 32 bytes in base64url")),
         }
     }
 }
 
-/// The people who may sign in, as the file lists them.
+/// The accounts in the file.
 #[derive(Default, Serialize, Deserialize)]
 pub struct People {
     people: Vec<Person>,
 }
 
-/// The second factors of a person, shown once.
+/// The second factors of an account, shown once.
 pub struct Factors {
-    /// For an authenticator app, as a QR code.
+    /// The `otpauth` URL for an authenticator app, to show as a QR code.
     pub url: Zeroizing<String>,
-    /// The same secret in base32, to type in.
+    /// The same secret in base32, to type into the app.
     pub secret: Zeroizing<String>,
-    /// The recovery codes, of twenty digits each.
+    /// The recovery codes, each of twenty digits.
     pub recovery: Vec<Zeroizing<String>>,
 }
 
-/// What someone shows.
+/// The credentials of a sign-in.
 pub(super) struct Shown<'a> {
     pub(super) name: &'a PersonName,
     pub(super) verifier: &'a Verifier,
     pub(super) code: Option<&'a str>,
 }
 
-/// What one of the two kinds of code is.
+/// The kind of a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CodeKind {
     OneTime,
@@ -85,7 +85,7 @@ pub(super) enum CodeKind {
     Neither,
 }
 
-/// The digits of a code, without what people write between them.
+/// Returns a code without spaces and hyphens.
 fn digits(code: &str) -> Zeroizing<String> {
     let mut digits = Zeroizing::new(String::with_capacity(code.len()));
     digits.extend(code.chars().filter(|c| !c.is_whitespace() && *c != '-'));
@@ -93,7 +93,7 @@ fn digits(code: &str) -> Zeroizing<String> {
 }
 
 impl CodeKind {
-    /// By the number of digits.
+    /// Returns the kind of a code by its number of digits.
     pub(super) fn of(code: &str) -> Self {
         let digits = digits(code);
         match digits.len() {
@@ -114,21 +114,21 @@ fn recovery_hash(secret: &ServerSecret, name: &PersonName, digits: &str) -> Last
 }
 
 impl People {
-    /// The server's part of the salt for a person's own password, the same whether the person is listed or not.
+    /// Returns the server's part of the salt for an account's password. It does not depend on whether the account exists.
     #[must_use]
     pub fn salt(secret: &ServerSecret, name: &PersonName) -> Salt {
         Salt::from(*secret.lasting("person salt", &[name.as_str().as_bytes()]).as_bytes())
     }
 
-    /// Reads the file; nobody is listed where there is none.
+    /// Reads the file. A missing file counts as empty.
     ///
     /// # Errors
-    /// When it cannot be read, or is not as the commands write it.
+    /// When the file cannot be read, or its format is not that of the commands.
     pub fn read(folder: &StateFolder) -> Result<Self, StateError> {
         let Some(bytes) = folder.read(FILE)? else { return Ok(Self::default()) };
         let fault = |error: serde_json::Error| {
-            // Its own words could quote a secret.
-            let at = format!("line {}, column {}: is not as cloakroom people wrote it", error.line(), error.column());
+            // The error's own text could quote a secret.
+            let at = format!("line {}, column {}: not the format of cloakroom people", error.line(), error.column());
             StateError::Content(folder.path(FILE), at)
         };
         let people: Self = serde_json::from_slice(&bytes).map_err(fault)?;
@@ -142,25 +142,26 @@ impl People {
     }
 
     fn write(&self, folder: &StateFolder) -> Result<(), StateError> {
-        // With room from the start: a vector that grows leaves copies behind.
+        // Allocated at full size, because a vector that grows leaves copies of the secrets behind.
         let mut text = Zeroizing::new(Vec::with_capacity(1024 * (1 + self.people.len())));
         serde_json::to_writer_pretty(&mut *text, self).map_err(|error| folder.failed(FILE, error))?;
         text.push(b'\n');
         folder.write(FILE, &text)
     }
 
-    /// Their names.
+    /// Returns the account names.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
         self.people.iter().map(|person| person.name.as_str())
     }
 
-    /// What stands in the passes of this person.
+    /// Returns the fingerprint in this account's passes.
     pub(super) fn fingerprint(&self, name: &str) -> Option<Fingerprint> {
         let person = self.people.iter().find(|person| person.name.as_str() == name)?;
         Some(person.fingerprint())
     }
 
-    /// Lets someone in who shows a right password and a right code, once, or says why not. `now` is in Unix seconds.
+    /// Checks password and code, and uses the code up. Returns the fingerprint for the pass, or the reason for refusal.
+    /// `now` is in Unix seconds.
     pub(super) fn sign_in(
         folder: &StateFolder,
         secret: &ServerSecret,
@@ -172,7 +173,7 @@ impl People {
         let is_named = |person: &&Person| person.name == *shown.name;
         match Self::read(folder)?.people.iter().find(is_named) {
             None => {
-                // Someone unknown takes the same steps as a wrong password.
+                // An unknown name takes the same steps as a wrong password.
                 let _ = bool::from(hash.ct_eq(&[0; 32].into()));
                 return Ok(Err(Refusal::WrongPerson));
             }
@@ -180,7 +181,8 @@ impl People {
             Some(_) => {}
         }
         let Some(code) = shown.code else { return Ok(Err(Refusal::CodeWanted)) };
-        // Only now: guesses are not to hold up the commands. A code that is shown in two places at once is good in one.
+        // Locks only after the password is right, so that guesses do not delay the commands. The lock makes a code work only
+        // once when it is shown twice at the same time.
         let _lock = folder.lock()?;
         let mut people = Self::read(folder)?;
         let person = people.people.iter_mut().find(|person| person.name == *shown.name);
@@ -195,8 +197,8 @@ impl People {
         Ok(Ok(fingerprint))
     }
 
-    /// Adds a person (`is_new`), or gives a listed one a new password and new factors. `None` if the name is listed
-    /// already, or is not.
+    /// Adds an account if `is_new`, otherwise gives an existing one a new password and new factors. Returns `None` if a new
+    /// name is listed already, or an existing one is not listed.
     ///
     /// # Errors
     /// When the file cannot be read or written.
@@ -220,7 +222,7 @@ impl People {
         let totp = Zeroizing::new(factor.to_base32());
         let url = Builder::new()
             .with_secret(factor)
-            // A colon parts the two in the label, and ends neither.
+            // A colon separates issuer and account in the label, so neither may contain one.
             .with_issuer(Some(issuer.replace(':', " ")))
             .with_account_name(name.as_str().replace(':', " "))
             .build()
@@ -245,7 +247,7 @@ impl People {
         Ok(Some(Factors { url: url.into(), secret: totp, recovery }))
     }
 
-    /// Removes a person; false if the name is not listed.
+    /// Removes an account. Returns false if the name is not listed.
     ///
     /// # Errors
     /// When the file cannot be read or written.
@@ -254,28 +256,28 @@ impl People {
         let mut people = Self::read(folder)?;
         let before = people.people.len();
         people.people.retain(|person| person.name != *name);
-        let was_there = people.people.len() < before;
-        if was_there {
+        let was_listed = people.people.len() < before;
+        if was_listed {
             people.write(folder)?;
         }
-        Ok(was_there)
+        Ok(was_listed)
     }
 }
 
 impl Person {
-    /// It changes with the password, and with the app's secret where a new password is the old one.
+    /// Covers the TOTP secret too, so that a reset to the same password still invalidates passes.
     fn fingerprint(&self) -> Fingerprint {
         let hash = Sha256::new().chain_update(self.verifier.0.as_bytes()).chain_update(self.totp.as_bytes()).finalize();
         fingerprint(&hash.into())
     }
 
-    /// RFC 6238 with SHA-1, six digits and steps of 30 s, one step of drift each way: what every app takes.
+    /// RFC 6238 with SHA-1, six digits and steps of 30 s, as every app supports. Accepts one step of drift either way.
     fn totp(&self) -> Option<Totp> {
         let secret = Secret::try_from_base32(&*self.totp).ok()?;
         Builder::new().with_secret(secret).with_account_name("x").build().ok()
     }
 
-    /// Whether the code is right and was not used; from now on it was.
+    /// Returns true for a right code that was not used before, and marks it as used.
     fn spend(&mut self, secret: &ServerSecret, code: &str, now: u64) -> bool {
         let digits = digits(code);
         match CodeKind::of(code) {
@@ -296,13 +298,13 @@ impl Person {
     }
 }
 
-/// So many decimal digits, each as likely as the others.
+/// Returns `count` uniformly random decimal digits.
 pub(super) fn random_digits(count: usize) -> Result<Zeroizing<String>, getrandom::Error> {
     let mut digits = Zeroizing::new(String::with_capacity(count));
     let mut byte = [0];
     while digits.len() < count {
         getrandom::fill(&mut byte)?;
-        // 250 is the last multiple of ten in a byte: above it, the first digits would come more often.
+        // Rejects bytes from 250 on, because 256 is not a multiple of ten and small digits would be more likely.
         digits.extend(byte.iter().filter(|byte| **byte < 250).map(|byte| char::from(b'0' + byte % 10)));
     }
     Ok(digits)
@@ -339,14 +341,14 @@ mod tests {
             People::sign_in(&self.folder, &self.secret, &shown, now).unwrap().map(|_| ())
         }
 
-        /// What the person's app shows.
+        /// Returns the code that the person's app shows.
         fn code(&self, now: u64) -> String {
             Totp::from_url(self.factors.url.as_str()).unwrap().generate(now).to_string()
         }
     }
 
     #[test]
-    fn password_first_then_a_code() {
+    fn code_is_checked_after_the_password() {
         let scene = Scene::new("people-first");
         assert_eq!(scene.sign_in(8, None, NOW), Err(Refusal::WrongPerson));
         assert_eq!(scene.sign_in(8, Some(&scene.code(NOW)), NOW), Err(Refusal::WrongPerson), "the code is not spent");
@@ -360,19 +362,19 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_good_once_and_with_one_step_of_drift() {
+    fn codes_work_once_with_one_step_of_drift() {
         let scene = Scene::new("people-once");
         let try_code = |of: u64| scene.sign_in(7, Some(&scene.code(of)), NOW);
         assert_eq!(try_code(NOW - 2 * STEP), Err(Refusal::WrongCode));
         assert_eq!(try_code(NOW - STEP), Ok(()));
-        assert_eq!(try_code(NOW - STEP), Err(Refusal::WrongCode), "it was used");
+        assert_eq!(try_code(NOW - STEP), Err(Refusal::WrongCode), "already used");
         assert_eq!(try_code(NOW + 2 * STEP), Err(Refusal::WrongCode));
         assert_eq!(try_code(NOW + STEP), Ok(()));
-        assert_eq!(try_code(NOW), Err(Refusal::WrongCode), "older than one that was used");
+        assert_eq!(try_code(NOW), Err(Refusal::WrongCode), "older than the last used code");
     }
 
     #[test]
-    fn at_the_same_moment_one_of_many_passes() {
+    fn one_of_many_concurrent_uses_passes() {
         let scene = Scene::new("people-race");
         let codes = [scene.code(NOW), scene.factors.recovery[0].to_string()];
         for code in codes {
@@ -385,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn recovery_codes_are_good_once_each() {
+    fn recovery_codes_work_once() {
         let scene = Scene::new("people-recovery");
         assert_eq!(scene.factors.recovery.len(), RECOVERY_CODES);
         for code in &scene.factors.recovery {
@@ -399,27 +401,27 @@ mod tests {
     }
 
     #[test]
-    fn who_is_reset_has_another_password_and_other_factors() {
+    fn reset_replaces_password_factors_and_passes() {
         let scene = Scene::new("people-reset");
         let old = People::read(&scene.folder).unwrap().fingerprint("ana");
         let same = Verifier::from([7; 32]);
         People::put(&scene.folder, &scene.secret, &ana(), &same, "x", false).unwrap().unwrap();
-        assert_ne!(People::read(&scene.folder).unwrap().fingerprint("ana"), old, "with the same password, too");
+        assert_ne!(People::read(&scene.folder).unwrap().fingerprint("ana"), old, "the password is the same");
         let put =
             |is_new| People::put(&scene.folder, &scene.secret, &ana(), &Verifier::from([9; 32]), "x", is_new).unwrap();
-        assert!(put(true).is_none(), "she is there");
+        assert!(put(true).is_none(), "the name is listed");
         let factors = put(false).unwrap();
-        assert_ne!(People::read(&scene.folder).unwrap().fingerprint("ana"), old, "old passes end");
+        assert_ne!(People::read(&scene.folder).unwrap().fingerprint("ana"), old, "old passes are invalid");
         assert_eq!(scene.sign_in(7, None, NOW), Err(Refusal::WrongPerson));
         assert_eq!(scene.sign_in(9, Some(&scene.code(NOW)), NOW), Err(Refusal::WrongCode));
         assert_eq!(scene.sign_in(9, Some(&factors.recovery[3]), NOW), Ok(()));
         assert!(People::remove(&scene.folder, &ana()).unwrap() && !People::remove(&scene.folder, &ana()).unwrap());
         assert_eq!(scene.sign_in(9, None, NOW), Err(Refusal::WrongPerson));
-        assert!(put(false).is_none(), "nobody is there to reset");
+        assert!(put(false).is_none(), "the name is not listed");
     }
 
     #[test]
-    fn apps_read_issuer_and_label() {
+    fn otpauth_url_has_issuer_and_label() {
         let scene = Scene::new("people-url");
         let url = scene.factors.url.as_str();
         assert!(url.starts_with("otpauth://totp/chat.example:ana?"), "{url}");
@@ -427,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_file_is_named_without_quoting_it() {
+    fn error_names_the_broken_file_without_quoting_it() {
         let folder = folder("people-broken");
         for text in ["{\"people\": [{\"totp\": \"JBSWY3DP\"}]}", "[]", "JBSWY3DP"] {
             folder.write(FILE, text.as_bytes()).unwrap();

@@ -1,4 +1,4 @@
-//! Access tokens: a file with one `name:SHA-256 of the token` in each line.
+//! Access tokens: a file with one line `name:SHA-256 of the token` per token.
 
 use std::fmt::Write as _;
 
@@ -12,24 +12,24 @@ use crate::{StateError, StateFolder};
 
 /// The file's name in the state folder.
 pub(super) const FILE: &str = "tokens";
-/// Random bytes of a token.
+/// Random bytes in a token.
 const TOKEN_BYTES: usize = 24;
 
-/// One token, as the file keeps it.
+/// One line of the file.
 pub(super) struct AccessToken {
     pub(super) name: PersonName,
     pub(super) hash: [u8; 32],
 }
 
-/// The access tokens, as the file lists them.
+/// The content of the token file.
 #[derive(Default)]
 pub struct Tokens(Vec<AccessToken>);
 
 impl Tokens {
-    /// Reads the file; it lists none where there is none.
+    /// Reads the file. A missing file counts as empty.
     ///
     /// # Errors
-    /// When it cannot be read, or a line of it is malformed.
+    /// When the file cannot be read, or a line is malformed.
     pub fn read(folder: &StateFolder) -> Result<Self, StateError> {
         let Some(bytes) = folder.read(FILE)? else { return Ok(Self::default()) };
         Self::parse(&bytes).map_err(|fault| StateError::Content(folder.path(FILE), fault))
@@ -39,12 +39,12 @@ impl Tokens {
         let text = str::from_utf8(bytes).map_err(|_| "is not UTF-8".to_owned())?;
         let lines = text.lines().enumerate().filter(|(_, line)| is_entry(line));
         let tokens = lines.map(|(at, line)| {
-            token(line).ok_or_else(|| format!("line {}: wants a name, a colon, and 64 hexadecimal digits", at + 1))
+            token(line).ok_or_else(|| format!("line {}: expected a name, a colon, and 64 hexadecimal digits", at + 1))
         });
         tokens.collect::<Result<_, _>>().map(Self)
     }
 
-    /// The token that someone shows, compared with each in the same time.
+    /// Finds a token. The time does not depend on which token matches.
     pub(super) fn find(&self, shown: &str) -> Option<&AccessToken> {
         let hash = Sha256::digest(shown.trim());
         let mut found = None;
@@ -60,12 +60,12 @@ impl Tokens {
         self.0.iter().find(|token| token.name.as_str() == name)
     }
 
-    /// Their names.
+    /// Returns the tokens' names.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
         self.0.iter().map(|token| token.name.as_str())
     }
 
-    /// Draws a token under this name, to be handed out; `None` if the name is taken.
+    /// Creates a token with this name and returns it. Returns `None` if the name is taken.
     ///
     /// # Errors
     /// When the file cannot be read or written.
@@ -85,7 +85,7 @@ impl Tokens {
         text.push_str(name.as_str());
         text.push(':');
         for byte in Sha256::digest(token.as_bytes()) {
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             let _ = write!(text, "{byte:02x}");
         }
         text.push('\n');
@@ -93,7 +93,7 @@ impl Tokens {
         Ok(Some(token))
     }
 
-    /// Revokes a token; false if the name is not listed.
+    /// Revokes a token. Returns false if the name is not listed.
     ///
     /// # Errors
     /// When the file cannot be read or written.
@@ -109,7 +109,7 @@ impl Tokens {
     }
 }
 
-/// The file's lines, comments too.
+/// Returns the file's lines, including comments.
 fn lines(folder: &StateFolder) -> Result<Vec<String>, StateError> {
     let bytes = folder.read(FILE)?.unwrap_or_default();
     Ok(String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect())
@@ -120,7 +120,7 @@ fn is_entry(line: &str) -> bool {
 }
 
 fn token(line: &str) -> Option<AccessToken> {
-    // A name may hold colons, a hash does not.
+    // Splits at the last colon, because a name may contain colons.
     let (name, digits) = line.trim_end().rsplit_once(':')?;
     let mut hash = [0; 32];
     if digits.len() != 64 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -138,7 +138,7 @@ mod tests {
     use crate::state::tests::folder;
 
     #[test]
-    fn a_token_is_found_until_it_is_revoked() {
+    fn tokens_are_valid_until_revoked() {
         let folder = folder("tokens");
         let name = |text: &str| text.parse::<PersonName>().unwrap();
         let token = Tokens::add(&folder, name("Reading: circle")).unwrap().unwrap();
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_line_is_named() {
+    fn error_names_the_malformed_line() {
         let fault = |text: &str| Tokens::parse(text.as_bytes()).err();
         assert_eq!(fault(&format!("# all\n\nana:{}\n", "ab".repeat(32))), None);
         for line in [
@@ -173,8 +173,8 @@ mod tests {
             &format!("ana:{}", "+1".repeat(32)),
             &format!(":{}", "ab".repeat(32)),
         ] {
-            let told = fault(&format!("# all\n{line}\n"));
-            assert!(told.as_deref().is_some_and(|told| told.starts_with("line 2: ")), "{line}: {told:?}");
+            let fault = fault(&format!("# all\n{line}\n"));
+            assert!(fault.as_deref().is_some_and(|fault| fault.starts_with("line 2: ")), "{line}: {fault:?}");
         }
     }
 }

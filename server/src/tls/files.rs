@@ -1,4 +1,4 @@
-//! A certificate and its key from files, which are read again when they change.
+//! A certificate and its key from files, which are reloaded when they change.
 
 use std::{
     fs, io,
@@ -19,29 +19,29 @@ use zeroize::Zeroizing;
 use super::{TlsError, certified};
 use crate::state::is_world_readable;
 
-/// Bytes of a file, at most: one given by mistake, such as a disk image, is not read into memory.
+/// Maximum bytes of a file, so that a wrong file, such as a disk image, is not read into memory.
 const FILE_BYTES: u64 = 1024 * 1024;
 
-/// Where a certificate and its key are.
+/// The files of a certificate and its key.
 pub(super) struct Files {
     certificate: PathBuf,
     key: PathBuf,
-    /// What the files looked like when they were last read.
-    seen: Mutex<[Seen; 2]>,
+    /// The stamps of both files at the last read.
+    stamps: Mutex<[Stamp; 2]>,
 }
 
-/// What tells whether a file changed.
-type Seen = Option<(SystemTime, u64)>;
+/// A file's modification time and length. A change of either means that the file changed.
+type Stamp = Option<(SystemTime, u64)>;
 
 impl Files {
     pub(super) fn new(certificate: &Path, key: &Path) -> Self {
-        Self { certificate: certificate.into(), key: key.into(), seen: Mutex::default() }
+        Self { certificate: certificate.into(), key: key.into(), stamps: Mutex::default() }
     }
 
     /// Reads both files if one of them changed since they were last read.
     pub(super) fn read_if_changed(&self) -> Option<Result<CertifiedKey, TlsError>> {
-        // The lock is given back here: to read takes it, too.
-        let has_changed = *self.seen() != self.look();
+        // The lock must be released here, because `read` takes it too.
+        let has_changed = *self.stamps() != self.current_stamps();
         has_changed.then(|| self.read())
     }
 
@@ -50,8 +50,8 @@ impl Files {
     /// # Errors
     /// When they cannot be read, hold something else, or do not belong together.
     pub(super) fn read(&self) -> Result<CertifiedKey, TlsError> {
-        // First: a change while they are read is seen the next time.
-        *self.seen() = self.look();
+        // Taken before reading, so that a change during the read is noticed next time.
+        *self.stamps() = self.current_stamps();
         let bytes = read(&self.certificate)?;
         let chain = CertificateDer::pem_slice_iter(&bytes)
             .collect::<Result<Vec<_>, _>>()
@@ -60,7 +60,7 @@ impl Files {
             return Err(TlsError::NoCertificate(self.certificate.clone()));
         }
         if is_world_readable(&self.key) {
-            tracing::warn!("{} can be read by every user of this machine", self.key.display());
+            tracing::warn!("{} is readable by every user of this machine", self.key.display());
         }
         let key = PrivateKeyDer::from_pem_slice(&read(&self.key)?).map_err(|error| match error {
             pem::Error::NoItemsFound => TlsError::NoKey(self.key.clone()),
@@ -69,15 +69,15 @@ impl Files {
         certified(chain, key).map_err(|error| TlsError::Pair(self.certificate.clone(), self.key.clone(), error))
     }
 
-    fn look(&self) -> [Seen; 2] {
+    fn current_stamps(&self) -> [Stamp; 2] {
         [&self.certificate, &self.key].map(|path| {
-            let about = fs::metadata(path).ok()?;
-            Some((about.modified().ok()?, about.len()))
+            let metadata = fs::metadata(path).ok()?;
+            Some((metadata.modified().ok()?, metadata.len()))
         })
     }
 
-    fn seen(&self) -> MutexGuard<'_, [Seen; 2]> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    fn stamps(&self) -> MutexGuard<'_, [Stamp; 2]> {
+        self.stamps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

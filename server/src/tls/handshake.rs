@@ -1,4 +1,4 @@
-//! How a connection begins: TLS or plain, by its first byte, and the handshake, bounded in time and number.
+//! The start of a connection: tells TLS from plain HTTP by the first byte, and bounds handshakes in time and number.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,28 +15,28 @@ use crate::{
     watched::{Abort, Stream},
 };
 
-/// How long a handshake may take, from the connection's first byte to the last of the handshake.
+/// How long the first byte and the handshake may take together.
 const WITHIN: Duration = Duration::from_secs(10);
-/// Handshakes at one time. rustls keeps up to 64 KiB of one that is not over.
-const AT_ONCE: usize = 512;
-/// The part of an address's connections that may be handshakes at one time, so that a few addresses cannot take all.
-const PART_OF_ADDRESS: usize = 4;
-/// The first byte of a TLS connection: the record type of a handshake (RFC 8446, section 5.1). No HTTP method begins
-/// with it.
+/// Maximum concurrent handshakes. rustls buffers up to 64 KiB for each.
+const CONCURRENT: usize = 512;
+/// One address may use a quarter of its connections for concurrent handshakes, so that a few addresses cannot occupy all.
+const ADDRESS_DIVISOR: usize = 4;
+/// The first byte of a TLS connection, the record type of a handshake (RFC 8446, section 5.1). No HTTP method begins with
+/// it.
 const HANDSHAKE: u8 = 0x16;
 
-/// Handshakes with one configuration.
+/// Accepts TLS handshakes with one configuration.
 pub(super) struct Handshakes {
     acceptor: TlsAcceptor,
-    places: Semaphore,
+    permits: Semaphore,
     crowd: Arc<Crowd>,
 }
 
-/// A connection that speaks.
+/// A connection that has begun.
 pub(crate) enum Begun {
-    /// In TLS.
+    /// The TLS handshake is complete.
     Tls(Box<TlsStream<TcpStream>>),
-    /// Plainly: nothing of it was read.
+    /// The connection is plain; no byte has been consumed.
     Plain(TcpStream),
 }
 
@@ -44,18 +44,19 @@ impl Handshakes {
     pub(super) fn new(config: ServerConfig, connections_per_address: usize) -> Self {
         Self {
             acceptor: Arc::new(config).into(),
-            places: Semaphore::new(AT_ONCE),
-            crowd: Crowd::new(connections_per_address.div_ceil(PART_OF_ADDRESS)),
+            permits: Semaphore::new(CONCURRENT),
+            crowd: Crowd::new(connections_per_address.div_ceil(ADDRESS_DIVISOR)),
         }
     }
 
-    /// Waits for the first byte, and for the handshake if it begins one. `None` if it failed, took too long, or too many
-    /// are under way, from this address or in all. A trusted proxy has no address of its own: it brings many people.
+    /// Waits for the first byte and, if it begins a handshake, completes that. Returns `None` if the handshake fails or
+    /// takes too long, or if too many are running, from this address or in total. For a trusted proxy, `address` is `None`:
+    /// its connections come from many people.
     pub(super) async fn begin(&self, stream: TcpStream, address: Option<Address>) -> Option<Begun> {
-        timeout(WITHIN, self.speak(stream, address)).await.ok()?
+        timeout(WITHIN, self.accept(stream, address)).await.ok()?
     }
 
-    async fn speak(&self, stream: TcpStream, address: Option<Address>) -> Option<Begun> {
+    async fn accept(&self, stream: TcpStream, address: Option<Address>) -> Option<Begun> {
         let mut first = [0];
         if stream.peek(&mut first).await.ok()? == 0 {
             return None;
@@ -63,14 +64,14 @@ impl Handshakes {
         if first != [HANDSHAKE] {
             return Some(Begun::Plain(stream));
         }
-        // Only now: one that says nothing takes no place from those that do.
-        let _place = self.places.try_acquire().ok()?;
+        // Acquired after the first byte, so that silent connections take no permits.
+        let _permit = self.permits.try_acquire().ok()?;
         let _entered = address.map(|address| Crowd::enter(&self.crowd, address)).transpose().ok()?;
         match self.acceptor.accept(stream).await {
             Ok(stream) => Some(Begun::Tls(Box::new(stream))),
             Err(error) => {
-                // Only its kind: what a peer sent may be anything.
-                tracing::debug!(kind = %error.kind(), "a TLS handshake failed");
+                // Logs only the kind, because the text could contain bytes from the peer.
+                tracing::debug!(kind = %error.kind(), "TLS handshake failed");
                 None
             }
         }

@@ -1,4 +1,4 @@
-//! TLS on the server's own sockets: whose certificate it shows, how a connection begins, and a stream for the rest.
+//! TLS on the server's own sockets: the certificate, the handshake, and the stream after it.
 
 mod files;
 mod handshake;
@@ -40,60 +40,60 @@ use room::Address;
 
 use crate::{Config, StateError, StateFolder, qr_code};
 
-/// How often the files are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How often the certificate files are checked for changes.
+const CHECK_EVERY: Duration = Duration::from_secs(2);
 
-/// Why there is no TLS to be had.
+/// Why TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read.
     #[error("{}: {}", .0.display(), .1)]
     File(PathBuf, io::Error),
-    /// A file is not what it has to be.
-    #[error("{} is no PEM file: {}", .0.display(), .1)]
+    /// A file is not a PEM file.
+    #[error("{} is not a PEM file: {}", .0.display(), .1)]
     NotPem(PathBuf, pem::Error),
-    /// There is no certificate in a file.
+    /// A file holds no certificate.
     #[error("{} holds no certificate", .0.display())]
     NoCertificate(PathBuf),
-    /// There is no key in a file.
+    /// A file holds no private key.
     #[error("{} holds no private key", .0.display())]
     NoKey(PathBuf),
-    /// A certificate and a key do not belong together, or are of a kind that is not supported.
+    /// A certificate and a key do not match, or their type is not supported.
     #[error("{} and {} cannot be used together: {}", .0.display(), .1.display(), .2)]
     Pair(PathBuf, PathBuf, rustls::Error),
-    /// A certificate and its key were kept, but cannot be read.
-    #[error("{} cannot be used: {}: remove it to have another made, which people then have to trust", .0.display(), .1)]
+    /// The stored self-made certificate cannot be read.
+    #[error("{} cannot be used: {}: remove it to get a new certificate, which people must trust again", .0.display(), .1)]
     Kept(PathBuf, String),
-    /// No certificate could be made.
-    #[error("no certificate could be made: {0}")]
+    /// The self-made certificate cannot be created.
+    #[error("cannot create a certificate: {0}")]
     Make(#[from] rcgen::Error),
     /// The state folder cannot be used.
     #[error("{0}")]
     State(#[from] StateError),
-    /// rustls refused its configuration.
+    /// rustls refused the configuration.
     #[error("{0}")]
     Config(#[from] rustls::Error),
 }
 
-/// What connections need to speak TLS.
+/// The server's TLS configuration and its handshakes.
 pub(crate) struct Tls {
     handshakes: Handshakes,
     shown: Arc<Shown>,
     source: Source,
 }
 
-/// Where the certificate comes from.
+/// The source of the certificate.
 enum Source {
     Files(Files),
     Own {
-        /// Of the authority, in PEM, for people to install.
+        /// The authority's certificate in PEM, for people to install.
         authority: String,
-        /// For which hosts it is.
+        /// The hosts in the server's certificate.
         names: Vec<String>,
     },
 }
 
-/// The certificate that is shown, with its key.
+/// The current certificate and its key.
 struct Shown(RwLock<Arc<CertifiedKey>>);
 
 impl Shown {
@@ -115,8 +115,8 @@ impl ResolvesServerCert for Shown {
 }
 
 impl Tls {
-    /// As the configuration asks for it; `None` if it does not. A certificate of the server's own is for where it
-    /// listens, and standard output says how to reach and to trust it.
+    /// Sets up TLS as configured. Returns `None` if TLS is off. A self-made certificate covers the listening addresses, and
+    /// standard output then tells how to reach and trust the server.
     ///
     /// # Errors
     /// When there is no usable certificate.
@@ -134,7 +134,7 @@ impl Tls {
             _ if config.tls_self_signed => {
                 let names = Names::of(listening);
                 let (own, age) = Own::of(state, &names, OffsetDateTime::now_utc())?;
-                greet(&own, age, &names, state.is_some())?;
+                print_instructions(&own, age, &names, state.is_some())?;
                 let key = own.certified()?;
                 (Source::Own { authority: own.authority.clone(), names: own.names.clone() }, key)
             }
@@ -145,7 +145,7 @@ impl Tls {
         Ok(Some(Self { handshakes, shown, source }))
     }
 
-    /// The certificate that people have to trust, in PEM, if it is the server's own.
+    /// Returns the authority's certificate in PEM, which people must trust, if the server made it itself.
     pub(crate) fn own_authority(&self) -> Option<&str> {
         match &self.source {
             Source::Own { authority, .. } => Some(authority),
@@ -153,7 +153,7 @@ impl Tls {
         }
     }
 
-    /// Whether the server's own certificate is for this host.
+    /// True when a self-made certificate covers this host.
     pub(crate) fn is_own_name(&self, host: &str) -> bool {
         match &self.source {
             Source::Own { names, .. } => names.iter().any(|name| name == host),
@@ -166,15 +166,15 @@ impl Tls {
         self.handshakes.begin(stream, address).await
     }
 
-    /// Shows what the files hold, for as long as the server runs. Where they hold nothing of use, what was shown before
-    /// is shown on: a renewal that went wrong is not to end the service.
+    /// Reloads the certificate files whenever they change, as long as the server runs. If they are unusable, the previous
+    /// certificate stays in use, so that a failed renewal does not end the service.
     pub(crate) async fn follow_files(self: Arc<Self>) {
-        let mut look = interval(LOOK_EVERY);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ticks = interval(CHECK_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            look.tick().await;
+            ticks.tick().await;
             let tls = Arc::clone(&self);
-            // The files may be far away.
+            // The files may be on a slow network file system.
             let changed = spawn_blocking(move || match &tls.source {
                 Source::Files(files) => files.read_if_changed(),
                 Source::Own { .. } => None,
@@ -182,26 +182,26 @@ impl Tls {
             match changed.await {
                 Ok(Some(Ok(key))) => {
                     self.shown.replace(key);
-                    tracing::info!("TLS certificate read again");
+                    tracing::info!("TLS certificate reloaded");
                 }
-                Ok(Some(Err(error))) => tracing::error!("TLS certificate kept, the new one is of no use: {error}"),
+                Ok(Some(Err(error))) => tracing::error!(%error, "TLS certificate not reloaded"),
                 Ok(None) | Err(_) => {}
             }
         }
     }
 }
 
-/// Prints how to reach and to trust the server.
-fn greet(own: &Own, age: Age, names: &Names, is_kept: bool) -> Result<(), TlsError> {
+/// Prints how to reach and trust the server.
+fn print_instructions(own: &Own, age: Age, names: &Names, is_kept: bool) -> Result<(), TlsError> {
     let [authority, server] = own.fingerprints()?;
-    tracing::info!(%authority, %server, ?age, "TLS with a certificate of the server's own, SHA-256 fingerprints");
+    tracing::info!(%authority, %server, ?age, "TLS with a self-made certificate, SHA-256 fingerprints");
     if age == Age::Renewed {
         tracing::warn!(
-            "the certificate is a new one, for other addresses or because its time was over: people must trust it anew"
+            "new self-made certificate, for new addresses or because the old one expired: people must trust it again"
         );
     }
     if !is_kept {
-        tracing::warn!("nothing is kept: people must trust the certificate anew after each start");
+        tracing::warn!("certificate is not kept (--state none): people must trust a new one after each start");
     }
     let certified = |(host, _): &&(String, u16)| own.names.iter().any(|name| name == host.trim_matches(['[', ']']));
     let open = names.open.iter().filter(certified).map(|(host, port)| format!("{host}:{port}")).collect::<Vec<_>>();
@@ -211,8 +211,8 @@ fn greet(own: &Own, age: Age, names: &Names, is_kept: bool) -> Result<(), TlsErr
     text += &qr_code(&format!("https://{first}")).unwrap_or_default();
     text += &format!("Browsers warn about this server until they trust its certificate: see http://{first}/trust\n");
     text += &format!("SHA-256 fingerprint of the certificate to trust:\n  {authority}\n");
-    text += &format!("SHA-256 fingerprint of the server's, which a browser shows with its warning:\n  {server}\n");
-    // Where nobody reads it, the log has the fingerprints.
+    text += &format!("SHA-256 fingerprint that a browser shows with its warning:\n  {server}\n");
+    // Ignores errors: the log has the fingerprints too.
     let _ = io::stdout().write_all(text.as_bytes());
     Ok(())
 }
@@ -225,13 +225,13 @@ fn certified(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -
     CertifiedKey::from_der(chain, key, &provider())
 }
 
-/// TLS 1.3 and 1.2, with the suites of rustls, which are all AEAD. Nothing is accepted before the handshake is over.
+/// TLS 1.3 and 1.2, with rustls's cipher suites, which are all AEAD. No early data.
 fn server_config(shown: Arc<Shown>) -> Result<ServerConfig, rustls::Error> {
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_cert_resolver(shown);
-    // All suites are good, and phones of today compute the first ones as fast as the last.
+    // All suites are secure, and today's phones compute the server's first choice as fast as the others.
     config.ignore_client_order = true;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)

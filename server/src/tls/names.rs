@@ -1,28 +1,28 @@
-//! What a machine is called in its own network: names and addresses for a certificate, and addresses to open.
+//! The machine's names and addresses in its local network, for a certificate and for people to open.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
-/// Where a server is found.
+/// The names and addresses of a server.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Names {
-    /// All that a certificate is to hold.
+    /// Everything that a new certificate covers.
     pub(super) all: Vec<String>,
-    /// What it must hold to be of use. The others may come and go, as those of containers and tunnels do.
+    /// The part without which a certificate is useless. The others may come and go, like those of containers and tunnels.
     pub(super) needed: Vec<String>,
-    /// Addresses for a browser: a host and a port. The first is the best.
+    /// Hosts and ports to open in a browser, best first.
     pub(super) open: Vec<(String, u16)>,
 }
 
-/// What the system says.
+/// The machine's names and addresses, according to the operating system.
 #[derive(Default)]
 struct Machine {
     host: Option<String>,
-    /// Its addresses, the one that leads out first.
+    /// Its addresses. The address of the default route comes first.
     addresses: Vec<IpAddr>,
 }
 
 impl Names {
-    /// Of a server that listens there.
+    /// Returns the names of a server that listens on these addresses.
     pub(super) fn of(listening: &[SocketAddr]) -> Self {
         Self::on(&Machine::this(), listening)
     }
@@ -73,16 +73,16 @@ impl Machine {
     }
 }
 
-/// The address by which the machine reaches others. To say where datagrams would go sends none.
+/// Returns the machine's address on its default route. Connecting a UDP socket sends no datagram.
 fn outward() -> Option<IpAddr> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
-    // An address of no machine (RFC 5737).
+    // An address reserved for documentation (RFC 5737).
     socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
     socket.local_addr().ok().map(|address| address.ip())
 }
 
-/// Whether a phone can open this address, today and tomorrow. Link-local addresses need a zone, which a browser does not
-/// take, and global ones of IPv6 change daily for privacy.
+/// True when a phone can open this address, now and later. Link-local addresses need a zone, which browsers do not accept,
+/// and global IPv6 addresses change daily for privacy.
 fn is_lasting(ip: &IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => !ip.is_loopback() && !ip.is_link_local(),
@@ -97,7 +97,7 @@ fn host(ip: IpAddr) -> String {
     }
 }
 
-/// Whether this can stand in a certificate, and in an address.
+/// True for a valid host name other than localhost.
 fn is_name(host: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len()) && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn everywhere() {
+    fn listening_on_all_addresses() {
         let names = Names::on(&machine(), &["0.0.0.0:8443".parse().unwrap(), "[::]:8443".parse().unwrap()]);
         assert_eq!(names.needed, ["192.168.1.20"]);
         let all = ["192.168.1.20", "172.17.0.1", "fd00::20", "127.0.0.1", "::1", "localhost", "den", "den.local"];
@@ -126,21 +126,21 @@ mod tests {
     }
 
     #[test]
-    fn at_one_address() {
+    fn listening_on_one_address() {
         let names = Names::on(&machine(), &["127.0.0.2:80".parse().unwrap()]);
         assert_eq!((names.needed, names.open), (vec!["127.0.0.2".into()], vec![("127.0.0.2".into(), 80)]));
         assert!(names.all.contains(&"127.0.0.2".to_owned()));
     }
 
     #[test]
-    fn a_machine_without_name_or_network() {
+    fn machine_without_name_and_network() {
         let names = Names::on(&Machine::default(), &["0.0.0.0:1".parse().unwrap()]);
         assert!(names.needed.is_empty());
         assert_eq!(names.open, [("localhost".into(), 1)]);
     }
 
     #[test]
-    fn host_names() {
+    fn host_names_are_checked() {
         for host in ["den", "den.example.org", "a-b"] {
             assert!(is_name(host), "{host}");
         }

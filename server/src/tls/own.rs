@@ -1,11 +1,12 @@
-//! The server's own certificate, for networks where nobody issues one.
+//! The server's self-made certificate, for local networks, where no public authority issues one.
 //!
-//! A phone takes nothing but the certificate of an authority for trusted, and a browser takes no such certificate from
-//! a server. So there are two: an authority's, which people install, and the server's, which that authority signed. The
-//! authority's key is thrown away as soon as it has signed: trust in the authority is trust in this one certificate,
-//! and a thief of the state folder can sign no other. The authority also names the only hosts it may speak for.
+//! Phones let people trust only certificates of authorities, and browsers do not accept an authority's certificate from a
+//! server. So the server makes two: an authority's certificate, which people install, and its own, which that authority
+//! signs. The server discards the authority's key after signing. Trusting the authority therefore means trusting this one
+//! certificate, and a thief of the state folder cannot sign another. The authority is also constrained to the server's
+//! names.
 //!
-//! The price is that a new certificate has to be trusted anew. So one is made only when there is no way around it.
+//! The price is that people must trust every new certificate again, so the server makes one only when it must.
 
 use std::net::IpAddr;
 
@@ -25,55 +26,55 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use super::{TlsError, certified, names::Names};
 use crate::StateFolder;
 
-/// Where it is kept.
+/// The file's name in the state folder.
 const FILE: &str = "tls.json";
-/// Apple's systems take a server's certificate of a private authority for 825 days at most.
+/// Apple's systems accept server certificates of private authorities for at most 825 days.
 const LASTS: Duration = Duration::days(820);
-/// A certificate that ends sooner is made anew at a start, when someone is there to see it.
+/// A start replaces a certificate that expires sooner than this. Somebody is likely to be present at a start.
 const ENDS_SOON: Duration = Duration::days(30);
-/// Clocks of phones may be behind.
+/// The validity begins this long before now, because phones' clocks may be slow.
 const BEFORE: Duration = Duration::days(1);
 
-/// A certificate, its authority's, and what is needed to tell whether they still serve.
+/// A certificate and its authority's, with the data to decide whether they are still usable.
 #[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Own {
     pub(super) names: Vec<String>,
-    /// Unix time in seconds.
+    /// The expiry, in Unix seconds.
     until: i64,
-    /// In PEM, as the other two.
+    /// The authority's certificate, in PEM like the next two fields.
     pub(super) authority: String,
     certificate: String,
     key: String,
 }
 
-/// Whether people trust it already, for all one knows.
+/// Whether people may already trust a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Age {
-    /// It was kept.
+    /// It comes from the state folder.
     Kept,
-    /// It is the first.
+    /// It is the first one.
     First,
-    /// It takes the place of one that these people trusted.
+    /// It replaces an earlier one, which people may trust.
     Renewed,
 }
 
 impl Own {
-    /// The one that was kept, as long as it serves; else a new one, which is kept.
+    /// Returns the stored certificate if it is usable, otherwise makes and stores a new one.
     pub(super) fn of(state: Option<&StateFolder>, names: &Names, now: OffsetDateTime) -> Result<(Self, Age), TlsError> {
         let Some(state) = state else { return Ok((Self::make(names, now)?, Age::First)) };
-        // Two servers that start in a new folder at once are to show the same.
+        // Under the lock, so that two servers that start in a new folder at once use the same certificate.
         let _lock = state.lock()?;
         let kept = state.read(FILE)?.map(|bytes| {
             serde_json::from_slice::<Self>(&bytes).map_err(|error| {
-                // Its own words could quote the key.
-                let fault = format!("line {}, column {}: is not as the server wrote it", error.line(), error.column());
+                // The error's own text could quote the key.
+                let fault = format!("line {}, column {}: not the server's format", error.line(), error.column());
                 TlsError::Kept(state.path(FILE), fault)
             })
         });
         let kept = kept.transpose()?;
         let age = if kept.is_some() { Age::Renewed } else { Age::First };
-        if let Some(kept) = kept.filter(|kept| kept.serves(names, now)) {
+        if let Some(kept) = kept.filter(|kept| kept.is_usable(names, now)) {
             return Ok((kept, Age::Kept));
         }
         let own = Self::make(names, now)?;
@@ -82,13 +83,13 @@ impl Own {
         Ok((own, age))
     }
 
-    fn serves(&self, names: &Names, now: OffsetDateTime) -> bool {
+    fn is_usable(&self, names: &Names, now: OffsetDateTime) -> bool {
         self.until > (now + ENDS_SOON).unix_timestamp() && names.needed.iter().all(|name| self.names.contains(name))
     }
 
     fn make(names: &Names, now: OffsetDateTime) -> Result<Self, TlsError> {
         let until = now + LASTS;
-        let called = format!("Cloakroom on {}", names.open.first().map_or("this machine", |(host, _)| host));
+        let subject = format!("Cloakroom on {}", names.open.first().map_or("this machine", |(host, _)| host));
         let with_dates = |mut params: CertificateParams, name: String| {
             params.not_before = now - BEFORE;
             params.not_after = until;
@@ -96,18 +97,18 @@ impl Own {
             params.distinguished_name.push(DnType::CommonName, name);
             params
         };
-        let mut authority = with_dates(CertificateParams::default(), format!("{called}, {}", now.date()));
+        let mut authority = with_dates(CertificateParams::default(), format!("{subject}, {}", now.date()));
         authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         authority.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         authority.name_constraints = Some(NameConstraints {
-            permitted_subtrees: names.all.iter().map(|name| only(name)).collect(),
+            permitted_subtrees: names.all.iter().map(|name| name_constraint(name)).collect(),
             excluded_subtrees: Vec::new(),
         });
         let authority_key = KeyPair::generate()?;
         let authority_pem = authority.self_signed(&authority_key)?.pem();
-        // Here it signs for the last time.
+        // The issuer holds the authority's key, which is dropped at the end of this function.
         let issuer = Issuer::new(authority, authority_key);
-        let mut server = with_dates(CertificateParams::new(names.all.clone())?, called);
+        let mut server = with_dates(CertificateParams::new(names.all.clone())?, subject);
         server.use_authority_key_identifier_extension = true;
         server.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -127,7 +128,7 @@ impl Own {
         Ok(certified(chain, PrivateKeyDer::from_pem_slice(self.key.as_bytes()).map_err(unreadable)?)?)
     }
 
-    /// SHA-256 of the authority's certificate and of the server's, as systems show them.
+    /// Returns the SHA-256 fingerprints of the authority's certificate and the server's, formatted as browsers show them.
     pub(super) fn fingerprints(&self) -> Result<[String; 2], TlsError> {
         let fingerprint = |pem: &String| -> Result<String, TlsError> {
             let der = CertificateDer::from_pem_slice(pem.as_bytes());
@@ -138,8 +139,8 @@ impl Own {
     }
 }
 
-/// This host, and what is below it where it is a name.
-fn only(name: &str) -> GeneralSubtree {
+/// Returns the name constraint for this host. For a DNS name it includes subdomains.
+fn name_constraint(name: &str) -> GeneralSubtree {
     match name.parse::<IpAddr>() {
         Ok(ip) => GeneralSubtree::IpAddress(CidrSubnet::from_addr_prefix(ip, if ip.is_ipv4() { 32 } else { 128 })),
         Err(_) => GeneralSubtree::DnsName(name.to_owned()),
@@ -157,13 +158,13 @@ mod tests {
     }
 
     #[test]
-    fn it_serves_as_long_as_it_can() {
+    fn certificate_is_used_until_it_expires_or_lacks_a_needed_name() {
         let now = OffsetDateTime::now_utc();
         let own = Own::make(&names(&["192.168.1.20"]), now).unwrap();
         assert!(own.certified().is_ok());
-        assert!(own.serves(&names(&["192.168.1.20"]), now + LASTS - ENDS_SOON - Duration::MINUTE));
-        assert!(!own.serves(&names(&["192.168.1.20"]), now + LASTS - ENDS_SOON));
-        assert!(own.serves(&names(&[]), now));
-        assert!(!own.serves(&names(&["192.168.1.20", "192.168.1.21"]), now));
+        assert!(own.is_usable(&names(&["192.168.1.20"]), now + LASTS - ENDS_SOON - Duration::MINUTE));
+        assert!(!own.is_usable(&names(&["192.168.1.20"]), now + LASTS - ENDS_SOON));
+        assert!(own.is_usable(&names(&[]), now));
+        assert!(!own.is_usable(&names(&["192.168.1.20", "192.168.1.21"]), now));
     }
 }

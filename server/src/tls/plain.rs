@@ -1,4 +1,4 @@
-//! What plain HTTP is answered with where the server has TLS.
+//! The answers to plain HTTP when the server has TLS.
 
 use axum::{
     Router,
@@ -17,7 +17,8 @@ use crate::{
     routes::{CERTIFICATE, STATIC, TRUST},
 };
 
-/// Sends people to the same address in TLS. How to trust the server can be read without, and before that.
+/// Redirects to the same address over HTTPS. The page that explains how to trust the server, with its files, is also
+/// served plainly, because people need it first.
 pub(crate) fn router(app: App) -> Router {
     Router::new()
         .route(TRUST, get(pages::trust))
@@ -26,7 +27,7 @@ pub(crate) fn router(app: App) -> Router {
         .fallback(redirect)
         .layer(middleware::from_fn_with_state(app.clone(), guard::check))
         .layer(middleware::from_fn_with_state(app.clone(), guard::headers))
-        // A browser ignores it here, and whoever looks is not to take it for an offer (RFC 6797, section 7.2).
+        // This header must not be sent over plain HTTP (RFC 6797, section 7.2).
         .layer(middleware::map_response(|mut response: Response| async {
             response.headers_mut().remove(header::STRICT_TRANSPORT_SECURITY);
             response
@@ -34,7 +35,8 @@ pub(crate) fn router(app: App) -> Router {
         .with_state(app)
 }
 
-/// Only a page is worth the way: the body of another request was on the line already, for all to read.
+/// Redirects page requests only. The body of any other request has already crossed the network in the clear, and a redirect
+/// would not protect it.
 async fn redirect(State(app): State<App>, request: Request) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return ([(header::ALLOW, "GET, HEAD")], Refused::from(Refusal::MethodNotAllowed)).into_response();

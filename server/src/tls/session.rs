@@ -1,6 +1,6 @@
-//! A TLS connection after its handshake, for one task that reads and several that write.
+//! A TLS connection after its handshake, for one reading task and several writing tasks.
 //!
-//! Both directions share one state of rustls, so a lock guards it. The lock is never held while something waits.
+//! Both directions share rustls's state behind a lock. No task awaits while it holds the lock.
 
 use std::{
     io::{self, IoSlice, Read as _, Write as _},
@@ -15,7 +15,7 @@ use tokio::{
     net::TcpStream,
 };
 
-/// One TLS connection.
+/// A TLS connection.
 pub(crate) struct Session {
     socket: TcpStream,
     state: Mutex<State>,
@@ -23,12 +23,14 @@ pub(crate) struct Session {
 
 struct State {
     connection: ServerConnection,
-    /// The last byte of the last write is encrypted, but does not count as written: its record is not with the socket.
+    /// True when the last byte of the last write is encrypted but was not reported as written, because the socket has not
+    /// accepted its record.
     owes_byte: bool,
+    /// True when close_notify has been sent.
     has_ended: bool,
 }
 
-/// The half of a connection that is read.
+/// The read half of a TLS connection.
 pub(crate) struct Reading(Arc<Session>);
 
 impl From<Arc<Session>> for Reading {
@@ -37,16 +39,16 @@ impl From<Arc<Session>> for Reading {
     }
 }
 
-/// A socket that does not wait.
-struct AtOnce<'s>(&'s TcpStream);
+/// Adapts a socket to `std::io` without blocking.
+struct NonBlocking<'s>(&'s TcpStream);
 
-impl io::Read for AtOnce<'_> {
+impl io::Read for NonBlocking<'_> {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         self.0.try_read(bytes)
     }
 }
 
-impl io::Write for AtOnce<'_> {
+impl io::Write for NonBlocking<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.try_write(bytes)
     }
@@ -64,10 +66,10 @@ impl io::Write for AtOnce<'_> {
 }
 
 impl State {
-    /// Gives the socket what is encrypted.
+    /// Writes encrypted bytes to the socket.
     fn flush(&mut self, socket: &TcpStream) -> io::Result<()> {
         while self.connection.wants_write() {
-            self.connection.write_tls(&mut AtOnce(socket))?;
+            self.connection.write_tls(&mut NonBlocking(socket))?;
         }
         Ok(())
     }
@@ -86,14 +88,14 @@ impl Session {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes as much as the socket takes at once, and no more than one buffer of rustls holds.
+    /// Writes as much as the socket accepts without waiting, at most one rustls buffer.
     ///
-    /// Where the socket does not take all of what was encrypted, the last byte does not count as written. So the caller
-    /// has to come back with it, and the rest of its record goes out then. What counts as written never waits here for
-    /// someone to send it.
+    /// If the socket does not accept all encrypted bytes, this reports the last plain byte as not written. The caller must
+    /// then call again with that byte, and the second call flushes the rest of the record. Bytes reported as written
+    /// therefore never wait here for another call.
     ///
     /// # Errors
-    /// Those of the socket; [`io::ErrorKind::WouldBlock`] if it takes nothing for the moment.
+    /// Those of the socket; [`io::ErrorKind::WouldBlock`] if it accepts nothing now.
     pub(crate) fn try_write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut state = self.lock();
         state.flush(&self.socket)?;
@@ -112,7 +114,7 @@ impl Session {
         }
     }
 
-    /// Says that nothing more comes.
+    /// Sends close_notify.
     pub(crate) fn poll_end(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             ready!(self.socket.poll_write_ready(context))?;
@@ -140,13 +142,13 @@ impl Session {
                 Err(error) => return Poll::Ready(Err(error)),
             }
             ready!(self.socket.poll_read_ready(context))?;
-            match state.connection.read_tls(&mut AtOnce(&self.socket)) {
+            match state.connection.read_tls(&mut NonBlocking(&self.socket)) {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
                 Err(error) => return Poll::Ready(Err(error)),
             }
             let processed = state.connection.process_new_packets();
-            // An alert, or the answer to a change of keys. What the socket does not take goes out before the next write.
+            // Sends an alert or a key update. The next write sends whatever the socket does not accept now.
             let _ = state.flush(&self.socket);
             processed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         }
@@ -184,7 +186,7 @@ mod tests {
 
     use super::*;
 
-    /// A connection on this machine: the server's halves, and the client's end.
+    /// A connection over loopback: the server's halves, and the client.
     async fn pair() -> (Reading, SharedHalf, client::TlsStream<TcpStream>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -204,27 +206,27 @@ mod tests {
             let (stream, _) = listener.accept().await.unwrap();
             match handshakes.begin(stream, None).await {
                 Some(Begun::Tls(stream)) => stream.split(),
-                _ => panic!("TLS begins"),
+                _ => panic!("not TLS"),
             }
         };
         let (client, (reading, half)) = tokio::join!(client, server);
         (reading, half, client)
     }
 
-    /// The byte at this place of what is sent.
+    /// The byte at this position of the test data.
     fn at(place: usize) -> u8 {
         (place % 251) as u8
     }
 
     #[tokio::test]
-    async fn what_counts_as_written_arrives_once_and_in_order() {
+    async fn written_bytes_arrive_once_and_in_order() {
         const ALL: usize = 8 * 1024 * 1024;
         let (_reading, mut half, mut client) = pair().await;
         let bytes = (0..ALL).map(at).collect::<Vec<_>>();
         let (mut written, mut read, mut blocked) = (0, 0, 0);
         let mut buffer = vec![0; 300_000];
         while written < ALL {
-            // Ends of every size, and often in two parts.
+            // Writes of varying sizes, most of them in two parts.
             let rest = &bytes[written..(written + 1 + written % 40_000).min(ALL)];
             let (first, second) = rest.split_at(rest.len() / 3);
             match half.try_write(&[IoSlice::new(first), IoSlice::new(second)]) {
@@ -235,7 +237,7 @@ mod tests {
                     let count = client.read(&mut buffer).await.unwrap();
                     assert!(buffer[..count].iter().zip(read..).all(|(byte, place)| *byte == at(place)));
                     read += count;
-                    // Whoever waits is told when there is place.
+                    // Lets the runtime notice that the socket is writable.
                     tokio::task::yield_now().await;
                 }
             }
@@ -243,14 +245,14 @@ mod tests {
         assert!(blocked > 10, "the socket was full {blocked} times");
         let end = tokio::spawn(async move { half.shutdown().await });
         let mut rest = Vec::new();
-        client.read_to_end(&mut rest).await.expect("the end is said");
+        client.read_to_end(&mut rest).await.expect("close_notify arrives");
         assert!(rest.iter().zip(read..).all(|(byte, place)| *byte == at(place)));
         assert_eq!(read + rest.len(), ALL);
         end.await.unwrap().unwrap();
     }
 
     #[tokio::test]
-    async fn both_directions_at_once() {
+    async fn both_directions_work_at_once() {
         const ALL: usize = 4 * 1024 * 1024;
         let (mut reading, mut half, client) = pair().await;
         let bytes = (0..ALL).map(at).collect::<Arc<[u8]>>();

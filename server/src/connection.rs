@@ -35,7 +35,7 @@ use crate::{
     app::App,
     client_address::client_address,
     crowd::{Among, Entered, Place},
-    guard,
+    guard, plain_http,
     refuse::Refused,
     socket::{self, CLOSE_WITHIN, Caller, Opened},
     tls::{self, Tls},
@@ -150,7 +150,7 @@ pub(crate) fn serve_tls(
         match begun {
             tls::Begun::Tls(stream) => answer::<TlsStream<TcpStream>>(*stream, http, stopping).await,
             tls::Begun::Plain(stream) => {
-                let router = tls::plain::router(http.app.clone());
+                let router = plain_http::router(http.app.clone());
                 answer(stream, http.with_router_alone(router), stopping).await;
                 None
             }

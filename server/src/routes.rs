@@ -10,7 +10,7 @@ use axum::{
 use tower_http::catch_panic::CatchPanicLayer;
 use wire::{Refusal, door as paths};
 
-use crate::{app::App, door, gate::doors, guard, pages, refuse::Refused};
+use crate::{app::App, door, guard, pages, refuse::Refused, sign_in};
 
 /// How to trust a server whose certificate is its own, and that certificate: in TLS and without.
 pub(crate) const TRUST: &str = "/trust";
@@ -33,11 +33,11 @@ pub(crate) fn router(app: App) -> Router {
         .route(paths::CREATE, post(door::create))
         .route(paths::JOIN, post(door::join))
         .route(paths::LEAVE, post(door::leave))
-        .route(paths::GATE, post(doors::gate))
-        .route(paths::GATE_TOKEN, post(doors::token))
-        .route(paths::GATE_SALT, post(doors::salt))
-        .route(paths::GATE_PEOPLE, post(doors::people))
-        .route(paths::GATE_EMAIL, post(doors::email))
+        .route(paths::GATE, post(sign_in::gate))
+        .route(paths::GATE_TOKEN, post(sign_in::token))
+        .route(paths::GATE_SALT, post(sign_in::salt))
+        .route(paths::GATE_PEOPLE, post(sign_in::people))
+        .route(paths::GATE_EMAIL, post(sign_in::email))
         .fallback(nothing_here)
         .method_not_allowed_fallback(|| async { Refused::from(Refusal::MethodNotAllowed) })
         .layer(middleware::from_fn_with_state(app.clone(), guard::check))

@@ -22,16 +22,20 @@ use wire::{Refusal, limits};
 use zeroize::Zeroizing;
 
 use super::people::random_digits;
-use crate::{StateError, StateFolder, refuse::Refused};
+use crate::{
+    StateError, StateFolder,
+    refuse::Refused,
+    smtp_server::{Scheme, SmtpServer},
+};
 
 /// The file's name in the state folder.
-pub(super) const FILE: &str = "emails";
+pub(crate) const FILE: &str = "emails";
 /// Digits in a code.
 const DIGITS: usize = 6;
 /// Mailboxes to remember. While all of them are less than an hour old, no other mailbox gets a code.
 const REMEMBERED: usize = 20_000;
 /// The window for counting mails to a mailbox.
-pub(super) const HOUR: Duration = Duration::from_secs(60 * 60);
+pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
 /// How long one step of SMTP may take.
 const SMTP_WITHIN: Duration = Duration::from_secs(5);
 /// Concurrent SMTP connections for availability checks, and as many again for sending. Separate limits, because otherwise
@@ -42,10 +46,10 @@ const RETRY_AFTER: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(
 
 /// A mailbox in lower case.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct MailboxName(String);
+pub(crate) struct MailboxName(String);
 
 impl MailboxName {
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
@@ -75,10 +79,10 @@ impl FromStr for MailboxName {
 
 /// The mailboxes that may get a code: a file with one address or domain per line.
 #[derive(Default)]
-pub(super) struct Allowed(Vec<String>);
+pub(crate) struct Allowed(Vec<String>);
 
 impl Allowed {
-    pub(super) fn read(folder: &StateFolder) -> Result<Self, StateError> {
+    pub(crate) fn read(folder: &StateFolder) -> Result<Self, StateError> {
         let Some(bytes) = folder.read(FILE)? else { return Ok(Self::default()) };
         Self::parse(&bytes).map_err(|fault| StateError::Content(folder.path(FILE), fault))
     }
@@ -98,11 +102,11 @@ impl Allowed {
         entries.collect::<Result<_, _>>().map(Self)
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
-    pub(super) fn has(&self, mailbox: &MailboxName) -> bool {
+    pub(crate) fn has(&self, mailbox: &MailboxName) -> bool {
         let domain = mailbox.0.rsplit_once('@').map_or("", |(_, domain)| domain);
         self.0.iter().any(|entry| *entry == mailbox.0 || entry == domain)
     }
@@ -143,7 +147,7 @@ impl Sent {
 }
 
 /// The mailed codes, by mailbox.
-pub(super) struct Codes(Mutex<LruCache<String, Sent>>);
+pub(crate) struct Codes(Mutex<LruCache<String, Sent>>);
 
 impl Default for Codes {
     fn default() -> Self {
@@ -153,13 +157,13 @@ impl Default for Codes {
 
 impl Codes {
     /// Checks that another mail may be sent to this mailbox now.
-    pub(super) fn check(&self, mailbox: &MailboxName, now: Instant) -> Result<(), Refused> {
+    pub(crate) fn check(&self, mailbox: &MailboxName, now: Instant) -> Result<(), Refused> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.peek_mut(&mailbox.count_key()).map_or(Ok(()), |sent| sent.check(now))
     }
 
     /// Draws a new code for a mailbox, which replaces older ones. Unlisted mailboxes are counted alike.
-    pub(super) fn draw(&self, mailbox: &MailboxName, now: Instant) -> Result<Zeroizing<String>, Refused> {
+    pub(crate) fn draw(&self, mailbox: &MailboxName, now: Instant) -> Result<Zeroizing<String>, Refused> {
         let digits = random_digits(DIGITS).map_err(|_| Refusal::Internal)?;
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Evicts only mailboxes whose hour is over. Otherwise an evicted mailbox could get more mails than allowed.
@@ -181,7 +185,7 @@ impl Codes {
 
     /// Returns true for the mailbox's valid code, and uses it up. Wrong codes count while a code is valid, from all
     /// networks together, because six digits allow for few guesses.
-    pub(super) fn spend(&self, mailbox: &MailboxName, shown: &str, now: Instant) -> Result<bool, Refused> {
+    pub(crate) fn spend(&self, mailbox: &MailboxName, shown: &str, now: Instant) -> Result<bool, Refused> {
         let mut digits = Zeroizing::new(String::with_capacity(shown.len()));
         digits.extend(shown.chars().filter(|c| !c.is_whitespace()));
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -203,52 +207,8 @@ impl Codes {
     }
 }
 
-/// The mail server that a flag names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SmtpServer {
-    scheme: Scheme,
-    host: String,
-    port: u16,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Scheme {
-    /// TLS from the start (RFC 8314, section 3.3).
-    Tls,
-    /// STARTTLS, required.
-    StartTls,
-    /// No encryption, for a mail server on this machine only.
-    Plain,
-}
-
-impl FromStr for SmtpServer {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let invalid =
-            || "expected smtps://HOST[:PORT] (TLS), smtp://HOST[:PORT] (STARTTLS), or smtp+plain://localhost[:PORT]";
-        let (scheme, rest) = text.split_once("://").ok_or_else(invalid)?;
-        let (scheme, default_port) = match scheme {
-            "smtps" => (Scheme::Tls, 465),
-            "smtp" => (Scheme::StartTls, 587),
-            "smtp+plain" => (Scheme::Plain, 25),
-            _ => return Err(invalid().to_owned()),
-        };
-        let authority = rest.trim_end_matches('/').parse::<axum::http::uri::Authority>().map_err(|_| invalid())?;
-        if authority.as_str().contains('@') {
-            return Err("user and password do not belong in the URL: see --smtp-user".to_owned());
-        }
-        let host = authority.host().trim_matches(['[', ']']).to_owned();
-        let is_local = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-        if host.is_empty() || (scheme == Scheme::Plain && !is_local) {
-            return Err(invalid().to_owned());
-        }
-        Ok(Self { scheme, host, port: authority.port_u16().unwrap_or(default_port) })
-    }
-}
-
 /// Sends codes.
-pub(super) struct Mailer {
+pub(crate) struct Mailer {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
     /// The server's name in mails.
@@ -258,7 +218,7 @@ pub(super) struct Mailer {
 }
 
 impl Mailer {
-    pub(super) fn new(
+    pub(crate) fn new(
         server: &SmtpServer,
         credentials: Option<(String, Zeroizing<String>)>,
         from: Mailbox,
@@ -280,7 +240,7 @@ impl Mailer {
 
     /// Returns true when the mail server answers. Called for every request, so that listed and unlisted mailboxes take the
     /// same time.
-    pub(super) async fn is_up(&self) -> bool {
+    pub(crate) async fn is_up(&self) -> bool {
         let Ok(Ok(_permit)) = timeout(SMTP_WITHIN, self.check_permits.acquire()).await else { return false };
         match self.transport.test_connection().await {
             Ok(true) => true,
@@ -296,7 +256,7 @@ impl Mailer {
     }
 
     /// Sends a code, and retries after temporary failures.
-    pub(super) async fn send(&self, mailbox: &MailboxName, digits: &str) {
+    pub(crate) async fn send(&self, mailbox: &MailboxName, digits: &str) {
         let message = match self.message(mailbox, digits) {
             Ok(message) => message,
             Err(error) => {
@@ -448,19 +408,6 @@ mod tests {
         assert!(codes.draw(&mailbox("bo@example.org"), at(59)).is_ok());
         assert!(codes.draw(&ana, at(60)).is_ok());
         assert!(codes.draw(&ana, at(61)).is_err());
-    }
-
-    #[test]
-    fn mail_server_urls_are_parsed_or_refused() {
-        let server = |text: &str| text.parse::<SmtpServer>();
-        let of = |scheme, host: &str, port| Ok(SmtpServer { scheme, host: host.into(), port });
-        assert_eq!(server("smtps://mail.example.org"), of(Scheme::Tls, "mail.example.org", 465));
-        assert_eq!(server("smtp://mail.example.org:2525/"), of(Scheme::StartTls, "mail.example.org", 2525));
-        assert_eq!(server("smtp+plain://[::1]:25"), of(Scheme::Plain, "::1", 25));
-        for text in ["mail.example.org", "http://x", "smtp://", "smtp+plain://mail.example.org", "smtps://ana:pw@x"] {
-            assert!(server(text).is_err(), "{text}");
-        }
-        assert!(!server("smtps://ana:hunter2@x").unwrap_err().contains("hunter2"));
     }
 
     #[test]

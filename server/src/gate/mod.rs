@@ -3,7 +3,6 @@
 //! Files in the state folder list the people and tokens that may pass. The server reads them for every request, so that a
 //! change takes effect at once.
 
-pub(crate) mod doors;
 mod mail;
 mod pass;
 mod people;
@@ -14,9 +13,10 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-pub use mail::SmtpServer;
-use mail::{Allowed, Codes, Mailer};
-use pass::{Bearer, fingerprint};
+pub(crate) use mail::{Allowed, MailboxName};
+use mail::{Codes, Mailer};
+pub(crate) use pass::{Bearer, Fingerprint, fingerprint, unix};
+pub(crate) use people::{CodeKind, Shown};
 pub use people::{Factors, People};
 pub use tokens::Tokens;
 use tokio::sync::Mutex;
@@ -32,17 +32,17 @@ const CODE_REQUESTS: u32 = 10;
 pub(crate) struct Gates {
     pub(crate) create: Gate,
     pub(crate) join: Gate,
-    folder: Option<StateFolder>,
+    pub(crate) folder: Option<StateFolder>,
     /// Serializes guesses: each is checked and counted before the next. Otherwise concurrent guesses would all be checked
     /// before any is counted.
-    turn: Arc<Mutex<()>>,
+    pub(crate) turn: Arc<Mutex<()>>,
     /// Wrong one-time codes of accounts. Only people with the account password add entries, so strangers cannot push
     /// entries out.
-    code_guesses: Guesses,
+    pub(crate) code_guesses: Guesses,
     /// Requests for mailed codes, counted like wrong guesses.
-    code_requests: Guesses,
-    codes: Codes,
-    mailer: Option<Arc<Mailer>>,
+    pub(crate) code_requests: Guesses,
+    pub(crate) codes: Codes,
+    pub(crate) mailer: Option<Arc<Mailer>>,
 }
 
 /// Why the gates cannot be set up.
@@ -122,12 +122,12 @@ impl Gates {
         Ok(())
     }
 
-    fn folder(&self) -> Result<&StateFolder, Refusal> {
+    pub(crate) fn folder(&self) -> Result<&StateFolder, Refusal> {
         self.folder.as_ref().ok_or(Refusal::Internal)
     }
 
     /// Checks that a pass opens this gate now.
-    fn opens(&self, gate: Gate, pass: Option<&Pass>, secret: &ServerSecret) -> Result<(), Refusal> {
+    pub(crate) fn opens(&self, gate: Gate, pass: Option<&Pass>, secret: &ServerSecret) -> Result<(), Refusal> {
         if gate == Gate::Open {
             return Ok(());
         }
@@ -152,13 +152,13 @@ impl Gates {
         if is_valid { Ok(()) } else { Err(Refusal::PassWanted) }
     }
 
-    fn pass(bearer: &Bearer, secret: &ServerSecret) -> Result<Pass, Refusal> {
+    pub(crate) fn pass(bearer: &Bearer, secret: &ServerSecret) -> Result<Pass, Refusal> {
         pass::make(bearer, secret, SystemTime::now()).ok_or(Refusal::Internal)
     }
 }
 
 /// Called when a gate's file cannot be read. Nobody passes, and the log tells the operator why.
-fn unreadable(error: StateError) -> Refusal {
+pub(crate) fn unreadable(error: StateError) -> Refusal {
     tracing::error!("{error}");
     Refusal::Internal
 }

@@ -20,26 +20,26 @@ const MAC: usize = 32;
 const LABEL: &str = "pass";
 
 /// The part of a credential's hash that a pass contains. When the credential changes, its passes become invalid.
-pub(super) type Fingerprint = [u8; FINGERPRINT];
+pub(crate) type Fingerprint = [u8; FINGERPRINT];
 
 /// The content of a pass: the gate, and the credential shown there.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Bearer {
-    pub(super) gate: Gate,
+pub(crate) struct Bearer {
+    pub(crate) gate: Gate,
     /// The name of the token or the account, or the mailbox.
-    pub(super) subject: String,
-    pub(super) fingerprint: Fingerprint,
+    pub(crate) subject: String,
+    pub(crate) fingerprint: Fingerprint,
 }
 
 /// Returns the first bytes of a hash.
-pub(super) fn fingerprint(hash: &[u8; 32]) -> Fingerprint {
+pub(crate) fn fingerprint(hash: &[u8; 32]) -> Fingerprint {
     let mut fingerprint = [0; FINGERPRINT];
     fingerprint.iter_mut().zip(hash).for_each(|(out, byte)| *out = *byte);
     fingerprint
 }
 
 /// Returns the Unix time in seconds.
-pub(super) fn unix(now: SystemTime) -> u64 {
+pub(crate) fn unix(now: SystemTime) -> u64 {
     now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
 }
 
@@ -57,7 +57,7 @@ fn gate_of(number: u8) -> Option<Gate> {
 }
 
 /// Makes a pass. Returns `None` if the subject is too long.
-pub(super) fn make(bearer: &Bearer, secret: &ServerSecret, now: SystemTime) -> Option<Pass> {
+pub(crate) fn make(bearer: &Bearer, secret: &ServerSecret, now: SystemTime) -> Option<Pass> {
     let expires = unix(now) + limits::PASS_LASTS.as_secs();
     let mut bytes = Zeroizing::new(vec![VERSION, number(bearer.gate)]);
     bytes.extend(expires.to_be_bytes());
@@ -69,7 +69,7 @@ pub(super) fn make(bearer: &Bearer, secret: &ServerSecret, now: SystemTime) -> O
 }
 
 /// Returns the content of a pass, if this server made it and it has not expired.
-pub(super) fn read(pass: &Pass, secret: &ServerSecret, now: SystemTime) -> Option<Bearer> {
+pub(crate) fn read(pass: &Pass, secret: &ServerSecret, now: SystemTime) -> Option<Bearer> {
     let bytes = Zeroizing::new(Base64UrlUnpadded::decode_vec(pass.as_str()).ok()?);
     let (content, mac) = bytes.split_last_chunk::<MAC>()?;
     if !bool::from(secret.lasting(LABEL, &[content]).ct_eq(&(*mac).into())) {

@@ -14,13 +14,13 @@ use super::pass::{Fingerprint, fingerprint};
 use crate::{ServerSecret, StateError, StateFolder, secret::LastingHash};
 
 /// The file's name in the state folder.
-pub(super) const FILE: &str = "people";
+pub(crate) const FILE: &str = "people";
 /// Recovery codes per account.
-pub(super) const RECOVERY_CODES: usize = 8;
+pub(crate) const RECOVERY_CODES: usize = 8;
 /// Digits in a recovery code. Only digits, so that a phone's keypad suffices.
 const RECOVERY_DIGITS: usize = 20;
 /// Digits in a one-time code.
-pub(super) const CODE_DIGITS: usize = 6;
+pub(crate) const CODE_DIGITS: usize = 6;
 /// Random bytes in a TOTP secret, the length of SHA-1's output (RFC 4226, section 4, R6).
 const SECRET_BYTES: usize = 20;
 
@@ -71,15 +71,15 @@ pub struct Factors {
 }
 
 /// The credentials of a sign-in.
-pub(super) struct Shown<'a> {
-    pub(super) name: &'a PersonName,
-    pub(super) verifier: &'a Verifier,
-    pub(super) code: Option<&'a str>,
+pub(crate) struct Shown<'a> {
+    pub(crate) name: &'a PersonName,
+    pub(crate) verifier: &'a Verifier,
+    pub(crate) code: Option<&'a str>,
 }
 
 /// The kind of a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CodeKind {
+pub(crate) enum CodeKind {
     OneTime,
     Recovery,
     Neither,
@@ -94,7 +94,7 @@ fn digits(code: &str) -> Zeroizing<String> {
 
 impl CodeKind {
     /// Returns the kind of a code by its number of digits.
-    pub(super) fn of(code: &str) -> Self {
+    pub(crate) fn of(code: &str) -> Self {
         let digits = digits(code);
         match digits.len() {
             _ if !digits.bytes().all(|byte| byte.is_ascii_digit()) => Self::Neither,
@@ -155,14 +155,14 @@ impl People {
     }
 
     /// Returns the fingerprint in this account's passes.
-    pub(super) fn fingerprint(&self, name: &str) -> Option<Fingerprint> {
+    pub(crate) fn fingerprint(&self, name: &str) -> Option<Fingerprint> {
         let person = self.people.iter().find(|person| person.name.as_str() == name)?;
         Some(person.fingerprint())
     }
 
     /// Checks password and code, and uses the code up. Returns the fingerprint for the pass, or the reason for refusal.
     /// `now` is in Unix seconds.
-    pub(super) fn sign_in(
+    pub(crate) fn sign_in(
         folder: &StateFolder,
         secret: &ServerSecret,
         shown: &Shown<'_>,
@@ -299,7 +299,7 @@ impl Person {
 }
 
 /// Returns `count` uniformly random decimal digits.
-pub(super) fn random_digits(count: usize) -> Result<Zeroizing<String>, getrandom::Error> {
+pub(crate) fn random_digits(count: usize) -> Result<Zeroizing<String>, getrandom::Error> {
     let mut digits = Zeroizing::new(String::with_capacity(count));
     let mut byte = [0];
     while digits.len() < count {

@@ -11,14 +11,14 @@ use zeroize::Zeroizing;
 use crate::{StateError, StateFolder};
 
 /// The file's name in the state folder.
-pub(super) const FILE: &str = "tokens";
+pub(crate) const FILE: &str = "tokens";
 /// Random bytes in a token.
 const TOKEN_BYTES: usize = 24;
 
 /// One line of the file.
-pub(super) struct AccessToken {
-    pub(super) name: PersonName,
-    pub(super) hash: [u8; 32],
+pub(crate) struct AccessToken {
+    pub(crate) name: PersonName,
+    pub(crate) hash: [u8; 32],
 }
 
 /// The content of the token file.
@@ -45,7 +45,7 @@ impl Tokens {
     }
 
     /// Finds a token. The time does not depend on which token matches.
-    pub(super) fn find(&self, shown: &str) -> Option<&AccessToken> {
+    pub(crate) fn find(&self, shown: &str) -> Option<&AccessToken> {
         let hash = Sha256::digest(shown.trim());
         let mut found = None;
         for token in &self.0 {
@@ -56,7 +56,7 @@ impl Tokens {
         found
     }
 
-    pub(super) fn named(&self, name: &str) -> Option<&AccessToken> {
+    pub(crate) fn named(&self, name: &str) -> Option<&AccessToken> {
         self.0.iter().find(|token| token.name.as_str() == name)
     }
 

@@ -4,7 +4,6 @@ mod files;
 mod handshake;
 mod names;
 mod own;
-pub(crate) mod plain;
 mod session;
 
 use std::{

@@ -22,18 +22,14 @@ use wire::{
 };
 use zeroize::Zeroizing;
 
-use super::{
-    Bearer, Gates, fingerprint,
-    mail::{Allowed, MailboxName},
-    pass::{Fingerprint, unix},
-    people::{CodeKind, People, Shown},
-    tokens::Tokens,
-    unreadable,
-};
 use crate::{
     app::App,
-    door::{Body, sealed_json},
+    gate::{
+        Allowed, Bearer, CodeKind, Fingerprint, Gates, MailboxName, People, Shown, Tokens, fingerprint, unix,
+        unreadable,
+    },
     guesses::Door,
+    json_body::{Body, sealed_json},
     refuse::Refused,
 };
 
@@ -43,7 +39,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 }
 
 /// Checks that this pass allows creating or joining rooms.
-pub(crate) async fn check(app: &App, gate: Gate, pass: Option<Pass>) -> Result<(), Refusal> {
+pub(crate) async fn check_pass(app: &App, gate: Gate, pass: Option<Pass>) -> Result<(), Refusal> {
     if gate == Gate::Open {
         return Ok(());
     }

@@ -252,7 +252,7 @@ async fn files_that_others_can_read_are_refused() {
     server.logged("can be read by other users").await;
     fs::set_permissions(&tokens, fs::Permissions::from_mode(0o600)).unwrap();
     server.hang_up();
-    server.logged("are in order").await;
+    server.logged("gate files are valid").await;
     fs::write(&tokens, "all:x\n").unwrap();
     server.hang_up();
     server.logged("tokens: line 1: expected a name").await;

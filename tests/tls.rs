@@ -203,7 +203,7 @@ fn wrong_files_are_named() {
     assert!(refusal(&["--tls-cert", certificate]).contains("--tls-key"));
     assert!(refusal(&["--tls-self-signed", "--tls-cert", certificate, "--tls-key", key]).contains("cannot be used"));
     let said = refusal(&["--tls-self-signed", "--public-origin", "http://chat.example"]);
-    assert!(said.contains("http://chat.example is plain"), "{said}");
+    assert!(said.contains("http://chat.example is plain HTTP"), "{said}");
     let state = Folder::new();
     fs::write(state.0.join("tls.json"), "{}").unwrap();
     Command::new("chmod").arg("600").arg(state.0.join("tls.json")).status().unwrap();

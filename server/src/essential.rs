@@ -1,4 +1,4 @@
-//! Tasks that the server cannot do without.
+//! Background tasks without which the server cannot run.
 
 use std::{
     future::pending,
@@ -8,17 +8,17 @@ use std::{
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
-/// A task that panics is restarted so many times in a row, so that a single event cannot take every room down with it.
+/// How often in a row a panicking task is restarted, so that a single event cannot end every room.
 const RESTARTS: u32 = 5;
-/// A task that ran for so long before it panicked has its restarts anew.
+/// A task that ran this long before it panicked gets all its restarts back.
 const RAN_WELL: Duration = Duration::from_secs(60);
 
-/// The tasks. They end when this is dropped.
+/// The tasks. Dropping this aborts them.
 #[derive(Default)]
 pub(crate) struct Essential(JoinSet<&'static str>);
 
 impl Essential {
-    /// Runs a task. One that panics is begun again, a few times; one that returns has ended.
+    /// Runs a task and restarts it when it panics, up to [`RESTARTS`] times in a row. A task that returns has ended.
     pub(crate) fn keep<F>(&mut self, name: &'static str, begin: impl Fn() -> F + Send + 'static)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -35,12 +35,12 @@ impl Essential {
                     return name;
                 }
                 restarts += 1;
-                tracing::error!(task = name, "essential task panicked, restarting");
+                tracing::error!(task = name, "background task panicked; restarting");
             }
         });
     }
 
-    /// Waits until one of them has ended, and returns its name.
+    /// Waits until a task has ended, and returns its name.
     pub(crate) async fn ended(&mut self) -> &'static str {
         match self.0.join_next().await {
             Some(ended) => ended.unwrap_or("unknown"),
@@ -56,15 +56,15 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_task_that_returns_has_ended() {
+    async fn returning_task_has_ended() {
         let mut essential = Essential::default();
-        essential.keep("goes on", pending);
+        essential.keep("never ends", pending);
         essential.keep("returns", || async {});
         assert_eq!(essential.ended().await, "returns");
     }
 
     #[tokio::test]
-    async fn a_panic_is_borne_a_few_times() {
+    async fn panicking_task_is_restarted_a_few_times() {
         let mut essential = Essential::default();
         let (sender, mut begun) = mpsc::unbounded_channel();
         essential.keep("panics", move || {
@@ -83,10 +83,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn tasks_end_with_their_owner() {
+    async fn dropping_the_owner_aborts_its_tasks() {
         let mut essential = Essential::default();
         let (sender, mut running) = mpsc::unbounded_channel::<()>();
-        essential.keep("goes on", move || {
+        essential.keep("never ends", move || {
             let sender = sender.clone();
             async move {
                 sender.closed().await;

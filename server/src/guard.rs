@@ -1,5 +1,5 @@
-//! What stands before every handler: which host and origin are served, how long a request may take,
-//! and the headers that every answer carries but the one that opens a WebSocket.
+//! The middleware before every handler: checks host and origin, limits the time of a request, and adds security headers to
+//! every answer except the one that opens a WebSocket.
 
 use std::time::Instant;
 
@@ -18,13 +18,13 @@ use crate::{
     tls::Tls,
 };
 
-/// One policy for pages and workers alike: a worker follows that of its own script's answer.
-/// `form-action 'none'`: a form sent before the script is there must not put a password in a URL.
+/// One policy for pages and workers, because a worker follows the policy sent with its own script.
+/// `form-action 'none'`: a form submitted before the script has loaded must not put a password in a URL.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
      img-src 'self' blob:; connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; \
      frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types cloakroom";
 
-/// Characters of a host that are logged.
+/// Maximum characters of a host in the log.
 const HOST_CHARS: usize = 100;
 
 const HEADERS: &[(&str, &str)] = &[
@@ -38,14 +38,14 @@ const HEADERS: &[(&str, &str)] = &[
     ("x-frame-options", "DENY"),
 ];
 
-/// Adds the security headers to every answer, and `no-store` where nothing else was said.
+/// Adds the security headers to every answer, and `no-store` unless the handler set Cache-Control.
 pub(crate) async fn headers(State(app): State<App>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     dress(&mut response, &app.config);
     response
 }
 
-/// Adds them to an answer.
+/// Adds these headers to one answer.
 pub(crate) fn dress(response: &mut Response, config: &Config) {
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
@@ -58,8 +58,7 @@ pub(crate) fn dress(response: &mut Response, config: &Config) {
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 }
 
-/// Refuses hosts that are not ours and requests that another site's page makes, and gives every
-/// request its time.
+/// Refuses foreign hosts and requests from other sites' pages, and limits the time of every request.
 pub(crate) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
     if let Err(refusal) = admit(&request, &app) {
         return Refused::from(refusal).into_response();
@@ -70,35 +69,35 @@ pub(crate) async fn check(State(app): State<App>, request: Request, next: Next) 
     }
 }
 
-/// Whether a request's host and origin are served. What it was compared with is logged, once in a while: a proxy that
-/// hands on another host than people open is found by it.
+/// Checks a request's host and origin. Logs the compared values of a refused request, at a limited rate, so that an
+/// operator notices a proxy that changes `Host`.
 pub(crate) fn admit<B>(request: &hyper::Request<B>, app: &App) -> Result<(), Refusal> {
     let public_origin = app.config.public_origin.as_ref();
     let admitted = compare(request, public_origin, app.tls.as_deref());
     if let Err(refusal @ (Refusal::HostRefused | Refusal::OriginRefused)) = admitted
         && app.refusals.allows(Instant::now())
     {
-        let told = |name| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let origin = host_of(told(header::ORIGIN));
-        let host = host_of(public_origin.map_or(told(header::HOST), PublicOrigin::as_str));
+        let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let origin = host_of(header(header::ORIGIN));
+        let host = host_of(public_origin.map_or(header(header::HOST), PublicOrigin::as_str));
         if refusal == Refusal::HostRefused {
             tracing::warn!(%host, "host refused: see --public-origin");
         } else {
-            let hint = if public_origin.is_some() { "not --public-origin" } else { "does a proxy pass Host on?" };
+            let hint = if public_origin.is_some() { "not the --public-origin" } else { "does a proxy change Host?" };
             tracing::warn!(origin_host = %origin, %host, "origin refused: {hint}");
         }
     }
     admitted
 }
 
-/// The host in an origin, or in a host with a port: escaped and bounded, without a path or whatever else stands there.
+/// Returns the host and port of an origin or a `Host` header for the log: escaped, shortened, and without path or query.
 fn host_of(text: &str) -> String {
     let host = text.split_once("://").map_or(text, |(_, host)| host);
     let host = host.split(['/', '?', '#']).next().unwrap_or_default();
     host.escape_default().take(HOST_CHARS).collect()
 }
 
-/// The origin that a page of this request belongs to, where the server has TLS.
+/// Returns the HTTPS origin of the page for this request.
 pub(crate) fn own_origin(headers: &HeaderMap, app: &App) -> Option<String> {
     match &app.config.public_origin {
         Some(origin) => Some(origin.as_str().to_owned()),
@@ -106,9 +105,11 @@ pub(crate) fn own_origin(headers: &HeaderMap, app: &App) -> Option<String> {
     }
 }
 
-/// Where no public origin is set, only names that cannot be rebound to this server by a foreign DNS
-/// are served: localhost, IP literals, and the machine's own, if it has a certificate for them. A request without `Origin` comes from no page, and passes:
-/// no cookie authenticates anything here.
+/// Compares host and origin with the configuration.
+///
+/// Without a public origin, the server answers only to names that a foreign DNS cannot rebind to it: localhost, IP
+/// literals, and the machine's own names in a self-made certificate. A request without `Origin` does not come from a page
+/// and passes, because no cookie authenticates anything here.
 fn compare<B>(
     request: &hyper::Request<B>,
     public_origin: Option<&PublicOrigin>,
@@ -123,18 +124,18 @@ fn compare<B>(
         return Ok(());
     }
     let Some(origin) = one(request.headers(), &header::ORIGIN)? else { return Ok(()) };
-    let ours = match public_origin {
+    let is_own = match public_origin {
         Some(public) => origin == public.as_str(),
-        // Without TLS of its own, the server does not know whether a proxy has it.
+        // A server without TLS accepts both schemes, because a proxy in front may add TLS.
         None => {
             let plain = origin.strip_prefix("http://").filter(|_| tls.is_none());
             plain.or(origin.strip_prefix("https://")) == Some(host.as_str())
         }
     };
-    if ours { Ok(()) } else { Err(Refusal::OriginRefused) }
+    if is_own { Ok(()) } else { Err(Refusal::OriginRefused) }
 }
 
-/// The header's one value; two are one too many.
+/// Returns the header's value, which may occur at most once.
 fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Refusal> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
@@ -144,7 +145,7 @@ fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>,
     }
 }
 
-/// The port, if any, is what follows the last colon outside brackets.
+/// Removes the port: the digits after the last colon, outside brackets.
 fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !port.is_empty() => name,
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts() {
+    fn foreign_hosts_are_refused() {
         for host in [
             "localhost",
             "localhost:8080",
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn origins() {
+    fn foreign_origins_are_refused() {
         let local =
             |method, path, origin: &str| ask(method, path, &[("host", "localhost:8080"), ("origin", origin)], None);
         assert_eq!(local(Method::POST, "/api/join", "http://localhost:8080"), Ok(()));
@@ -221,7 +222,7 @@ mod tests {
         {
             assert_eq!(local(Method::POST, "/api/join", origin), Err(Refusal::OriginRefused), "{origin}");
             assert_eq!(local(Method::GET, "/api/socket", origin), Err(Refusal::OriginRefused), "{origin}");
-            assert_eq!(local(Method::GET, "/", origin), Ok(()), "a page is for everyone");
+            assert_eq!(local(Method::GET, "/", origin), Ok(()), "pages may be opened from anywhere");
         }
         assert_eq!(ask(Method::POST, "/api/join", &[("host", "localhost")], None), Ok(()), "a native client");
         let public =
@@ -234,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_for_the_log() {
+    fn logged_hosts_are_escaped_and_shortened() {
         for (text, host) in [
             ("https://chat.example:8443", "chat.example:8443"),
             ("https://chat.example/path?query", "chat.example"),

@@ -1,5 +1,5 @@
-//! Wrong guesses at passwords, tokens and codes: the networks that they come from are locked out for a while, and where
-//! very many go to one door, it answers wrong ones more slowly. Right ones are never counted.
+//! Counts wrong guesses at passwords, tokens and codes. A network with too many is locked out for a while. When one door
+//! gets very many from anywhere, its answers to wrong guesses are delayed. Right guesses are never counted.
 
 use std::{
     hash::{BuildHasher as _, Hash, RandomState},
@@ -13,49 +13,49 @@ use room::Address;
 use tokio::{sync::Semaphore, time::sleep};
 use wire::limits;
 
-/// Pairs of a door and a network that are remembered, some 100 bytes each; of more, those that were quiet the longest are
-/// forgotten. Since a network is locked out of all doors after [`ALL_DOORS`], no few networks can bring that about.
-const REMEMBERED: usize = 200_000;
-/// How many times as many wrong guesses a network may make at all doors together as at one.
+/// Maximum entries, one per pair of door and network, of some 100 bytes each. Beyond that, the least recently used are
+/// forgotten. [`ALL_DOORS`] keeps a few networks from filling the table.
+const MAX_ENTRIES: usize = 200_000;
+/// A network's limit at all doors together, as a multiple of its limit at one door.
 const ALL_DOORS: u32 = 20;
-/// Wrong guesses at one door, from wherever they come, that are answered at once.
-const AT_ONCE: u32 = 20;
-/// How long the next one waits for its answer; twice as long after as many again, up to [`SLOWEST`].
-const SLOW: Duration = Duration::from_millis(250);
-const SLOWEST: Duration = Duration::from_secs(4);
-/// Answers that wait at one time; more are given at once, so that waiting does not use up connections.
-const WAITING: usize = 1_000;
+/// Wrong guesses at one door, from all networks together, that are answered without delay.
+const UNDELAYED: u32 = 20;
+/// The delay after that. It doubles with every [`UNDELAYED`] more, up to [`MAX_DELAY`].
+const MIN_DELAY: Duration = Duration::from_millis(250);
+const MAX_DELAY: Duration = Duration::from_secs(4);
+/// Maximum delayed answers at a time. Further answers are not delayed, so that delays do not use up connections.
+const MAX_DELAYED: usize = 1_000;
 
-/// What is guessed at.
+/// The thing that is guessed.
 #[derive(Clone, Copy, Hash)]
 pub(crate) enum Door<'a> {
     /// A room's password.
     Room(&'a str),
     /// An access token.
     Token,
-    /// A person's own password, or a recovery code.
+    /// An account's password, or a recovery code.
     Person(&'a str),
-    /// A person's one-time code.
+    /// An account's one-time code.
     Code(&'a str),
-    /// A code that was sent to a mailbox: to any, since a list may stand for every address of a domain.
+    /// A mailed code. One door for all mailboxes, because a list entry may cover a whole domain.
     MailedCode,
-    /// Everything above.
+    /// All doors together.
     Any,
 }
 
 impl Door<'_> {
-    /// How many times [`limits::GUESSES`] an address may guess wrong.
-    fn patience(self) -> u32 {
+    /// Returns the limit at this door, as a multiple of [`limits::GUESSES`].
+    fn factor(self) -> u32 {
         match self {
             Self::Room(_) | Self::Token | Self::Person(_) | Self::Code(_) => 1,
-            // One address may be an office, with a mailbox for each.
+            // People in an office share one address but have a mailbox each.
             Self::MailedCode => 2,
             Self::Any => ALL_DOORS,
         }
     }
 }
 
-/// A part of the network, or all of it.
+/// An address prefix and its length. [`ANYWHERE`] is all of the Internet.
 type Network = (u128, u8);
 const ANYWHERE: Network = (0, 0);
 
@@ -65,108 +65,114 @@ struct Wrong {
     last: Instant,
 }
 
-/// Where wrong guesses came from.
+/// The counts of wrong guesses by door and network.
 pub(crate) struct Guesses {
-    lock_for: Duration,
-    patience: u32,
+    lockout: Duration,
+    factor: u32,
     hasher: RandomState,
     wrong: Mutex<LruCache<(u64, Network), Wrong>>,
-    waiting: Semaphore,
+    delay_permits: Semaphore,
 }
 
 impl Guesses {
-    /// A network that guessed wrong too often may try again after this time without a wrong guess. `patience` times as
-    /// many are allowed as elsewhere.
-    pub(crate) fn new(lock_for: Duration, patience: u32) -> Self {
-        let (hasher, waiting) = (RandomState::new(), Semaphore::new(WAITING));
-        // Not with its bound, for which it would take memory at once.
-        Self { lock_for, patience, hasher, wrong: Mutex::new(LruCache::unbounded()), waiting }
+    /// Creates an empty table. A lockout ends after the time `lockout` without a wrong guess. All limits are multiplied by
+    /// `factor`.
+    pub(crate) fn new(lockout: Duration, factor: u32) -> Self {
+        let (hasher, delay_permits) = (RandomState::new(), Semaphore::new(MAX_DELAYED));
+        // Unbounded, because a bounded cache allocates its full size at once.
+        Self { lockout, factor, hasher, wrong: Mutex::new(LruCache::unbounded()), delay_permits }
     }
 
-    /// Whether this address may guess at this door; else how long it has to wait.
+    /// Checks that this address may guess at this door.
+    ///
+    /// # Errors
+    /// The time left, when the address is locked out.
     pub(crate) fn check(&self, door: Door<'_>, address: Address, now: Instant) -> Result<(), Duration> {
         let waits = [door, Door::Any].map(|door| self.wait(door, &self.allowed(door, address), now));
         waits.into_iter().max().map_or(Ok(()), |longest| if longest.is_zero() { Ok(()) } else { Err(longest) })
     }
 
-    /// Whether anyone may guess at this door: one that counts wrong guesses from everywhere alike.
+    /// Checks that anyone may guess at this door, which counts wrong guesses from all networks together.
+    ///
+    /// # Errors
+    /// The time left, when the door is locked.
     pub(crate) fn check_all(&self, door: Door<'_>, now: Instant) -> Result<(), Duration> {
         let wait = self.wait(door, &[(ANYWHERE, limits::GUESSES)], now);
         if wait.is_zero() { Ok(()) } else { Err(wait) }
     }
 
-    /// Counts a wrong guess. Returns how long its answer has to wait.
+    /// Counts a wrong guess. Returns the delay for its answer.
     pub(crate) fn wrong(&self, door: Door<'_>, address: Address, now: Instant) -> Duration {
         self.add(Door::Any, &self.allowed(Door::Any, address), now);
         self.add(door, &self.allowed(door, address), now);
-        match self.add(door, &[(ANYWHERE, AT_ONCE)], now).checked_sub(AT_ONCE + 1) {
+        match self.add(door, &[(ANYWHERE, UNDELAYED)], now).checked_sub(UNDELAYED + 1) {
             None => Duration::ZERO,
-            Some(more) => SLOW.saturating_mul(1 << (more / AT_ONCE).min(16)).min(SLOWEST),
+            Some(more) => MIN_DELAY.saturating_mul(1 << (more / UNDELAYED).min(16)).min(MAX_DELAY),
         }
     }
 
-    /// Counts a wrong guess at a door that counts them from everywhere alike.
+    /// Counts a wrong guess at a door that counts them from all networks together.
     pub(crate) fn wrong_anywhere(&self, door: Door<'_>, now: Instant) {
         self.add(door, &[(ANYWHERE, limits::GUESSES)], now);
     }
 
-    /// Waits before a wrong guess is answered, unless too many wait already.
+    /// Waits for `delay`, unless too many answers are delayed already.
     pub(crate) async fn slow_down(&self, delay: Duration) {
         if !delay.is_zero()
-            && let Ok(_place) = self.waiting.try_acquire()
+            && let Ok(_permit) = self.delay_permits.try_acquire()
         {
             sleep(delay).await;
         }
     }
 
-    /// The networks of an address, with the wrong guesses that each may make here.
+    /// Returns the networks of an address, each with its limit at this door.
     fn allowed(&self, door: Door<'_>, address: Address) -> Vec<(Network, u32)> {
-        let times = door.patience().saturating_mul(self.patience);
-        let more = |(network, guesses): (Network, u32)| (network, guesses.saturating_mul(times));
-        networks(address).into_iter().map(more).collect()
+        let factor = door.factor().saturating_mul(self.factor);
+        let scale = |(network, guesses): (Network, u32)| (network, guesses.saturating_mul(factor));
+        networks(address).into_iter().map(scale).collect()
     }
 
-    /// Forgets what is over.
+    /// Removes expired entries.
     pub(crate) fn forget(&self, now: Instant) {
         let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
-        // What was used last stands first, and nothing is used but by another wrong guess.
-        while wrong.peek_lru().is_some_and(|(_, entry)| self.is_over(entry, now)) {
+        // Only a wrong guess moves an entry to the front, so the oldest entries are at the back.
+        while wrong.peek_lru().is_some_and(|(_, entry)| self.is_expired(entry, now)) {
             wrong.pop_lru();
         }
     }
 
-    /// How long until all of these networks may guess again.
+    /// Returns how long until all of these networks may guess again.
     fn wait(&self, door: Door<'_>, networks: &[(Network, u32)], now: Instant) -> Duration {
         let door = self.hasher.hash_one(door);
         let wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
         let left = |(network, allowed): &(Network, u32)| {
             let entry = wrong.peek(&(door, *network)).filter(|entry| entry.count >= *allowed)?;
-            Some((entry.last + self.lock_for).saturating_duration_since(now))
+            Some((entry.last + self.lockout).saturating_duration_since(now))
         };
         networks.iter().filter_map(left).max().unwrap_or_default()
     }
 
-    /// Counts in these networks; the last one's count.
+    /// Counts a wrong guess for each of these networks. Returns the last network's count.
     fn add(&self, door: Door<'_>, networks: &[(Network, u32)], now: Instant) -> u32 {
         let door = self.hasher.hash_one(door);
         let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
         let mut count = 0;
         for (network, _) in networks {
             let entry = wrong.get_or_insert_mut((door, *network), || Wrong { count: 0, last: now });
-            if self.is_over(entry, now) {
+            if self.is_expired(entry, now) {
                 entry.count = 0;
             }
             *entry = Wrong { count: entry.count.saturating_add(1), last: now };
             count = entry.count;
         }
-        while wrong.len() > REMEMBERED {
+        while wrong.len() > MAX_ENTRIES {
             wrong.pop_lru();
         }
         count
     }
 
-    fn is_over(&self, entry: &Wrong, now: Instant) -> bool {
-        now.saturating_duration_since(entry.last) >= self.lock_for
+    fn is_expired(&self, entry: &Wrong, now: Instant) -> bool {
+        now.saturating_duration_since(entry.last) >= self.lockout
     }
 }
 
@@ -202,7 +208,7 @@ mod tests {
         ip.parse::<IpAddr>().unwrap().into()
     }
 
-    /// How many of these addresses' wrong guesses, one each, are answered.
+    /// Makes one wrong guess from each address. Returns how many were not locked out.
     fn answered(guesses: &Guesses, addresses: impl Iterator<Item = String>, now: Instant) -> usize {
         let mut answered = 0;
         for ip in addresses {
@@ -215,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn five_wrong_ones_cost_eleven_minutes() {
+    fn five_wrong_guesses_lock_out_for_eleven_minutes() {
         let (guesses, start) = guesses();
         let one = address("192.0.2.1");
         let at = |seconds| start + Duration::from_secs(seconds);
@@ -224,21 +230,21 @@ mod tests {
             guesses.wrong(ROOM, one, at(second));
         }
         assert_eq!(guesses.check(ROOM, one, at(5)), Err(Duration::from_secs(659)));
-        assert_eq!(guesses.check(ROOM, address("192.0.2.2"), at(5)), Ok(()), "someone elsewhere");
+        assert_eq!(guesses.check(ROOM, address("192.0.2.2"), at(5)), Ok(()), "another address");
         assert_eq!(guesses.check(Door::Room("Choir"), one, at(5)), Ok(()), "another room");
         assert_eq!(guesses.check(ROOM, one, at(663)), Err(Duration::from_secs(1)));
         assert_eq!(guesses.check(ROOM, one, at(664)), Ok(()));
         guesses.wrong(ROOM, one, at(664));
-        assert_eq!(guesses.check(ROOM, one, at(664)), Ok(()), "it counts from one again");
+        assert_eq!(guesses.check(ROOM, one, at(664)), Ok(()), "the count starts again");
     }
 
     #[test]
-    fn networks_count_too() {
+    fn networks_of_many_addresses_are_locked_out() {
         let (guesses, now) = guesses();
-        // 256 networks of 64 bits in one of 56, as one line at home may have.
+        // 256 /64 networks in one /56, as a home connection may have.
         let home = (0..256).map(|n| format!("2001:db8:0:{n:x}::1"));
         assert_eq!(answered(&guesses, home, now), 15);
-        // The rest of its 48 bits, as an office may have.
+        // The rest of the /48, as an office may have.
         let office = (1..256).map(|n| format!("2001:db8:0:{n:x}00::1"));
         assert_eq!(answered(&guesses, office, now), 30);
         assert_eq!(guesses.check(ROOM, address("2001:db8:1::1"), now), Ok(()));
@@ -247,19 +253,19 @@ mod tests {
     }
 
     #[test]
-    fn many_addresses_get_slow_answers() {
+    fn answers_are_delayed_after_many_wrong_guesses_from_anywhere() {
         let (guesses, now) = guesses();
         let delays =
             (0..200_u32).map(|n| guesses.wrong(ROOM, address(&format!("10.{n}.0.1")), now)).collect::<Vec<_>>();
         assert!(delays[..20].iter().all(Duration::is_zero));
-        assert!(delays.is_sorted() && delays[20] == SLOW && delays[199] == SLOWEST, "{delays:?}");
+        assert!(delays.is_sorted() && delays[20] == MIN_DELAY && delays[199] == MAX_DELAY, "{delays:?}");
         assert_eq!(guesses.wrong(Door::Room("Choir"), address("10.0.0.1"), now), Duration::ZERO);
         let later = now + limits::LOCKED_OUT;
-        assert_eq!(guesses.wrong(ROOM, address("10.0.0.1"), later), Duration::ZERO, "it is forgotten");
+        assert_eq!(guesses.wrong(ROOM, address("10.0.0.1"), later), Duration::ZERO, "the count has expired");
     }
 
     #[test]
-    fn short_codes_count_from_everywhere() {
+    fn code_guesses_count_from_all_networks_together() {
         let (guesses, now) = guesses();
         for _ in 0..5 {
             assert_eq!(guesses.check_all(Door::Code("ana"), now), Ok(()));
@@ -270,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_that_guesses_everywhere_is_locked_out_everywhere() {
+    fn guessing_at_many_doors_locks_out_of_all() {
         let (guesses, now) = guesses();
         let rooms = (0..1000).map(|n| format!("room {n}")).collect::<Vec<_>>();
         let try_all = |address: Address| {
@@ -279,19 +285,19 @@ mod tests {
         };
         assert_eq!(try_all(address("192.0.2.1")), 100);
         assert_eq!(guesses.check(Door::Token, address("192.0.2.1"), now), Err(limits::LOCKED_OUT));
-        // However many networks of 64 bits there are in one of 48.
+        // The /48 has a limit too, however many /64 networks it contains.
         let office = (0..2_000).map(|n| address(&format!("2001:db8:0:{n:x}::1"))).map(try_all).sum::<usize>();
         assert_eq!(office, 900);
         assert_eq!(guesses.check(ROOM, address("198.51.100.1"), now), Ok(()));
     }
 
     #[test]
-    fn what_is_over_is_forgotten_and_the_table_is_bounded() {
+    fn table_is_bounded_and_drops_expired_entries() {
         let (guesses, now) = guesses();
         for n in 0..80_000_u32 {
             guesses.wrong(ROOM, address(&IpAddr::from((n << 8).to_be_bytes()).to_string()), now);
         }
-        assert_eq!(guesses.wrong.lock().unwrap().len(), REMEMBERED);
+        assert_eq!(guesses.wrong.lock().unwrap().len(), MAX_ENTRIES);
         guesses.forget(now + limits::LOCKED_OUT / 2);
         assert!(!guesses.wrong.lock().unwrap().is_empty());
         guesses.forget(now + limits::LOCKED_OUT);

@@ -1,4 +1,4 @@
-//! The half of a connection that is written to, for several who take turns.
+//! The write half of a connection, shared by the tasks that write to it in turn.
 
 use std::{
     io::{self, IoSlice},
@@ -16,12 +16,12 @@ use tokio::{
 
 use crate::{tls::Session, watched::Abort};
 
-/// One half of a connection. Copies of it write to the same.
+/// A handle to a write half. Clones write to the same connection.
 #[derive(Clone)]
 pub(crate) struct SharedHalf(Arc<Half>);
 
-/// An enum rather than a type parameter: outboxes and rooms keep halves, and are not to be compiled for each kind. A
-/// write costs the plain path one comparison for it.
+/// An enum rather than a type parameter, so that outboxes and rooms are not compiled twice. It costs a plain write one
+/// comparison.
 enum Half {
     Plain(OwnedWriteHalf),
     Tls(Arc<Session>),
@@ -40,13 +40,13 @@ impl From<Arc<Session>> for SharedHalf {
 }
 
 impl SharedHalf {
-    /// Writes as much as the socket takes at once.
+    /// Writes as much as the socket accepts without waiting.
     ///
     /// # Errors
-    /// Those of the socket; [`io::ErrorKind::WouldBlock`] if it takes nothing for the moment.
+    /// Those of the socket; [`io::ErrorKind::WouldBlock`] if it accepts nothing now.
     pub(crate) fn try_write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         match (&*self.0, parts) {
-            // A call for one part costs the system less.
+            // A plain write costs less than a vectored one.
             (Half::Plain(half), [part]) => half.as_ref().try_write(part),
             (Half::Plain(half), parts) => half.as_ref().try_write_vectored(parts),
             (Half::Tls(session), parts) => session.try_write(parts),
@@ -90,7 +90,7 @@ impl AsyncWrite for SharedHalf {
         true
     }
 
-    /// What [`SharedHalf::try_write`] counts as written is with the socket.
+    /// Does nothing: the socket has all bytes that [`SharedHalf::try_write`] reports as written.
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }

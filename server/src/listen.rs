@@ -1,4 +1,4 @@
-//! Sockets in, signals, and the end: accepts connections and serves them until told to stop.
+//! Starting, accepting connections, and stopping: binds the sockets and serves until shutdown.
 
 use std::{
     io,
@@ -34,71 +34,71 @@ use crate::{
     tls::Tls,
 };
 
-/// Where the server listens if nothing else is said.
+/// The default port, on localhost.
 const DEFAULT_PORT: u16 = 8080;
-/// Where it listens with a certificate of its own: phones are to reach it.
+/// The default port with a self-made certificate, on all addresses, so that phones can reach the server.
 const DEFAULT_TLS_PORT: u16 = 8443;
-/// Connections that the system keeps until they are accepted.
+/// Connections that the operating system queues until the server accepts them.
 const BACKLOG: u32 = 1024;
-/// How often rooms are looked after: turns at the door are short.
+/// How often timeouts in rooms are checked. The shortest is that of a duty.
 const SWEEP_EVERY: Duration = Duration::from_millis(100);
-/// A server that stood still, as a machine does that is moved, has heard nobody meanwhile: as long again, but no longer
-/// than this, nobody's time is over. Whoever looks for it all the time is back by then.
-const STOOD_STILL: Duration = Duration::from_secs(20);
-/// Less than that is no standing still.
+/// After a pause of the process, such as a migration of its machine, timeouts are suspended for as long as the pause lasted,
+/// up to this time. Clients that keep retrying have reconnected by then.
+const MAX_SUSPENSION: Duration = Duration::from_secs(20);
+/// A sweep that is later than this counts as a pause.
 const LATE: Duration = Duration::from_secs(1);
-/// How often addresses are forgotten that have their whole allowance again.
+/// How often expired entries of the rate limits are removed.
 const FORGET_EVERY: Duration = Duration::from_secs(30);
-/// Bytes that the system takes for a connection before they can be sent. More would be beyond the bounds on what waits,
-/// and would keep one who reads slowly, but steadily, from being written to for longer than [`limits::WRITE_WITHIN`].
+/// Unsent bytes that the operating system accepts per connection. More would bypass the limits on queues. With more, a peer
+/// that reads slowly but steadily could also stall writes for longer than [`limits::WRITE_WITHIN`].
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const UNSENT_BYTES: u32 = 64 * 1024;
 
-/// Connections that are open only to be told that their address has too many. Those beyond are closed without a word: one
-/// address is not to take the places of others by that either.
+/// Concurrent connections that are answered only to say that their address has too many. Further ones are closed without
+/// an answer, so that one address cannot take other addresses' permits this way either.
 const TURNED_AWAY: usize = 32;
 
-/// Why the server could not start, or not go on.
+/// Why the server could not start or continue.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// `--listen`.
+    /// A `--listen` address cannot be bound.
     #[error("CLOAKROOM_LISTEN (--listen): cannot listen on {0}: {1}")]
     Bind(SocketAddr, io::Error),
-    /// `--state`.
+    /// The folder of `--state` cannot be used.
     #[error("CLOAKROOM_STATE (--state): {0}")]
     State(#[from] StateError),
-    /// `--gate-create`, `--gate-join`, and what they need.
+    /// `--gate-create` or `--gate-join` cannot be set up.
     #[error("{0}")]
     Gate(#[from] GateError),
-    /// `--tls-self-signed`, or `--tls-cert` and `--tls-key`.
+    /// The certificate of `--tls-self-signed`, or of `--tls-cert` and `--tls-key`, cannot be used.
     #[error("TLS: {0}")]
     Tls(#[from] TlsError),
-    /// `--public-origin` beside TLS.
-    #[error("CLOAKROOM_PUBLIC_ORIGIN (--public-origin): {0} is plain, and the server is to speak TLS: wants https://")]
+    /// TLS is on, but `--public-origin` is an `http://` origin.
+    #[error("CLOAKROOM_PUBLIC_ORIGIN (--public-origin): {0} is plain HTTP but TLS is on: use https://")]
     PlainOrigin(String),
-    /// Entropy or signals are missing.
-    #[error("the system refused what the server needs: {0}")]
+    /// The operating system provides no entropy or no signals.
+    #[error("the operating system reported an error: {0}")]
     System(#[from] io::Error),
-    /// A task ended that runs for as long as the server does.
-    #[error("the server cannot go on: its task {0:?} has ended")]
+    /// A background task ended, although it should run as long as the server.
+    #[error("the server cannot continue: its background task {0:?} has ended")]
     Ended(&'static str),
 }
 
-/// When to stop.
+/// Tells the server to stop. Clones share one signal.
 #[derive(Clone, Default)]
 pub struct Shutdown(CancellationToken);
 
 impl Shutdown {
-    /// Stops when [`Shutdown::now`] is called.
+    /// Creates a signal for [`Shutdown::now`].
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Stops on SIGTERM or an interrupt from the keyboard.
+    /// Creates a signal that SIGTERM and Ctrl-C trigger too.
     ///
     /// # Errors
-    /// When the system lets no one listen for signals.
+    /// When the signal handlers cannot be installed.
     pub fn on_signal() -> io::Result<Self> {
         let shutdown = Self::new();
         #[cfg(unix)]
@@ -125,10 +125,10 @@ impl Shutdown {
     }
 }
 
-/// Opens the sockets that the configuration names.
+/// Binds the sockets of the configuration.
 ///
 /// # Errors
-/// When one cannot be opened. Of the two default ones, one is enough: a machine may lack IPv6.
+/// When a socket cannot be bound. Of the two default sockets, one suffices, because the machine may lack IPv6.
 pub async fn bind(config: &Config) -> Result<Vec<TcpListener>, ServeError> {
     let mut listeners = Vec::new();
     if config.listen.is_empty() {
@@ -141,7 +141,7 @@ pub async fn bind(config: &Config) -> Result<Vec<TcpListener>, ServeError> {
         for address in defaults {
             match bind_default(address) {
                 Ok(listener) => listeners.push(listener),
-                // Taken by another program: to serve on the other address alone would send people to a stranger.
+                // Another program uses this port: serving only the other address would send people to that program.
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(ServeError::Bind(address, error)),
                 Err(error) => failed = Some(ServeError::Bind(address, error)),
             }
@@ -157,10 +157,10 @@ pub async fn bind(config: &Config) -> Result<Vec<TcpListener>, ServeError> {
     Ok(listeners)
 }
 
-/// Serves on these sockets until `shutdown`, then tells every room and ends.
+/// Serves on these sockets until `shutdown`, then closes every member's socket and returns.
 ///
 /// # Errors
-/// When the configuration does not hold, or when a task has ended that the server cannot do without.
+/// When the configuration cannot be used, or when an essential task has ended.
 pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdown) -> Result<(), ServeError> {
     let state = StateFolder::open(config.state.as_ref())?;
     let secret = match &state {
@@ -191,7 +191,7 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
         stopping: shutdown.0.clone(),
         config,
     }));
-    // Each connection takes a descriptor, and what a shell allows at first is often less than the bound.
+    // Each connection takes a file descriptor, and a shell's soft limit is often below the connection limit.
     let _ = rlimit::increase_nofile_limit(rlimit::INFINITY);
     let connections = TaskTracker::new();
     let places = Arc::new(Semaphore::new(app.config.max_connections));
@@ -209,11 +209,11 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
     #[cfg(unix)]
     {
         let mut hangup = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
-        let to_look = app.clone();
+        let app = app.clone();
         tokio::spawn(async move {
             while hangup.recv().await.is_some() {
-                match to_look.gates.look() {
-                    Ok(()) => tracing::info!("SIGHUP: the files of the gates are in order"),
+                match app.gates.look() {
+                    Ok(()) => tracing::info!("SIGHUP: gate files are valid"),
                     Err(error) => tracing::error!("{error}"),
                 }
             }
@@ -235,7 +235,7 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
         task = essential.ended() => Some(task),
     };
     if let Some(task) = ended {
-        tracing::error!(task, "essential task ended");
+        tracing::error!(task, "background task ended; stopping");
         shutdown.now();
     }
 
@@ -243,34 +243,34 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
     app.store.stop().await;
     connections.close();
     if timeout(limits::STOP_WITHIN, connections.wait()).await.is_err() {
-        tracing::warn!("connections were still open when the time to stop was over");
+        tracing::warn!("connections still open at the stop deadline");
     }
     ended.map_or(Ok(()), |task| Err(ServeError::Ended(task)))
 }
 
-/// One for IPv6 takes no IPv4: there is another for that.
+/// Binds a default address. The IPv6 socket does not accept IPv4, which has its own socket.
 fn bind_default(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     if address.is_ipv6() {
         SockRef::from(&socket).set_only_v6(true)?;
     }
-    // As tokio does: a server that is started again is not to wait for its old connections.
+    // As tokio does, so that a restarted server need not wait for its old connections to time out.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
 
-/// Says how connections are to be, which have it from their listener.
+/// Sets socket options on the listener, from which accepted connections inherit them.
 fn prepare(listener: &TcpListener) -> io::Result<()> {
     let socket = SockRef::from(listener);
-    // A frame is to go out when it is written, not when the next one is.
+    // Sends each frame at once, instead of waiting for the next one.
     socket.set_tcp_nodelay(true)?;
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
         socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
-        // Holds after the server has closed a connection, too: without it, the system goes on for minutes to offer what
-        // a peer does not take.
+        // Also applies after the server has closed a connection. Otherwise the operating system keeps offering unread bytes
+        // to the peer for minutes.
         socket.set_tcp_user_timeout(Some(limits::SILENCE))?;
     }
     Ok(())
@@ -281,41 +281,41 @@ fn announce(listener: &TcpListener, app: &App) -> Result<(), ServeError> {
     match &app.config.public_origin {
         Some(origin) if !origin.is_secure() => {
             tracing::info!("listening on {address}, for {}", origin.as_str());
-            tracing::warn!("browsers do no cryptography on a page of {}: it takes https", origin.as_str());
+            tracing::warn!("browsers offer no Web Crypto on {}: use https", origin.as_str());
         }
         Some(origin) => tracing::info!("listening on {address}, for {}", origin.as_str()),
-        None if app.config.tls_self_signed => tracing::info!("listening on {address}, with a certificate of its own"),
+        None if app.config.tls_self_signed => tracing::info!("listening on {address}, with a self-made certificate"),
         None if app.tls.is_some() => {
             tracing::info!("listening on {address}, for localhost and IP addresses only: see --public-origin");
         }
         None if address.ip().is_loopback() => {
             tracing::info!("listening on {address}: open http://localhost:{}", address.port());
         }
-        None => tracing::info!("listening on {address}: people outside need https, see --public-origin"),
+        None => tracing::info!("listening on {address}: other devices need https, see --public-origin"),
     }
     Ok(())
 }
 
-/// Brings connections what is for them.
+/// The delivery task: writes rooms' frames to their members' connections.
 async fn deliver(app: App) {
     app.store.deliver().await;
 }
 
-/// Looks after what only time brings about.
+/// The sweep task: expires timeouts in rooms, and removes expired entries of the rate limits.
 async fn sweep(app: App) {
     let mut sweep = interval(SWEEP_EVERY);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut forget = interval(FORGET_EVERY);
-    let mut wait_until = Instant::now();
+    let mut suspended_until = Instant::now();
     loop {
         tokio::select! {
             due = sweep.tick() => {
                 let now = Instant::now();
                 let late = now.saturating_duration_since(due.into_std());
                 if late > LATE {
-                    wait_until = now + late.min(STOOD_STILL);
+                    suspended_until = now + late.min(MAX_SUSPENSION);
                 }
-                if now >= wait_until {
+                if now >= suspended_until {
                     app.store.tick(now).await;
                 }
             }
@@ -330,6 +330,7 @@ async fn sweep(app: App) {
     }
 }
 
+/// The accept task: accepts connections up to the limits and serves each in its own task, until `shutdown`.
 async fn accept(
     listener: Arc<TcpListener>,
     app: App,
@@ -339,7 +340,7 @@ async fn accept(
 ) {
     let router = router(app.clone());
     let turned_away = Arc::new(Semaphore::new(TURNED_AWAY));
-    let mut short = false;
+    let mut is_failing = false;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -347,13 +348,13 @@ async fn accept(
         };
         match accepted {
             Ok((stream, peer)) => {
-                short = false;
+                is_failing = false;
                 let is_proxy = is_trusted(&app.config.trusted_proxy, peer.ip());
                 let among = Among::new(&app.crowd, peer.ip(), is_proxy);
                 let permit = if let Among::Nobody = among {
                     Arc::clone(&turned_away).try_acquire_owned().ok()
                 } else {
-                    // Beyond the bound, one connection waits here, and the others in the system's queue.
+                    // Above the limit, one connection waits here and the others in the backlog.
                     tokio::select! {
                         permit = Arc::clone(&places).acquire_owned() => permit.ok(),
                         () = shutdown.0.cancelled() => return,
@@ -371,10 +372,10 @@ async fn accept(
                     }
                 }
             }
-            // Out of file descriptors, most likely: others must close before another can open.
+            // Most likely out of file descriptors, until a connection closes. Logged once until an accept succeeds.
             Err(error) => {
-                if !std::mem::replace(&mut short, true) {
-                    tracing::warn!(%error, "cannot accept connections for the moment");
+                if !std::mem::replace(&mut is_failing, true) {
+                    tracing::warn!(%error, "cannot accept connections; retrying");
                 }
                 sleep(Duration::from_millis(100)).await;
             }

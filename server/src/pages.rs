@@ -1,4 +1,4 @@
-//! Pages and static files: what the build embedded, compressed and ready.
+//! Serves the pages and static files that the build embedded and compressed.
 
 use axum::{
     extract::{Path, State, rejection::PathRejection},
@@ -8,7 +8,7 @@ use axum::{
 
 use crate::app::App;
 
-/// A file, as the build embedded it.
+/// An embedded file.
 struct File {
     path: &'static str,
     media_type: &'static str,
@@ -21,7 +21,7 @@ struct File {
 
 include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
-/// Which build this is: stands in every static address, and in every salt's answer.
+/// The build's hash, which is part of every static address and every salt answer.
 pub(crate) const BUILD: &str = EMBEDDED_BUILD;
 
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
@@ -34,12 +34,12 @@ pub(crate) async fn create(headers: HeaderMap) -> Response {
     page("create.html", StatusCode::OK, &headers)
 }
 
-/// `/login`, and `/chat/` with a room's name behind it: which room it is, the page reads from its own address.
+/// The page for `/login` and `/chat/NAME`. The page itself reads the room's name from its address.
 pub(crate) async fn join(headers: HeaderMap) -> Response {
     page("join.html", StatusCode::OK, &headers)
 }
 
-/// How to trust this server's own certificate.
+/// The page that explains how to trust the server's self-made certificate.
 pub(crate) async fn trust(State(app): State<App>, headers: HeaderMap) -> Response {
     match own_authority(&app) {
         Some(_) => page("trust.html", StatusCode::OK, &headers),
@@ -47,7 +47,7 @@ pub(crate) async fn trust(State(app): State<App>, headers: HeaderMap) -> Respons
     }
 }
 
-/// That certificate, as systems offer to install it.
+/// The authority's certificate, with the media type for which operating systems offer installation.
 pub(crate) async fn certificate(State(app): State<App>, headers: HeaderMap) -> Response {
     match own_authority(&app) {
         Some(pem) => ([(header::CONTENT_TYPE, "application/x-x509-ca-cert")], pem.to_owned()).into_response(),
@@ -63,7 +63,7 @@ pub(crate) fn not_found(headers: &HeaderMap) -> Response {
     page("not_found.html", StatusCode::NOT_FOUND, headers)
 }
 
-/// A static file of this build. One of another build is not found: the page that asks is to be reloaded.
+/// A static file of this build. Files of another build are not found, and their page must be reloaded.
 pub(crate) async fn file(path: Result<Path<(String, String)>, PathRejection>, headers: HeaderMap) -> Response {
     let found = path.ok().and_then(|Path((build, path))| find(STATIC, &path).filter(|_| build == BUILD));
     match found {
@@ -112,7 +112,7 @@ fn answer(file: &'static File, status: StatusCode, asked: &HeaderMap) -> Respons
     response
 }
 
-/// The smallest form that the client takes.
+/// Returns the smallest encoding that the client accepts.
 fn choose(file: &'static File, asked: &HeaderMap) -> (Option<&'static str>, &'static [u8]) {
     if accepts(asked, "br") {
         (Some("br"), file.brotli)
@@ -123,7 +123,7 @@ fn choose(file: &'static File, asked: &HeaderMap) -> (Option<&'static str>, &'st
     }
 }
 
-/// Whether `Accept-Encoding` names this coding with a weight above zero (RFC 9110, section 12.5.3).
+/// True when `Accept-Encoding` lists this coding with a weight above zero (RFC 9110, section 12.5.3).
 fn accepts(asked: &HeaderMap, coding: &str) -> bool {
     let name: HeaderName = header::ACCEPT_ENCODING;
     asked.get_all(name).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|one| {
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codings() {
+    fn accept_encoding_is_parsed() {
         let accepts = |value: &'static str, coding| {
             let headers = HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(value))]);
             super::accepts(&headers, coding)
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_is_embedded_and_sorted() {
+    fn files_are_embedded_and_sorted() {
         for files in [STATIC, PAGES] {
             assert!(files.is_sorted_by_key(|file| file.path));
             assert!(files.iter().all(|file| !file.plain.is_empty() && find(files, file.path).is_some()));
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_hold_this_builds_addresses() {
+    fn pages_refer_to_this_build() {
         let page = std::str::from_utf8(find(PAGES, "join.html").unwrap().plain).unwrap();
         assert!(page.contains(&format!("/static/{BUILD}/js/app.js")));
         assert!(page.contains("integrity=\"sha384-"));

@@ -1,14 +1,14 @@
-//! QR codes for a terminal, so that a phone can take a long text over from it.
+//! QR codes for a terminal, so that a phone can scan a long text.
 
 use qrcodegen::{QrCode, QrCodeEcc};
 
-/// Light modules around a code, without which a phone does not find it (ISO/IEC 18004, section 9.1).
+/// Width of the quiet zone in modules, without which phones do not find the code (ISO/IEC 18004, section 9.1).
 const QUIET: i32 = 4;
 
-/// Draws a text in half blocks, two rows of modules in each line; `None` if it is too long for a code.
+/// Draws a text as a QR code in half blocks, two rows of modules per line. Returns `None` if the text is too long.
 ///
-/// Light modules are drawn and dark ones left blank, as it is right on a terminal with a dark background; phones read the
-/// inverse of a code too.
+/// Draws the light modules and leaves the dark ones blank, which is right on a dark terminal. On a light one the code is
+/// inverted, which phones also read.
 #[must_use]
 pub fn qr_code(text: &str) -> Option<String> {
     let code = QrCode::encode_text(text, QrCodeEcc::Low).ok()?;
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn modules_stand_where_they_belong() {
+    fn drawing_matches_the_code() {
         let text = "http://localhost:8080";
         let code = QrCode::encode_text(text, QrCodeEcc::Low).unwrap();
         let drawn = qr_code(text).unwrap();

@@ -1,4 +1,4 @@
-//! From a refusal to its answer: the one place where codes become HTTP.
+//! Turns refusals into HTTP answers.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use axum::{
 };
 use wire::{Refusal, door::RefusalBody};
 
-/// A [`Refusal`] as an answer.
+/// A [`Refusal`] to answer with.
 #[derive(Debug)]
 pub(crate) struct Refused {
     refusal: Refusal,
-    /// After how long to try again, where that is known.
+    /// How long to wait before trying again, if known.
     wait: Option<Duration>,
 }
 
@@ -24,7 +24,7 @@ impl From<Refusal> for Refused {
 }
 
 impl Refused {
-    /// That may be tried again after so long.
+    /// Returns a refusal that tells when to try again.
     pub(crate) fn until(refusal: Refusal, wait: Duration) -> Self {
         Self { refusal, wait: Some(wait) }
     }
@@ -33,7 +33,7 @@ impl Refused {
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        // Whole seconds, and none too few.
+        // Whole seconds, rounded up.
         let seconds = self.wait.map(|wait| wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX));
         let mut response = (status, Json(RefusalBody::new(self.refusal, seconds))).into_response();
         let headers = response.headers_mut();
@@ -41,7 +41,7 @@ impl IntoResponse for Refused {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.refusal == Refusal::WebSocketVersion {
-            // Which it would be (RFC 6455, section 4.4, and RFC 9110, section 15.5.22).
+            // Names the supported version (RFC 6455, section 4.4, and RFC 9110, section 15.5.22).
             headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
             headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
             headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));

@@ -1,4 +1,4 @@
-//! The server's keys and what it makes of others' secrets.
+//! The server's keys, and its hashes of other people's secrets.
 
 use std::io;
 
@@ -9,27 +9,27 @@ use subtle::{Choice, ConstantTimeEq};
 use wire::{RoomName, Salt, Verifier};
 use zeroize::Zeroizing;
 
-/// Two keys: one for the salts, which may outlive the process so that a password keeps giving the same verifier, and one for
-/// the second hashes, which never does.
+/// Two keys. The salt key may outlive the process, so that a password keeps giving the same verifier. The key of the second
+/// hashes never does.
 pub struct ServerSecret {
     salts: Hmac<Sha256>,
     hashes: Hmac<Sha256>,
 }
 
 impl ServerSecret {
-    /// With this key for the salts.
+    /// Uses this salt key.
     ///
     /// # Errors
-    /// When the system has no entropy.
+    /// When the operating system provides no entropy.
     pub fn with_salt_key(salt_key: &[u8]) -> io::Result<Self> {
         let key = |bytes: &[u8]| Hmac::new_from_slice(bytes).map_err(io::Error::other);
         Ok(Self { salts: key(salt_key)?, hashes: key(random()?.as_slice())? })
     }
 
-    /// With keys that last as long as the process.
+    /// Uses random keys, which last as long as the process.
     ///
     /// # Errors
-    /// When the system has no entropy.
+    /// When the operating system provides no entropy.
     pub fn random() -> io::Result<Self> {
         Self::with_salt_key(random()?.as_slice())
     }
@@ -40,15 +40,15 @@ impl ServerSecret {
         Salt::from(mac(&self.salts, &[b"salt", room.as_str().as_bytes()]))
     }
 
-    /// second hash = HMAC-SHA-256(hash key, "verifier" ‖ verifier): the verifier comes out of Argon2id, so a fast keyed
-    /// hash is right.
+    /// second hash = HMAC-SHA-256(hash key, "verifier" ‖ verifier). A fast hash suffices, because the verifier comes from
+    /// Argon2id.
     #[must_use]
     pub fn second_hash(&self, verifier: &Verifier) -> SecondHash {
         SecondHash::from(mac(&self.hashes, &[b"verifier", verifier.as_bytes()]))
     }
 
-    /// What the gate makes of a value, under the key that stays: HMAC-SHA-256(salt key, label ‖ 0x00 ‖ each part with its
-    /// length before it, u32). No label begins as that of a room's salt.
+    /// lasting hash = HMAC-SHA-256(salt key, label ‖ 0x00 ‖ length u32 ‖ part ‖ …), for the gates. It survives a restart. No
+    /// label begins with "salt", which is the label of room salts.
     pub(crate) fn lasting(&self, label: &str, parts: &[&[u8]]) -> LastingHash {
         let mut key = self.salts.clone();
         key.update(label.as_bytes());
@@ -73,7 +73,7 @@ fn mac(key: &Hmac<Sha256>, parts: &[&[u8]]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
-/// What is kept in a file of a value that someone shows at the gate.
+/// The stored hash of a gate's secret value.
 #[derive(Clone)]
 pub(crate) struct LastingHash([u8; 32]);
 
@@ -84,7 +84,7 @@ impl ConstantTimeEq for LastingHash {
 }
 
 impl LastingHash {
-    /// The bytes themselves.
+    /// Returns the bytes.
     pub(crate) fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn salts_depend_on_name_and_key_and_outlive_a_process() {
+    fn salts_depend_on_name_and_key() {
         let secret = ServerSecret::with_salt_key(&[1; 32]).unwrap();
         let (one, two) = ("one".parse().unwrap(), "two".parse().unwrap());
         assert!(secret.salt(&one) == ServerSecret::with_salt_key(&[1; 32]).unwrap().salt(&one));
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn second_hashes_do_not_outlive_a_process() {
+    fn second_hashes_differ_between_processes() {
         let verifier = Verifier::from([7; 32]);
         let hash = |secret: &ServerSecret| secret.second_hash(&verifier);
         let secrets = [(); 2].map(|()| ServerSecret::with_salt_key(&[1; 32]).unwrap());

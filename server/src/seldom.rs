@@ -1,4 +1,4 @@
-//! Log lines that anybody can cause are written once a minute at most, so that nobody fills the log with them.
+//! Limits log lines that anybody can trigger to one per minute, so that nobody can fill the log with them.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -7,12 +7,12 @@ use std::{
 
 const EVERY: Duration = Duration::from_secs(60);
 
-/// When such a line was written last.
+/// The time at which a line was last written.
 #[derive(Default)]
 pub(crate) struct Seldom(Mutex<Option<Instant>>);
 
 impl Seldom {
-    /// Whether the line may be written now.
+    /// Returns true when the line may be written now, and starts a new minute.
     pub(crate) fn allows(&self, now: Instant) -> bool {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let allows = last.is_none_or(|last| now.saturating_duration_since(last) >= EVERY);
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn once_a_minute() {
+    fn line_is_allowed_once_a_minute() {
         let (seldom, start) = (Seldom::default(), Instant::now());
         let at = |seconds| seldom.allows(start + Duration::from_secs(seconds));
         assert_eq!([0, 1, 59, 60, 61, 200].map(at), [true, false, false, true, false, true]);

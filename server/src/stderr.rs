@@ -1,5 +1,5 @@
-//! The program's log. Lines wait in a bounded queue, and a thread writes them to standard error: a log that is full,
-//! closed or not read loses lines, and stops nothing.
+//! The program's log. A thread writes lines from a bounded queue to standard error. When standard error is full, closed or
+//! not read, the log loses lines but blocks nothing.
 
 use std::{
     collections::VecDeque,
@@ -12,12 +12,12 @@ use std::{
 
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Bytes of lines that may wait. Lines beyond are dropped and counted.
+/// Maximum bytes of queued lines. Further lines are dropped and counted.
 const QUEUE_BYTES: usize = 256 * 1024;
-/// How long the end of the program waits for lines that are not written yet.
+/// How long the program waits at exit for unwritten lines.
 const FLUSH_WITHIN: Duration = Duration::from_secs(1);
 
-/// Where log lines go. Clones share one queue.
+/// A handle to the log. Clones share one queue.
 #[derive(Clone)]
 pub struct StderrLog(Arc<Queue>);
 
@@ -32,12 +32,12 @@ struct Lines {
     waiting: VecDeque<Vec<u8>>,
     bytes: usize,
     dropped: u64,
-    /// The thread has taken lines that it has not written yet.
+    /// True while the thread writes lines that it took from the queue.
     writing: bool,
 }
 
 impl StderrLog {
-    /// Starts the thread that writes to standard error. Without a thread there is no log.
+    /// Starts the thread that writes to standard error. If it cannot be started, there is no log.
     #[must_use]
     pub fn start() -> Self {
         Self::to(io::stderr())
@@ -75,7 +75,7 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Writes lines for ever. A line that cannot be written is lost: there is nowhere to say so.
+    /// Writes lines forever. Ignores write errors, because there is nowhere to report them.
     fn write_to(&self, mut log: impl Write) {
         loop {
             let lines = self.lock();
@@ -124,7 +124,7 @@ mod tests {
 
     use super::*;
 
-    /// A log that writes when it is told how: as a pipe that is read, is not read, or is closed.
+    /// A log whose writes succeed, block or fail as the test decides.
     struct Pipe {
         turns: Receiver<io::Result<()>>,
         written: Sender<Vec<u8>>,
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_cannot_be_written_loses_lines_only() {
+    fn failing_writes_lose_only_their_lines() {
         let (mut log, turn, lines) = piped();
         turn.send(Err(io::ErrorKind::BrokenPipe.into())).unwrap();
         turn.send(Err(io::ErrorKind::StorageFull.into())).unwrap();
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_is_not_read_stops_nobody_and_fills_nothing() {
+    fn blocked_writes_block_no_caller_and_drop_lines() {
         let (mut log, turn, lines) = piped();
         let line = [b'x'; 1024];
         for _ in 0..1000 {

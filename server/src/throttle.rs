@@ -1,4 +1,4 @@
-//! How much one connection may send: it is read no faster than that, and TCP makes its sender wait.
+//! The rate limits on one connection's input. The server reads no faster than they allow, so that TCP slows the sender down.
 
 use std::{
     num::NonZeroU32,
@@ -8,30 +8,30 @@ use std::{
 use room::Bucket;
 use wire::limits;
 
-/// How much of its rate a bucket holds: after a pause, so much may come at once.
+/// The size of a token bucket, as time at the full rate: the burst allowed after a pause.
 const BURST: Duration = Duration::from_secs(2);
-/// How much more than that may come before its sender has to wait, so that not each frame is waited for alone.
+/// How far a bucket may be overdrawn before the reader waits, so that it does not wait for each frame singly.
 const OVERDRAFT: Duration = Duration::from_millis(100);
 
-/// Frames and bytes, each with its own bound.
+/// Token buckets for frames and for bytes.
 pub(crate) struct Throttle {
-    /// What each takes.
-    frame: Duration,
+    /// The tokens that a frame costs.
+    frame_cost: Duration,
     byte_rate: NonZeroU32,
-    /// The buckets count time from here.
+    /// The origin of the buckets' time.
     opened: Instant,
     frames: Bucket,
     bytes: Bucket,
-    /// Since when more frames have come than may, without all of them being read.
+    /// The time since which the frame limit has been exceeded without the reader catching up.
     behind: Option<Instant>,
 }
 
 impl Throttle {
-    /// So many a second, and nothing saved up: or whoever connects again and again could send without end.
+    /// Creates limits per second. The buckets start empty, so that reconnecting does not yield a new burst each time.
     pub(crate) fn new(frames: NonZeroU32, bytes: NonZeroU32, now: Instant) -> Self {
         let bucket = Bucket::empty(BURST, Duration::ZERO);
         Self {
-            frame: Duration::from_secs(1) / frames.get(),
+            frame_cost: Duration::from_secs(1) / frames.get(),
             byte_rate: bytes,
             opened: now,
             frames: bucket,
@@ -40,39 +40,40 @@ impl Throttle {
         }
     }
 
-    /// A frame has come; whether so many have that no more may for now.
+    /// Counts a received frame. Returns true when the frame limit is exceeded.
     pub(crate) fn frame(&mut self, now: Instant) -> bool {
         let time = self.time(now);
-        self.frames.take(self.frame, time);
-        let too_many = self.frames.wait(time) > OVERDRAFT;
-        if too_many {
+        self.frames.take(self.frame_cost, time);
+        let is_exceeded = self.frames.wait(time) > OVERDRAFT;
+        if is_exceeded {
             self.behind.get_or_insert(now);
         }
-        too_many
+        is_exceeded
     }
 
-    /// So many bytes have come.
+    /// Counts received bytes.
     pub(crate) fn bytes(&mut self, count: usize, now: Instant) {
         let nanos = (count as u64).saturating_mul(1_000_000_000) / u64::from(self.byte_rate.get());
         self.bytes.take(Duration::from_nanos(nanos), self.time(now));
     }
 
-    /// All that was sent is read.
+    /// Called when the reader has read all that the peer has sent.
     pub(crate) fn caught_up(&mut self) {
         self.behind = None;
     }
 
-    /// Whether more frames than may have come for so long that what is read now may have been sent by one who is gone.
+    /// True when the frame limit has been exceeded for [`limits::SILENCE`]. The frames read now may then be so old that the
+    /// peer is gone.
     pub(crate) fn is_behind(&self, now: Instant) -> bool {
         self.behind.is_some_and(|since| now.saturating_duration_since(since) >= limits::SILENCE)
     }
 
-    /// Whether so much has come that no more may for now.
+    /// True when a limit is exceeded and the reader must wait.
     pub(crate) fn is_overdrawn(&self, now: Instant) -> bool {
         self.wait(now) > OVERDRAFT
     }
 
-    /// How long to wait, then, before more is read.
+    /// Returns how long the reader must wait.
     pub(crate) fn wait(&self, now: Instant) -> Duration {
         let time = self.time(now);
         self.frames.wait(time).max(self.bytes.wait(time))
@@ -101,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_and_then_the_rate() {
+    fn burst_is_allowed_then_the_rate() {
         let connected = Instant::now();
         let mut throttle = Throttle::new(rate(100), rate(1000), connected);
         let start = connected + BURST;
@@ -111,40 +112,40 @@ mod tests {
         assert_eq!(throttle.wait(start), Duration::from_millis(500));
         assert_eq!(throttle.wait(start + Duration::from_millis(500)), Duration::ZERO);
         throttle.take(0, 4000, start);
-        assert_eq!(throttle.wait(start), Duration::from_secs(2), "whichever takes longer");
+        assert_eq!(throttle.wait(start), Duration::from_secs(2), "the longer wait counts");
     }
 
     #[test]
-    fn a_new_connection_has_saved_nothing() {
+    fn new_connection_gets_no_burst() {
         let start = Instant::now();
         let mut throttle = Throttle::new(rate(100), rate(1000), start);
         assert_eq!(throttle.wait(start), Duration::ZERO);
-        assert!((1..=10).all(|_| !throttle.frame(start)), "but a few may come together");
+        assert!((1..=10).all(|_| !throttle.frame(start)), "a few at once are within the overdraft");
         assert!(throttle.frame(start) && throttle.is_overdrawn(start));
         throttle.take(39, 10, start);
         assert_eq!(throttle.wait(start), Duration::from_millis(500));
     }
 
     #[test]
-    fn who_sends_too_many_frames_falls_behind() {
+    fn sustained_excess_of_frames_falls_behind() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut throttle = Throttle::new(rate(100), rate(1000), start);
         throttle.take(100_000, 0, at(60));
-        assert!(!throttle.is_behind(at(87)), "before that it said nothing");
+        assert!(!throttle.is_behind(at(87)), "it sent nothing before second 60");
         assert!(throttle.is_behind(at(88)));
         throttle.caught_up();
         assert!(!throttle.is_behind(at(88)));
         throttle.take(1, 0, at(88));
         assert!(!throttle.is_behind(at(115)));
         assert!(throttle.is_behind(at(116)));
-        // A hundred a second is no more than may be, nor are bytes that take long.
+        // A hundred frames a second are within the limit. Exceeding the byte limit does not count.
         let mut throttle = Throttle::new(rate(100), rate(1000), start);
         for second in 1..100 {
             throttle.take(100, 100_000, at(second));
             assert!(!throttle.is_behind(at(second + 1)));
         }
-        // Read a few at a time, as soon as they may be or a little later, they are too many all the same.
+        // The limit stays exceeded when a few frames are read after every wait.
         let mut throttle = Throttle::new(rate(100), rate(1000), start);
         let mut now = start;
         while now < at(28) {
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_saved_than_a_burst() {
+    fn bucket_holds_one_burst() {
         let start = Instant::now();
         let mut throttle = Throttle::new(rate(100), rate(1000), start);
         let later = start + Duration::from_secs(3600);

@@ -1,54 +1,54 @@
-//! A bound over what many hold, so that they cannot together take more memory than there is.
+//! The memory budget: a limit on the bytes that all connections hold together.
 
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
 };
 
-/// What is taken at once: to count every frame would have all members wait for one counter.
+/// Shares grow in steps of this size, so that connections do not contend for the counter on every frame.
 const SLAB: usize = 4 * 1024;
 
-/// Bytes that all may hold together.
+/// A memory budget that is divided into shares.
 #[derive(Debug)]
 pub struct Total {
-    bound: usize,
+    limit: usize,
     used: AtomicUsize,
     shares: AtomicUsize,
 }
 
 impl Total {
-    /// Of so many bytes.
+    /// Creates a budget of `limit` bytes.
     #[must_use]
-    pub fn new(bound: usize) -> Arc<Self> {
-        Arc::new(Self { bound, used: AtomicUsize::new(0), shares: AtomicUsize::new(0) })
+    pub fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self { limit, used: AtomicUsize::new(0), shares: AtomicUsize::new(0) })
     }
 
-    /// How many bytes are taken.
+    /// Returns the bytes in use.
     #[must_use]
     pub fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// One more that may take something.
+    /// Creates an empty share.
     pub(crate) fn share(total: &Arc<Self>) -> Share {
         total.shares.fetch_add(1, Ordering::Relaxed);
         Share { total: Arc::clone(total), held: 0 }
     }
 
-    /// One half is for whoever comes first. The other is parted evenly, so that those who take much leave something
-    /// to those who take little.
+    /// Takes `more` bytes for a share that holds `held`, and returns whether that succeeded. The first half of the budget
+    /// goes to any share that asks. The second half is divided equally, so that large shares leave room for small ones.
     fn take(&self, more: usize, held: usize) -> bool {
         let used = self.used.fetch_add(more, Ordering::Relaxed).saturating_add(more);
-        let even = self.bound / 2 / self.shares.load(Ordering::Relaxed).max(1);
-        let may = used <= self.bound && (used <= self.bound / 2 || held + more <= even.max(SLAB));
-        if !may {
+        let equal_part = self.limit / 2 / self.shares.load(Ordering::Relaxed).max(1);
+        let fits = used <= self.limit && (used <= self.limit / 2 || held + more <= equal_part.max(SLAB));
+        if !fits {
             self.used.fetch_sub(more, Ordering::Relaxed);
         }
-        may
+        fits
     }
 }
 
-/// What one of them holds; given back when dropped.
+/// One connection's share of the budget. Dropping it returns its bytes.
 #[derive(Debug)]
 pub(crate) struct Share {
     total: Arc<Total>,
@@ -56,20 +56,20 @@ pub(crate) struct Share {
 }
 
 impl Share {
-    /// Sees that so many bytes are held; whether that may be.
+    /// Grows the share to at least `bytes`. Returns false if the budget does not allow that.
     pub(crate) fn grow(&mut self, bytes: usize) -> bool {
         if bytes <= self.held {
             return true;
         }
         let more = bytes.next_multiple_of(SLAB) - self.held;
-        let may = self.total.take(more, self.held);
-        if may {
+        let fits = self.total.take(more, self.held);
+        if fits {
             self.held += more;
         }
-        may
+        fits
     }
 
-    /// Gives back what goes beyond so many bytes.
+    /// Returns the bytes beyond `bytes` to the budget.
     pub(crate) fn shrink(&mut self, bytes: usize) {
         let less = self.held.saturating_sub(bytes.next_multiple_of(SLAB));
         if less > 0 {
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_half_for_the_first_the_other_for_all() {
+    fn second_half_is_divided_equally() {
         let total = Total::new(64 * SLAB);
         let mut shares = (0..8).map(|_| Total::share(&total)).collect::<Vec<_>>();
         let (greedy, modest) = shares.split_first_mut().unwrap();
@@ -100,7 +100,7 @@ mod tests {
         assert!(modest.iter_mut().all(|share| share.grow(4 * SLAB)));
         assert!(!modest[0].grow(5 * SLAB));
         greedy.shrink(0);
-        assert!(modest[0].grow(8 * SLAB - 1), "now it is the first that comes");
+        assert!(modest[0].grow(8 * SLAB - 1), "less than half is in use again");
         assert_eq!(total.used(), (6 * 4 + 8) * SLAB);
         shares.clear();
         assert_eq!(total.used(), 0);

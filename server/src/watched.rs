@@ -1,5 +1,6 @@
-//! A stream, plain or in TLS, that does not wait for ever for a peer that takes nothing. Below HTTP and WebSocket, so
-//! that it counts bytes, not messages, and holds for both. It also wipes what HTTP leaves in the buffer that it reads into.
+//! A stream, plain or TLS, that aborts the connection when the peer accepts no bytes for too long. It sits below HTTP and
+//! WebSocket, so that it works for both and sees bytes rather than messages. It also wipes the buffer into which HTTP
+//! reads.
 
 use std::{
     io,
@@ -17,20 +18,20 @@ use wire::limits;
 
 use crate::half::SharedHalf;
 
-/// A stream that is watched, or its half for writing.
+/// A stream, or its write half, with a timeout for stalled writes.
 pub(crate) struct Watched<S> {
     stream: S,
-    /// Runs while the peer takes nothing.
+    /// Runs while the peer accepts nothing.
     stalled: Option<Pin<Box<Sleep>>>,
-    is_over: bool,
+    is_aborted: bool,
 }
 
-/// A connection's stream, plain or in TLS.
+/// A connection's stream, plain or TLS.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Abort + Unpin + Send + 'static {
-    /// The half that is read.
+    /// The read half.
     type Reading: AsyncRead + Unpin + Send;
 
-    /// Both halves.
+    /// Splits the stream into read half and write half.
     fn split(self) -> (Self::Reading, SharedHalf);
 }
 
@@ -43,21 +44,22 @@ impl Stream for TcpStream {
     }
 }
 
-/// A stream that can be ended without regard to what it has not sent yet.
+/// A stream that can be closed without waiting for unsent bytes.
 pub(crate) trait Abort {
-    /// Closing the stream resets the connection: the system drops what the peer did not take. It would offer that to the
-    /// peer for minutes more, and the connection would stay open for as long.
+    /// Makes closing the stream reset the connection and drop unsent bytes. Otherwise the operating system would keep
+    /// offering them to the peer, and keep the connection open, for minutes.
     fn abort(&self);
 }
 
 impl Abort for TcpStream {
     fn abort(&self) {
-        // Only a socket that is closed already refuses.
+        // Fails only for a socket that is closed already.
         let _ = SockRef::from(self).set_linger(Some(Duration::ZERO));
     }
 }
 
 impl<S: Abort> Watched<S> {
+    /// Clears the timeout after progress. Aborts the connection when a write has stalled for [`limits::WRITE_WITHIN`].
     fn progress<T>(&mut self, written: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.stalled = None;
@@ -66,26 +68,26 @@ impl<S: Abort> Watched<S> {
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(limits::WRITE_WITHIN)));
         stalled.as_mut().poll(context).map(|()| {
             self.stream.abort();
-            self.is_over = true;
+            self.is_aborted = true;
             Err(io::ErrorKind::TimedOut.into())
         })
     }
 
-    /// Whether its peer took nothing for so long that the connection is given up.
+    /// True when the connection was aborted because the peer accepted nothing.
     pub(crate) fn is_over(&self) -> bool {
-        self.is_over
+        self.is_aborted
     }
 }
 
 impl<S: Stream> Watched<S> {
     pub(crate) fn new(stream: S) -> Self {
-        Self { stream, stalled: None, is_over: false }
+        Self { stream, stalled: None, is_aborted: false }
     }
 
-    /// Both halves.
+    /// Splits the stream into read half and write half.
     pub(crate) fn split(self) -> (S::Reading, Watched<SharedHalf>) {
         let (reading, stream) = self.stream.split();
-        (reading, Watched { stream, stalled: None, is_over: false })
+        (reading, Watched { stream, stalled: None, is_aborted: false })
     }
 }
 
@@ -101,7 +103,7 @@ impl<S: Stream> AsyncRead for Watched<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        // HTTP reads into one buffer as long as the connection lasts: the last request's secrets are still in it.
+        // HTTP reuses one buffer for the whole connection, which still holds secrets of the last request.
         buffer.initialize_unfilled().fill(0);
         Pin::new(&mut self.stream).poll_read(context, buffer)
     }
@@ -119,7 +121,7 @@ impl<S: AsyncWrite + Abort + Unpin> AsyncWrite for Watched<S> {
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = match parts {
-            // A call for one part costs the system less.
+            // A plain write costs less than a vectored one.
             [part] => Pin::new(&mut self.stream).poll_write(context, part),
             parts => Pin::new(&mut self.stream).poll_write_vectored(context, parts),
         };
@@ -131,7 +133,7 @@ impl<S: AsyncWrite + Abort + Unpin> AsyncWrite for Watched<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // TLS takes a write into a buffer: then only this waits for the peer.
+        // TLS buffers writes, so that only a flush waits for the peer.
         let flushed = Pin::new(&mut self.stream).poll_flush(context);
         self.progress(flushed, context)
     }

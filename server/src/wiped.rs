@@ -1,17 +1,17 @@
-//! Wipes what secrets came in, where it is not ours.
+//! Wipes secrets in buffers that HTTP owns.
 
 use bytes::{Bytes, BytesMut};
 use zeroize::Zeroize;
 
-/// Wipes bytes that nobody else holds. Where HTTP still holds the buffer that they are in, it is wiped before HTTP reads
-/// into it again ([`Watched`](crate::watched::Watched)).
+/// Wipes bytes that nothing else references. If HTTP still holds their buffer, [`Watched`](crate::watched::Watched) wipes it
+/// before HTTP reads into it again.
 pub(crate) fn wipe(bytes: Bytes) {
     if let Ok(mut bytes) = bytes.try_into_mut() {
         bytes.as_mut().zeroize();
     }
 }
 
-/// Wipes all of the buffer that these bytes are the unread end of: what was read before lies in front of them.
+/// Wipes the whole buffer whose unread end these bytes are, including the bytes that were read before.
 pub(crate) fn wipe_buffer(rest: Bytes) {
     let Ok(mut buffer) = rest.try_into_mut() else { return };
     buffer.as_mut().zeroize();
@@ -20,8 +20,8 @@ pub(crate) fn wipe_buffer(rest: Bytes) {
     buffer.resize(buffer.capacity(), 0);
 }
 
-/// Has an empty buffer begin where its memory does. How much memory that is can only be tried: a buffer that is asked
-/// for more than it has says no, and one that has so much behind what was read stays where it is.
+/// Moves an empty buffer to the start of its memory. `BytesMut` does not tell how much memory it has, so this tries
+/// decreasing sizes: a size beyond the memory fails, and one that fits behind the read bytes does not move the buffer.
 fn reclaim(buffer: &mut BytesMut) {
     for shift in (8..=20).rev() {
         if buffer.try_reclaim(1 << shift) {
@@ -36,7 +36,7 @@ mod tests {
 
     use super::*;
 
-    /// A buffer as HTTP leaves it, after a head and a body were taken from it.
+    /// A buffer in the state in which HTTP leaves it, after a head and a body were split off.
     fn used(capacity: usize, taken: usize) -> (BytesMut, Vec<Bytes>) {
         let mut buffer = BytesMut::with_capacity(0);
         buffer.reserve(capacity);
@@ -46,18 +46,18 @@ mod tests {
     }
 
     #[test]
-    fn the_front_of_a_buffer_is_reclaimed() {
+    fn front_of_the_buffer_is_reclaimed() {
         for (capacity, taken) in [(8192, 10), (8192, 400), (8192, 8192), (16384, 9000), (8192, 4097)] {
             let (buffer, parts) = used(capacity, taken);
             drop(parts);
             let mut buffer = buffer.freeze().try_into_mut().unwrap();
             reclaim(&mut buffer);
-            assert_eq!(buffer.capacity(), capacity, "{taken} of it were read");
+            assert_eq!(buffer.capacity(), capacity, "after reading {taken} bytes");
         }
     }
 
     #[test]
-    fn bytes_that_others_hold_are_left() {
+    fn shared_bytes_are_not_wiped() {
         let (buffer, parts) = used(8192, 400);
         wipe(parts[0].clone());
         wipe_buffer(buffer.freeze());

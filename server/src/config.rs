@@ -33,8 +33,8 @@ pub struct Config {
     #[arg(long, env = "CLOAKROOM_PUBLIC_ORIGIN", value_name = "ORIGIN")]
     pub public_origin: Option<PublicOrigin>,
 
-    /// Serve TLS with a self-made certificate for this machine's names and local network addresses; the server keeps it in
-    /// the state folder
+    /// Serve TLS with a self-made certificate for this machine's names and local network addresses; the server keeps it
+    /// in the state folder
     #[arg(long, env = "CLOAKROOM_TLS_SELF_SIGNED", value_parser = FalseyValueParser::new(), conflicts_with_all = ["tls_cert", "tls_key"])]
     pub tls_self_signed: bool,
 
@@ -65,7 +65,8 @@ pub struct Config {
     #[arg(long, env = "CLOAKROOM_GATE_JOIN", value_name = "GATE", default_value = "open", value_parser = gate)]
     pub gate_join: Gate,
 
-    /// Mail server for one-time codes: `smtps://HOST[:PORT]`, `smtp://HOST[:PORT]` with STARTTLS, or `smtp+plain://localhost[:PORT]`
+    /// Mail server for one-time codes: `smtps://HOST[:PORT]`, `smtp://HOST[:PORT]` with STARTTLS, or
+    /// `smtp+plain://localhost[:PORT]`
     #[arg(long, env = "CLOAKROOM_SMTP", value_name = "URL")]
     pub smtp: Option<SmtpServer>,
 
@@ -82,7 +83,8 @@ pub struct Config {
     #[arg(long, env = "CLOAKROOM_MAIL_FROM", value_name = "ADDRESS")]
     pub mail_from: Option<Mailbox>,
 
-    /// Seconds for which an address is locked out after five wrong passwords for one room or account, or five wrong tokens
+    /// Seconds for which an address is locked out after five wrong passwords for one room or account, or five wrong
+    /// tokens
     #[arg(long, env = "CLOAKROOM_LOCKOUT", value_name = "SECONDS", default_value = "660", value_parser = seconds)]
     pub lockout: Duration,
 
@@ -124,12 +126,13 @@ pub struct Config {
     #[arg(long, env = "CLOAKROOM_MAX_BYTES_PER_SECOND", value_name = "BYTES", default_value_t = rate(limits::BYTES_PER_SECOND))]
     pub max_bytes_per_second: NonZeroU32,
 
-    /// Maximum bytes of one room's replay buffer, which holds recent sealed messages for members that reconnect (0: none)
+    /// Maximum bytes of one room's replay buffer, which holds recent sealed messages for members that reconnect (0:
+    /// none)
     #[arg(long, env = "CLOAKROOM_MAX_REPLAY_BYTES", value_name = "BYTES", default_value_t = limits::REPLAY_BYTES)]
     pub max_replay_bytes: usize,
 
-    /// Maximum bytes of all replay buffers together (at least 1048576). Above this, each room's replay buffer is trimmed to
-    /// half the limit divided by the number of rooms
+    /// Maximum bytes of all replay buffers together (at least 1048576). Above this, each room's replay buffer is
+    /// trimmed to half the limit divided by the number of rooms
     #[arg(long, env = "CLOAKROOM_MAX_TOTAL_REPLAY_BYTES", value_name = "BYTES", default_value_t = limits::TOTAL_REPLAY_BYTES, value_parser = at_least(1_048_576))]
     pub max_total_replay_bytes: usize,
 

@@ -1,5 +1,5 @@
-//! The middleware before every handler: checks host and origin, limits the time of a request, and adds security headers to
-//! every answer except the one that opens a WebSocket.
+//! The middleware before every handler: checks host and origin, limits the time of a request, and adds security headers
+//! to every answer except the one that opens a WebSocket.
 
 use std::time::Instant;
 
@@ -90,7 +90,8 @@ pub(crate) fn admit<B>(request: &hyper::Request<B>, app: &App) -> Result<(), Ref
     admitted
 }
 
-/// Returns the host and port of an origin or a `Host` header for the log: escaped, shortened, and without path or query.
+/// Returns the host and port of an origin or a `Host` header for the log: escaped, shortened, and without path or
+/// query.
 fn host_of(text: &str) -> String {
     let host = text.split_once("://").map_or(text, |(_, host)| host);
     let host = host.split(['/', '?', '#']).next().unwrap_or_default();
@@ -108,8 +109,8 @@ pub(crate) fn own_origin(headers: &HeaderMap, app: &App) -> Option<String> {
 /// Compares host and origin with the configuration.
 ///
 /// Without a public origin, the server answers only to names that a foreign DNS cannot rebind to it: localhost, IP
-/// literals, and the machine's own names in a self-made certificate. A request without `Origin` does not come from a page
-/// and passes, because no cookie authenticates anything here.
+/// literals, and the machine's own names in a self-made certificate. A request without `Origin` does not come from a
+/// page and passes, because no cookie authenticates anything here.
 fn compare<B>(
     request: &hyper::Request<B>,
     public_origin: Option<&PublicOrigin>,

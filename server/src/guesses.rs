@@ -1,5 +1,5 @@
-//! Counts wrong guesses at passwords, tokens and codes. A network with too many is locked out for a while. When one door
-//! gets very many from anywhere, its answers to wrong guesses are delayed. Right guesses are never counted.
+//! Counts wrong guesses at passwords, tokens and codes. A network with too many is locked out for a while. When one
+//! door gets very many from anywhere, its answers to wrong guesses are delayed. Right guesses are never counted.
 
 use std::{
     hash::{BuildHasher as _, Hash, RandomState},
@@ -75,8 +75,8 @@ pub(crate) struct Guesses {
 }
 
 impl Guesses {
-    /// Creates an empty table. A lockout ends after the time `lockout` without a wrong guess. All limits are multiplied by
-    /// `factor`.
+    /// Creates an empty table. A lockout ends after the time `lockout` without a wrong guess. All limits are multiplied
+    /// by `factor`.
     pub(crate) fn new(lockout: Duration, factor: u32) -> Self {
         let (hasher, delay_permits) = (RandomState::new(), Semaphore::new(MAX_DELAYED));
         // Unbounded, because a bounded cache allocates its full size at once.

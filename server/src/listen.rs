@@ -42,20 +42,20 @@ const DEFAULT_TLS_PORT: u16 = 8443;
 const BACKLOG: u32 = 1024;
 /// How often timeouts in rooms are checked. The shortest is that of a duty.
 const SWEEP_EVERY: Duration = Duration::from_millis(100);
-/// After a pause of the process, such as a migration of its machine, timeouts are suspended for as long as the pause lasted,
-/// up to this time. Clients that keep retrying have reconnected by then.
+/// After a pause of the process, such as a migration of its machine, timeouts are suspended for as long as the pause
+/// lasted, up to this time. Clients that keep retrying have reconnected by then.
 const MAX_SUSPENSION: Duration = Duration::from_secs(20);
 /// A sweep that is later than this counts as a pause.
 const LATE: Duration = Duration::from_secs(1);
 /// How often expired entries of the rate limits are removed.
 const FORGET_EVERY: Duration = Duration::from_secs(30);
-/// Unsent bytes that the operating system accepts per connection. More would bypass the limits on queues. With more, a peer
-/// that reads slowly but steadily could also stall writes for longer than [`limits::WRITE_WITHIN`].
+/// Unsent bytes that the operating system accepts per connection. More would bypass the limits on queues. With more, a
+/// peer that reads slowly but steadily could also stall writes for longer than [`limits::WRITE_WITHIN`].
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const UNSENT_BYTES: u32 = 64 * 1024;
 
-/// Concurrent connections that are answered only to say that their address has too many. Further ones are closed without
-/// an answer, so that one address cannot take other addresses' permits this way either.
+/// Concurrent connections that are answered only to say that their address has too many. Further ones are closed
+/// without an answer, so that one address cannot take other addresses' permits this way either.
 const TURNED_AWAY: usize = 32;
 
 /// Why the server could not start or continue.
@@ -194,16 +194,16 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
     // Each connection takes a file descriptor, and a shell's soft limit is often below the connection limit.
     let _ = rlimit::increase_nofile_limit(rlimit::INFINITY);
     let connections = TaskTracker::new();
-    let places = Arc::new(Semaphore::new(app.config.max_connections));
+    let permits = Arc::new(Semaphore::new(app.config.max_connections));
     let mut essential = Essential::default();
     for listener in listeners {
         prepare(&listener)?;
         announce(&listener, &app)?;
         let listener = Arc::new(listener);
-        let (app, connections, places) = (app.clone(), connections.clone(), Arc::clone(&places));
+        let (app, connections, permits) = (app.clone(), connections.clone(), Arc::clone(&permits));
         let shutdown = shutdown.clone();
         essential.keep("accept", move || {
-            accept(Arc::clone(&listener), app.clone(), connections.clone(), Arc::clone(&places), shutdown.clone())
+            accept(Arc::clone(&listener), app.clone(), connections.clone(), Arc::clone(&permits), shutdown.clone())
         });
     }
     #[cfg(unix)]
@@ -223,11 +223,11 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
         let tls = Arc::clone(tls);
         essential.keep("certificate", move || Arc::clone(&tls).follow_files());
     }
-    let to_sweep = app.clone();
-    essential.keep("sweep", move || sweep(to_sweep.clone()));
+    let app_for_sweep = app.clone();
+    essential.keep("sweep", move || sweep(app_for_sweep.clone()));
     for _ in 0..Handle::current().metrics().num_workers() {
-        let to_deliver = app.clone();
-        essential.keep("deliver", move || deliver(to_deliver.clone()));
+        let app_for_delivery = app.clone();
+        essential.keep("deliver", move || deliver(app_for_delivery.clone()));
     }
     let ended = tokio::select! {
         biased;
@@ -269,8 +269,8 @@ fn prepare(listener: &TcpListener) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
         socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
-        // Also applies after the server has closed a connection. Otherwise the operating system keeps offering unread bytes
-        // to the peer for minutes.
+        // Also applies after the server has closed a connection. Otherwise the operating system keeps offering unread
+        // bytes to the peer for minutes.
         socket.set_tcp_user_timeout(Some(limits::SILENCE))?;
     }
     Ok(())
@@ -335,7 +335,7 @@ async fn accept(
     listener: Arc<TcpListener>,
     app: App,
     connections: TaskTracker,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     shutdown: Shutdown,
 ) {
     let router = router(app.clone());
@@ -356,7 +356,7 @@ async fn accept(
                 } else {
                     // Above the limit, one connection waits here and the others in the backlog.
                     tokio::select! {
-                        permit = Arc::clone(&places).acquire_owned() => permit.ok(),
+                        permit = Arc::clone(&permits).acquire_owned() => permit.ok(),
                         () = shutdown.0.cancelled() => return,
                     }
                 };

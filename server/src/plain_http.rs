@@ -35,8 +35,8 @@ pub(crate) fn router(app: App) -> Router {
         .with_state(app)
 }
 
-/// Redirects page requests only. The body of any other request has already crossed the network in the clear, and a redirect
-/// would not protect it.
+/// Redirects page requests only. The body of any other request has already crossed the network in the clear, and a
+/// redirect would not protect it.
 async fn redirect(State(app): State<App>, request: Request) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return ([(header::ALLOW, "GET, HEAD")], Refused::from(Refusal::MethodNotAllowed)).into_response();

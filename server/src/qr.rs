@@ -7,8 +7,8 @@ const QUIET: i32 = 4;
 
 /// Draws a text as a QR code in half blocks, two rows of modules per line. Returns `None` if the text is too long.
 ///
-/// Draws the light modules and leaves the dark ones blank, which is right on a dark terminal. On a light one the code is
-/// inverted, which phones also read.
+/// Draws the light modules and leaves the dark ones blank, which is right on a dark terminal. On a light one the code
+/// is inverted, which phones also read.
 #[must_use]
 pub fn qr_code(text: &str) -> Option<String> {
     let code = QrCode::encode_text(text, QrCodeEcc::Low).ok()?;

@@ -9,8 +9,8 @@ use subtle::{Choice, ConstantTimeEq};
 use wire::{RoomName, Salt, Verifier};
 use zeroize::Zeroizing;
 
-/// Two keys. The salt key may outlive the process, so that a password keeps giving the same verifier. The key of the second
-/// hashes never does.
+/// Two keys. The salt key may outlive the process, so that a password keeps giving the same verifier. The key of the
+/// second hashes never does.
 pub struct ServerSecret {
     salts: Hmac<Sha256>,
     hashes: Hmac<Sha256>,
@@ -40,15 +40,15 @@ impl ServerSecret {
         Salt::from(mac(&self.salts, &[b"salt", room.as_str().as_bytes()]))
     }
 
-    /// second hash = HMAC-SHA-256(hash key, "verifier" ‖ verifier). A fast hash suffices, because the verifier comes from
-    /// Argon2id.
+    /// second hash = HMAC-SHA-256(hash key, "verifier" ‖ verifier). A fast hash suffices, because the verifier comes
+    /// from Argon2id.
     #[must_use]
     pub fn second_hash(&self, verifier: &Verifier) -> SecondHash {
         SecondHash::from(mac(&self.hashes, &[b"verifier", verifier.as_bytes()]))
     }
 
-    /// lasting hash = HMAC-SHA-256(salt key, label ‖ 0x00 ‖ length u32 ‖ part ‖ …), for the gates. It survives a restart. No
-    /// label begins with "salt", which is the label of room salts.
+    /// lasting hash = HMAC-SHA-256(salt key, label ‖ 0x00 ‖ length u32 ‖ part ‖ …), for the gates. It survives a
+    /// restart. No label begins with "salt", which is the label of room salts.
     pub(crate) fn lasting(&self, label: &str, parts: &[&[u8]]) -> LastingHash {
         let mut key = self.salts.clone();
         key.update(label.as_bytes());

@@ -77,8 +77,8 @@ impl<R: Into<Refused>> From<R> for Failed {
     }
 }
 
-/// Checks and counts one guess at a time, on a thread that may block. A check runs to its end even when the client hangs up,
-/// so hanging up does not avoid the count.
+/// Checks and counts one guess at a time, on a thread that may block. A check runs to its end even when the client
+/// hangs up, so hanging up does not avoid the count.
 async fn guess<T: Send + 'static>(
     app: &App,
     compare: impl FnOnce(&App, Instant) -> Result<T, Failed> + Send + 'static,
@@ -186,8 +186,8 @@ pub(crate) async fn email(
     }
 }
 
-/// Sends a code. Takes the same steps for listed and unlisted mailboxes until it has answered, so that the answer does not
-/// reveal the list.
+/// Sends a code. Takes the same steps for listed and unlisted mailboxes until it has answered, so that the answer does
+/// not reveal the list.
 async fn send_code(app: &App, address: Address, mailbox: MailboxName) -> Result<Response, Refused> {
     let now = Instant::now();
     let mailer = app.gates.mailer.as_ref().ok_or(Refusal::Internal)?;

@@ -1,5 +1,5 @@
-//! The program's log. A thread writes lines from a bounded queue to standard error. When standard error is full, closed or
-//! not read, the log loses lines but blocks nothing.
+//! The program's log. A thread writes lines from a bounded queue to standard error. When standard error is full, closed
+//! or not read, the log loses lines but blocks nothing.
 
 use std::{
     collections::VecDeque,

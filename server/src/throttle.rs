@@ -1,4 +1,5 @@
-//! The rate limits on one connection's input. The server reads no faster than they allow, so that TCP slows the sender down.
+//! The rate limits on one connection's input. The server reads no faster than they allow, so that TCP slows the sender
+//! down.
 
 use std::{
     num::NonZeroU32,
@@ -62,8 +63,8 @@ impl Throttle {
         self.behind = None;
     }
 
-    /// True when the frame limit has been exceeded for [`limits::SILENCE`]. The frames read now may then be so old that the
-    /// peer is gone.
+    /// True when the frame limit has been exceeded for [`limits::SILENCE`]. The frames read now may then be so old that
+    /// the peer is gone.
     pub(crate) fn is_behind(&self, now: Instant) -> bool {
         self.behind.is_some_and(|since| now.saturating_duration_since(since) >= limits::SILENCE)
     }

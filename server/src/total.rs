@@ -35,8 +35,9 @@ impl Total {
         Share { total: Arc::clone(total), held: 0 }
     }
 
-    /// Takes `more` bytes for a share that holds `held`, and returns whether that succeeded. The first half of the budget
-    /// goes to any share that asks. The second half is divided equally, so that large shares leave room for small ones.
+    /// Takes `more` bytes for a share that holds `held`, and returns whether that succeeded. The first half of the
+    /// budget goes to any share that asks. The second half is divided equally, so that large shares leave room for
+    /// small ones.
     fn take(&self, more: usize, held: usize) -> bool {
         let used = self.used.fetch_add(more, Ordering::Relaxed).saturating_add(more);
         let equal_part = self.limit / 2 / self.shares.load(Ordering::Relaxed).max(1);

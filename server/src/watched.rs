@@ -1,6 +1,6 @@
-//! A stream, plain or TLS, that aborts the connection when the peer accepts no bytes for too long. It sits below HTTP and
-//! WebSocket, so that it works for both and sees bytes rather than messages. It also wipes the buffer into which HTTP
-//! reads.
+//! A stream, plain or TLS, that aborts the connection when the peer accepts no bytes for too long. It sits below HTTP
+//! and WebSocket, so that it works for both and sees bytes rather than messages. It also wipes the buffer into which
+//! HTTP reads.
 
 use std::{
     io,

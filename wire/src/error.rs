@@ -74,13 +74,13 @@ refusals! {
     NotJson = 415 "not_json" "The server did not understand this kind of request. Reload the page and try again.";
     /// The `Host` is neither a name of this server nor an IP address.
     HostRefused = 421 "host_refused" "This server does not answer to that name. Its operator can set --public-origin.";
-    /// Not a room name.
+    /// The room name is invalid.
     BadRoomName = 422 "bad_room_name" "This room name does not work: use 1 to 64 visible characters, with at most 6 marks on a letter.";
-    /// Not a user name.
+    /// The user name is invalid.
     BadUserName = 422 "bad_user_name" "This name does not work: use 1 to 64 visible characters, with at most 6 marks on a letter.";
-    /// Not an e-mail address.
+    /// The e-mail address is invalid.
     BadMailbox = 422 "bad_mailbox" "This is not an e-mail address. Check it and try again.";
-    /// A WebSocket version other than 13.
+    /// The WebSocket version is not 13.
     WebSocketVersion = 426 "websocket_version" "This program is too old for the server. Update it and try again.";
     /// Too many attempts from this address.
     TooManyRequests = 429 "too_many_requests" "Too many attempts from your network. Wait a little and try again.";
@@ -144,17 +144,17 @@ close_codes! {
     Left = 1000 false "You have left the room.";
     /// The bytes on the socket are not WebSocket frames.
     ProtocolError = 1002 true "The connection was disturbed.";
-    /// A text frame that is not UTF-8.
+    /// A text frame is not UTF-8.
     NotUtf8 = 1007 true "The connection was disturbed.";
-    /// A frame longer than the server accepts.
+    /// A frame exceeds the size limit.
     TooBig = 1009 true "A message was too large to be sent.";
     /// The server is stopping. It may come back, but without its rooms.
     Stopping = 1012 true "The server is restarting.";
     /// The member has sent too many hellos.
     TooOften = 1013 true "The connection comes and goes too often. It is tried again in a moment.";
-    /// Not a frame of this protocol.
+    /// The bytes are not a frame of this protocol.
     Malformed = 4000 false "The server did not understand this page. Reload it and join again.";
-    /// A frame of a version that the server does not speak.
+    /// A frame has a version that the server does not support.
     UnknownVersion = 4001 false "This page and the server are of different versions. Reload the page and join again.";
     /// The first frame was not a hello, or no frame came in time.
     NoHello = 4002 true "The connection was too slow to start.";

@@ -45,7 +45,8 @@ macro_rules! number {
 }
 
 number! {
-    /// A member of a room, for one visit. The server assigns ids from 1 and never reuses one in a room. Parsing refuses 0.
+    /// A member of a room, for one visit. The server assigns ids from 1 and never reuses one in a room. Parsing refuses
+    /// 0.
     MemberId(u32)
 }
 number! {

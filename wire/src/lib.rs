@@ -1,7 +1,8 @@
 //! The messages between Cloakroom's server and its clients: frames, names, ids, every limit, and every refusal. No
 //! cryptography and no IO. This crate implements `docs/PROTOCOL.md`.
 //!
-//! Parsing validates: every [`RoomName`], [`Token`] and [`ClientFrame`] is well formed, so no other code checks it again.
+//! Parsing validates: every [`RoomName`], [`Token`] and [`ClientFrame`] is well formed, so no other code checks it
+//! again.
 
 pub mod door;
 mod error;

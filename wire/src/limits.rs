@@ -5,8 +5,8 @@ use core::time::Duration;
 
 /// Characters (Unicode scalar values) in a canonical room or user name.
 pub const NAME_CHARS: usize = 64;
-/// Consecutive nonspacing and enclosing marks in a name. Pointed Hebrew with cantillation puts up to five on a letter, a
-/// Tibetan stack for Sanskrit six. With more, a letter covers its neighbours.
+/// Consecutive nonspacing and enclosing marks in a name. Pointed Hebrew with cantillation puts up to five on a letter,
+/// a Tibetan stack for Sanskrit six. With more, a letter covers its neighbours.
 pub const NAME_MARKS: usize = 6;
 /// Bytes of UTF-8 in a raw name.
 pub const NAME_BYTES: usize = 1024;
@@ -27,8 +27,8 @@ pub const PICTURE_BYTES: usize = 5 * 1024 * 1024;
 pub const PICTURE_SIDE: u16 = 2048;
 /// Characters in the description of a picture.
 pub const PICTURE_ALT_CHARS: usize = 1000;
-/// Bytes of a picture in each of its pieces but the last. With their header and the padding mark they fill exactly
-/// 31 × 512 bytes, so padding adds nothing. A connection on which one piece takes longer than [`SILENCE`] counts as lost
+/// Bytes of a picture in each of its pieces but the last. With their header and the padding mark they fill exactly 31 ×
+/// 512 bytes, so padding adds nothing. A connection on which one piece takes longer than [`SILENCE`] counts as lost
 /// before the piece arrives.
 pub const PIECE_BYTES: usize = 31 * 512 - 13;
 /// Pieces that a client sends before it waits for acceptance, so that pictures neither fill queues nor delay messages.
@@ -99,8 +99,8 @@ pub const PASS_LASTS: Duration = Duration::from_secs(12 * 60 * 60);
 /// How long a mailed code is valid.
 pub const MAILED_CODE_LASTS: Duration = Duration::from_secs(10 * 60);
 
-/// The grace period: how long a disconnected member keeps its place in the room. It runs from the end of the connection,
-/// or from the time at which a sign of life was due.
+/// The grace period: how long a disconnected member keeps its place in the room. It runs from the end of the
+/// connection, or from the time at which a sign of life was due.
 pub const GRACE: Duration = Duration::from_secs(60);
 /// The grace period of a member whose page announced that it closes. Such a page may only be suspended, and return.
 pub const GOING: Duration = Duration::from_secs(10);

@@ -110,8 +110,8 @@ name! {
     UserName
 }
 
-/// The name of an account at a server's gate: a canonical name, case-folded because phone keyboards capitalise the first
-/// letter.
+/// The name of an account at a server's gate: a canonical name, case-folded because phone keyboards capitalise the
+/// first letter.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PersonName(String);

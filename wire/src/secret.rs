@@ -1,5 +1,5 @@
-//! Secret byte strings, sent as base64url. They are wiped when dropped, and `Debug` does not show them. They live on the
-//! heap, so that a move copies no secret byte.
+//! Secret byte strings, sent as base64url. They are wiped when dropped, and `Debug` does not show them. They live on
+//! the heap, so that a move copies no secret byte.
 
 use core::fmt;
 

@@ -38,8 +38,8 @@ const REMEMBERED: usize = 20_000;
 pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
 /// How long one step of SMTP may take.
 const SMTP_WITHIN: Duration = Duration::from_secs(5);
-/// Concurrent SMTP connections for availability checks, and as many again for sending. Separate limits, because otherwise
-/// the time of a check would reveal whether mails are being sent.
+/// Concurrent SMTP connections for availability checks, and as many again for sending. Separate limits, because
+/// otherwise the time of a check would reveal whether mails are being sent.
 const SMTP_CONNECTIONS: usize = 8;
 /// The waits before retries after a temporary failure.
 const RETRY_AFTER: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(30)];
@@ -65,8 +65,8 @@ impl MailboxName {
 impl FromStr for MailboxName {
     type Err = Refusal;
 
-    /// Accepts a dot-atom (RFC 5322, section 3.2.3) and a domain, in ASCII. Quoted local parts are rare and easily misread,
-    /// so they are refused.
+    /// Accepts a dot-atom (RFC 5322, section 3.2.3) and a domain, in ASCII. Quoted local parts are rare and easily
+    /// misread, so they are refused.
     fn from_str(text: &str) -> Result<Self, Refusal> {
         let text = text.trim();
         let is_atom = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.@".contains(c);
@@ -238,8 +238,8 @@ impl Mailer {
         Ok(Self { transport: builder.build(), from, site, check_permits, send_permits })
     }
 
-    /// Returns true when the mail server answers. Called for every request, so that listed and unlisted mailboxes take the
-    /// same time.
+    /// Returns true when the mail server answers. Called for every request, so that listed and unlisted mailboxes take
+    /// the same time.
     pub(crate) async fn is_up(&self) -> bool {
         let Ok(Ok(_permit)) = timeout(SMTP_WITHIN, self.check_permits.acquire()).await else { return false };
         match self.transport.test_connection().await {

@@ -1,7 +1,7 @@
 //! The gates: the operator's control over creating and joining rooms, independent of a room's password.
 //!
-//! Files in the state folder list the people and tokens that may pass. The server reads them for every request, so that a
-//! change takes effect at once.
+//! Files in the state folder list the people and tokens that may pass. The server reads them for every request, so that
+//! a change takes effect at once.
 
 mod mail;
 mod pass;
@@ -33,8 +33,8 @@ pub(crate) struct Gates {
     pub(crate) create: Gate,
     pub(crate) join: Gate,
     pub(crate) folder: Option<StateFolder>,
-    /// Serializes guesses: each is checked and counted before the next. Otherwise concurrent guesses would all be checked
-    /// before any is counted.
+    /// Serializes guesses: each is checked and counted before the next. Otherwise concurrent guesses would all be
+    /// checked before any is counted.
     pub(crate) turn: Arc<Mutex<()>>,
     /// Wrong one-time codes of accounts. Only people with the account password add entries, so strangers cannot push
     /// entries out.

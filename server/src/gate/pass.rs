@@ -1,5 +1,5 @@
-//! The pass: proof of a sign-in at a gate, valid for some hours. The server stores no passes; it recognises them by their
-//! MAC.
+//! The pass: proof of a sign-in at a gate, valid for some hours. The server stores no passes; it recognises them by
+//! their MAC.
 //!
 //! ```text
 //! pass = version 0x01 ‖ gate u8 ‖ expires u64, in Unix seconds ‖ fingerprint 16 ‖ subject ‖ MAC 32

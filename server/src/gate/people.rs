@@ -114,7 +114,8 @@ fn recovery_hash(secret: &ServerSecret, name: &PersonName, digits: &str) -> Last
 }
 
 impl People {
-    /// Returns the server's part of the salt for an account's password. It does not depend on whether the account exists.
+    /// Returns the server's part of the salt for an account's password. It does not depend on whether the account
+    /// exists.
     #[must_use]
     pub fn salt(secret: &ServerSecret, name: &PersonName) -> Salt {
         Salt::from(*secret.lasting("person salt", &[name.as_str().as_bytes()]).as_bytes())
@@ -181,8 +182,8 @@ impl People {
             Some(_) => {}
         }
         let Some(code) = shown.code else { return Ok(Err(Refusal::CodeWanted)) };
-        // Locks only after the password is right, so that guesses do not delay the commands. The lock makes a code work only
-        // once when it is shown twice at the same time.
+        // Locks only after the password is right, so that guesses do not delay the commands. The lock makes a code work
+        // only once when it is shown twice at the same time.
         let _lock = folder.lock()?;
         let mut people = Self::read(folder)?;
         let person = people.people.iter_mut().find(|person| person.name == *shown.name);
@@ -197,8 +198,8 @@ impl People {
         Ok(Ok(fingerprint))
     }
 
-    /// Adds an account if `is_new`, otherwise gives an existing one a new password and new factors. Returns `None` if a new
-    /// name is listed already, or an existing one is not listed.
+    /// Adds an account if `is_new`, otherwise gives an existing one a new password and new factors. Returns `None` if a
+    /// new name is listed already, or an existing one is not listed.
     ///
     /// # Errors
     /// When the file cannot be read or written.

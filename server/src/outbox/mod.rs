@@ -120,8 +120,9 @@ impl Batch {
 }
 
 impl Outbox {
-    /// Creates a queue with these limits in bytes, which also count frames being written. Each budget may be exceeded by
-    /// one frame. The queue also takes its share of the memory budget `total`. Only the connection's own task writes.
+    /// Creates a queue with these limits in bytes, which also count frames being written. Each budget may be exceeded
+    /// by one frame. The queue also takes its share of the memory budget `total`. Only the connection's own task
+    /// writes.
     #[must_use]
     pub fn new(talk: usize, group: usize, total: &Arc<Total>) -> Self {
         Self::with_limits(talk, group, total, None)
@@ -140,9 +141,9 @@ impl Outbox {
         Self(Arc::new(Shared { talk_limit, group_limit, state: Mutex::new(state), changed: Notify::new() }))
     }
 
-    /// Sends these frames; `parts` are their bytes. Writes directly as much as the socket accepts, if nothing is queued,
-    /// and queues the rest. A frame that exceeds a limit closes the queue with [`CloseCode::TooSlow`] and drops the queued
-    /// frames.
+    /// Sends these frames; `parts` are their bytes. Writes directly as much as the socket accepts, if nothing is
+    /// queued, and queues the rest. A frame that exceeds a limit closes the queue with [`CloseCode::TooSlow`] and drops
+    /// the queued frames.
     pub(crate) fn say<'f>(&self, parts: &[IoSlice<'_>], frames: impl Iterator<Item = Frame<'f>>) {
         self.say_by(parts, frames, SharedHalf::try_write);
     }
@@ -176,8 +177,8 @@ impl Outbox {
         self.change(|state| state.batch.pong = Some(payload.into()));
     }
 
-    /// Sets the buffered bytes of an incomplete incoming message, which count against the shared memory budget. Closes the
-    /// queue when its share is exceeded.
+    /// Sets the buffered bytes of an incomplete incoming message, which count against the shared memory budget. Closes
+    /// the queue when its share is exceeded.
     pub fn receiving(&self, bytes: usize) {
         self.change(|state| {
             state.receiving = bytes;
@@ -214,8 +215,8 @@ impl Outbox {
         }
     }
 
-    /// Waits until the connection's own task has something to write. Returns the bytes, and the close code if the queue is
-    /// closed. Only that task calls this, after it has written the previous bytes.
+    /// Waits until the connection's own task has something to write. Returns the bytes, and the close code if the queue
+    /// is closed. Only that task calls this, after it has written the previous bytes.
     pub async fn next(&self) -> (Outgoing, Option<CloseCode>) {
         {
             let mut state = self.lock();
@@ -257,8 +258,8 @@ impl Outbox {
         }
     }
 
-    /// Closes the queue for the connection's own task, which then writes the close frame itself. Drops queued frames and
-    /// the socket. Returns the rest of a partly written frame, which must be written before the close frame.
+    /// Closes the queue for the connection's own task, which then writes the close frame itself. Drops queued frames
+    /// and the socket. Returns the rest of a partly written frame, which must be written before the close frame.
     pub fn end(&self) -> Option<Box<Outgoing>> {
         self.close(CloseCode::Left);
         let mut state = self.lock();

@@ -170,16 +170,16 @@ fn say(outbox: &Outbox, payloads: &[Bytes]) {
     with_parts(payloads, |parts, frames| outbox.say(parts, frames));
 }
 
-/// Sends these payloads to a socket that accepts only `takes` bytes. Returns the accepted bytes.
-fn say_to(outbox: &Outbox, payloads: &[Bytes], takes: usize) -> Vec<u8> {
-    let mut taken = Vec::new();
+/// Sends these payloads to a socket that accepts only `accepts` bytes. Returns the accepted bytes.
+fn say_to(outbox: &Outbox, payloads: &[Bytes], accepts: usize) -> Vec<u8> {
+    let mut accepted = Vec::new();
     with_parts(payloads, |parts, frames| {
         outbox.say_by(parts, frames, |_, parts| {
-            taken = parts.iter().flat_map(|part| part.iter().copied()).take(takes).collect();
-            if taken.is_empty() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(taken.len()) }
+            accepted = parts.iter().flat_map(|part| part.iter().copied()).take(accepts).collect();
+            if accepted.is_empty() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(accepted.len()) }
         });
     });
-    taken
+    accepted
 }
 
 fn with_parts<'p>(payloads: &'p [Bytes], then: impl FnOnce(&[IoSlice<'_>], Box<dyn Iterator<Item = Frame<'p>> + 'p>)) {
@@ -223,12 +223,12 @@ async fn bytes_that_the_socket_accepts_are_not_queued() {
 async fn bytes_that_the_socket_refuses_are_left_to_the_own_task() {
     let (outbox, mut peer) = with_half(64 * 1024 * 1024, 9999, &Total::new(usize::MAX)).await;
     let large = Bytes::from(vec![7; 1024 * 1024]);
-    let mut said = 0;
+    let mut sent = 0;
     // Until the socket is full, since the peer does not read.
     while is_idle(&outbox) {
-        assert!(said < 60, "no socket buffers so much");
+        assert!(sent < 60, "no socket buffers so much");
         say(&outbox, std::slice::from_ref(&large));
-        said += 1;
+        sent += 1;
     }
     say(&outbox, &["last".into()]);
     outbox.close(CloseCode::Stopping);
@@ -237,13 +237,13 @@ async fn bytes_that_the_socket_refuses_are_left_to_the_own_task() {
     // The accepted and the queued bytes form one stream of frames.
     let half = outbox.lock().half.clone();
     half.unwrap().shutdown().await.unwrap();
-    let mut taken = Vec::new();
-    peer.read_to_end(&mut taken).await.unwrap();
-    taken.extend(bytes(rest));
-    let frames = frames(&taken);
-    assert_eq!(frames.len(), said + 1);
-    assert!(frames[..said].iter().all(|frame| *frame == large));
-    assert_eq!(frames[said], b"last");
+    let mut accepted = Vec::new();
+    peer.read_to_end(&mut accepted).await.unwrap();
+    accepted.extend(bytes(rest));
+    let frames = frames(&accepted);
+    assert_eq!(frames.len(), sent + 1);
+    assert!(frames[..sent].iter().all(|frame| *frame == large));
+    assert_eq!(frames[sent], b"last");
 }
 
 /// An outbox with direct writes, for [`say_to`].
@@ -253,22 +253,22 @@ async fn direct(talk: usize) -> Outbox {
 
 #[tokio::test]
 async fn rest_follows_wherever_a_write_ends() {
-    let said = ["a".into(), zeros::<200>(), Bytes::new(), zeros::<5000>(), "b".into()];
-    let payloads = said.iter().map(|payload| payload.to_vec()).collect::<Vec<_>>();
+    let sent = ["a".into(), zeros::<200>(), Bytes::new(), zeros::<5000>(), "b".into()];
+    let payloads = sent.iter().map(|payload| payload.to_vec()).collect::<Vec<_>>();
     let all = 3 + 204 + 2 + 5004 + 3;
-    for takes in 0..all {
+    for accepts in 0..all {
         let outbox = direct(9999).await;
-        let mut taken = say_to(&outbox, &said, takes);
-        assert_eq!(taken.len(), takes);
+        let mut accepted = say_to(&outbox, &sent, accepts);
+        assert_eq!(accepted.len(), accepts);
         outbox.pong(b"pong");
-        taken.extend(bytes(outbox.next().await.0));
-        let mut frames = frames(&taken);
+        accepted.extend(bytes(outbox.next().await.0));
+        let mut frames = frames(&accepted);
         // The pong comes between two frames, as early as possible.
         let ends = [0, 3, 207, 209, 5213, all];
         let at = frames.iter().position(|frame| frame == b"pong").unwrap();
-        assert_eq!(ends[at], *ends.iter().find(|end| **end >= takes).unwrap());
+        assert_eq!(ends[at], *ends.iter().find(|end| **end >= accepts).unwrap());
         frames.remove(at);
-        assert!(frames == payloads, "after a write of {takes} bytes");
+        assert!(frames == payloads, "after a write of {accepts} bytes");
     }
 }
 
@@ -284,11 +284,11 @@ async fn own_task_writes_the_rest_and_reopens_the_direct_path() {
         }
     });
     tokio::task::yield_now().await;
-    let mut taken = say_to(&outbox, &["abc".into()], 3);
+    let mut accepted = say_to(&outbox, &["abc".into()], 3);
     assert!(say_to(&outbox, &["d".into()], 99).is_empty(), "it is the own task's turn");
     let (rest, own) = own.await.unwrap();
-    taken.extend(rest);
-    assert_eq!(frames(&taken), [&b"abc"[..], b"d"]);
+    accepted.extend(rest);
+    assert_eq!(frames(&accepted), [&b"abc"[..], b"d"]);
     // The rest is written, so the direct path is open again.
     tokio::task::yield_now().await;
     assert_eq!(frames(&say_to(&outbox, &["e".into()], 99)), [b"e"]);
@@ -311,12 +311,12 @@ async fn rest_of_a_frame_counts_until_written() {
 async fn rest_of_a_frame_counts_against_the_memory_budget() {
     let total = Total::new(8 * 1024);
     let (outbox, _peer) = with_half(99_999, 0, &total).await;
-    let taken = say_to(&outbox, &[zeros::<3000>()], 10);
+    let accepted = say_to(&outbox, &[zeros::<3000>()], 10);
     assert_eq!(total.used(), 4 * 1024);
     push(&outbox, &zeros::<6000>(), Budget::Talk);
     assert_eq!(outbox.closed().await, CloseCode::TooSlow);
     let (rest, _) = outbox.next().await;
-    assert_eq!(frames(&[taken, bytes(rest)].concat()), [vec![0; 3000]]);
+    assert_eq!(frames(&[accepted, bytes(rest)].concat()), [vec![0; 3000]]);
     drop(outbox);
     assert_eq!(total.used(), 0);
 }
@@ -325,20 +325,20 @@ async fn rest_of_a_frame_counts_against_the_memory_budget() {
 async fn closing_as_too_slow_completes_the_partly_written_frame() {
     let outbox = direct(1000).await;
     // All frames in one call, then in several calls.
-    let mut taken =
+    let mut accepted =
         say_to(&outbox, &[zeros::<900>(), zeros::<50>(), "one too many".into(), "and one more".into()], 100);
     let (rest, closed) = outbox.next().await;
     assert_eq!(closed, Some(CloseCode::TooSlow));
-    taken.extend(bytes(rest));
-    assert_eq!(frames(&taken), [vec![0; 900]], "the partly written frame is completed, the others are dropped");
+    accepted.extend(bytes(rest));
+    assert_eq!(frames(&accepted), [vec![0; 900]], "the partly written frame is completed, the others are dropped");
     let outbox = direct(1000).await;
-    let mut taken = say_to(&outbox, &[zeros::<900>()], 100);
+    let mut accepted = say_to(&outbox, &[zeros::<900>()], 100);
     push(&outbox, &zeros::<50>(), Budget::Talk);
     push(&outbox, &"one too many".into(), Budget::Talk);
     let (rest, closed) = outbox.next().await;
     assert_eq!(closed, Some(CloseCode::TooSlow));
-    taken.extend(bytes(rest));
-    assert_eq!(frames(&taken), [vec![0; 900]]);
+    accepted.extend(bytes(rest));
+    assert_eq!(frames(&accepted), [vec![0; 900]]);
 }
 
 #[tokio::test]
@@ -368,9 +368,9 @@ async fn pong_wakes_the_own_task() {
 #[tokio::test]
 async fn nothing_is_written_after_end() {
     let outbox = direct(9999).await;
-    let mut taken = say_to(&outbox, &["abc".into(), "d".into()], 3);
-    taken.extend(bytes(*outbox.end().unwrap()));
-    assert_eq!(frames(&taken), [b"abc"], "the partly written frame is completed, the others are dropped");
+    let mut accepted = say_to(&outbox, &["abc".into(), "d".into()], 3);
+    accepted.extend(bytes(*outbox.end().unwrap()));
+    assert_eq!(frames(&accepted), [b"abc"], "the partly written frame is completed, the others are dropped");
     let outbox = direct(9999).await;
     assert!(outbox.end().is_none());
     assert!(say_to(&outbox, &["abc".into()], 99).is_empty(), "the outbox has ended");

@@ -19,10 +19,11 @@ use crate::{
 const WITHIN: Duration = Duration::from_secs(10);
 /// Maximum concurrent handshakes. rustls buffers up to 64 KiB for each.
 const CONCURRENT: usize = 512;
-/// One address may use a quarter of its connections for concurrent handshakes, so that a few addresses cannot occupy all.
+/// One address may use a quarter of its connections for concurrent handshakes, so that a few addresses cannot occupy
+/// all.
 const ADDRESS_DIVISOR: usize = 4;
-/// The first byte of a TLS connection, the record type of a handshake (RFC 8446, section 5.1). No HTTP method begins with
-/// it.
+/// The first byte of a TLS connection, the record type of a handshake (RFC 8446, section 5.1). No HTTP method begins
+/// with it.
 const HANDSHAKE: u8 = 0x16;
 
 /// Accepts TLS handshakes with one configuration.
@@ -50,8 +51,8 @@ impl Handshakes {
     }
 
     /// Waits for the first byte and, if it begins a handshake, completes that. Returns `None` if the handshake fails or
-    /// takes too long, or if too many are running, from this address or in total. For a trusted proxy, `address` is `None`:
-    /// its connections come from many people.
+    /// takes too long, or if too many are running, from this address or in total. For a trusted proxy, `address` is
+    /// `None`: its connections come from many people.
     pub(super) async fn begin(&self, stream: TcpStream, address: Option<Address>) -> Option<Begun> {
         timeout(WITHIN, self.accept(stream, address)).await.ok()?
     }

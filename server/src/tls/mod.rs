@@ -114,8 +114,8 @@ impl ResolvesServerCert for Shown {
 }
 
 impl Tls {
-    /// Sets up TLS as configured. Returns `None` if TLS is off. A self-made certificate covers the listening addresses, and
-    /// standard output then tells how to reach and trust the server.
+    /// Sets up TLS as configured. Returns `None` if TLS is off. A self-made certificate covers the listening addresses,
+    /// and standard output then tells how to reach and trust the server.
     ///
     /// # Errors
     /// When there is no usable certificate.
@@ -165,8 +165,8 @@ impl Tls {
         self.handshakes.begin(stream, address).await
     }
 
-    /// Reloads the certificate files whenever they change, as long as the server runs. If they are unusable, the previous
-    /// certificate stays in use, so that a failed renewal does not end the service.
+    /// Reloads the certificate files whenever they change, as long as the server runs. If they are unusable, the
+    /// previous certificate stays in use, so that a failed renewal does not end the service.
     pub(crate) async fn follow_files(self: Arc<Self>) {
         let mut ticks = interval(CHECK_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

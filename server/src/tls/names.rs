@@ -7,7 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 pub(super) struct Names {
     /// Everything that a new certificate covers.
     pub(super) all: Vec<String>,
-    /// The part without which a certificate is useless. The others may come and go, like those of containers and tunnels.
+    /// The part without which a certificate is useless. The others may come and go, like those of containers and
+    /// tunnels.
     pub(super) needed: Vec<String>,
     /// Hosts and ports to open in a browser, best first.
     pub(super) open: Vec<(String, u16)>,
@@ -81,8 +82,8 @@ fn outward() -> Option<IpAddr> {
     socket.local_addr().ok().map(|address| address.ip())
 }
 
-/// True when a phone can open this address, now and later. Link-local addresses need a zone, which browsers do not accept,
-/// and global IPv6 addresses change daily for privacy.
+/// True when a phone can open this address, now and later. Link-local addresses need a zone, which browsers do not
+/// accept, and global IPv6 addresses change daily for privacy.
 fn is_lasting(ip: &IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => !ip.is_loopback() && !ip.is_link_local(),

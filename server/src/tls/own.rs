@@ -1,10 +1,10 @@
 //! The server's self-made certificate, for local networks, where no public authority issues one.
 //!
-//! Phones let people trust only certificates of authorities, and browsers do not accept an authority's certificate from a
-//! server. So the server makes two: an authority's certificate, which people install, and its own, which that authority
-//! signs. The server discards the authority's key after signing. Trusting the authority therefore means trusting this one
-//! certificate, and a thief of the state folder cannot sign another. The authority is also constrained to the server's
-//! names.
+//! Phones let people trust only certificates of authorities, and browsers do not accept an authority's certificate from
+//! a server. So the server makes two: an authority's certificate, which people install, and its own, which that
+//! authority signs. The server discards the authority's key after signing. Trusting the authority therefore means
+//! trusting this one certificate, and a thief of the state folder cannot sign another. The authority is also
+//! constrained to the server's names.
 //!
 //! The price is that people must trust every new certificate again, so the server makes one only when it must.
 
@@ -128,7 +128,8 @@ impl Own {
         Ok(certified(chain, PrivateKeyDer::from_pem_slice(self.key.as_bytes()).map_err(unreadable)?)?)
     }
 
-    /// Returns the SHA-256 fingerprints of the authority's certificate and the server's, formatted as browsers show them.
+    /// Returns the SHA-256 fingerprints of the authority's certificate and the server's, formatted as browsers show
+    /// them.
     pub(super) fn fingerprints(&self) -> Result<[String; 2], TlsError> {
         let fingerprint = |pem: &String| -> Result<String, TlsError> {
             let der = CertificateDer::from_pem_slice(pem.as_bytes());

@@ -23,8 +23,8 @@ pub(crate) struct Session {
 
 struct State {
     connection: ServerConnection,
-    /// True when the last byte of the last write is encrypted but was not reported as written, because the socket has not
-    /// accepted its record.
+    /// True when the last byte of the last write is encrypted but was not reported as written, because the socket has
+    /// not accepted its record.
     owes_byte: bool,
     /// True when close_notify has been sent.
     has_ended: bool,
@@ -90,9 +90,9 @@ impl Session {
 
     /// Writes as much as the socket accepts without waiting, at most one rustls buffer.
     ///
-    /// If the socket does not accept all encrypted bytes, this reports the last plain byte as not written. The caller must
-    /// then call again with that byte, and the second call flushes the rest of the record. Bytes reported as written
-    /// therefore never wait here for another call.
+    /// If the socket does not accept all encrypted bytes, this reports the last plain byte as not written. The caller
+    /// must then call again with that byte, and the second call flushes the rest of the record. Bytes reported as
+    /// written therefore never wait here for another call.
     ///
     /// # Errors
     /// Those of the socket; [`io::ErrorKind::WouldBlock`] if it accepts nothing now.

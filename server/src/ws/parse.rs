@@ -72,8 +72,8 @@ enum Found<'a> {
     Buffered(Opcode),
 }
 
-/// Reading directly into the message's buffer pays off when the buffer holds at least so many bytes, and at least so many
-/// are left of the frame.
+/// Reading directly into the message's buffer pays off when the buffer holds at least so many bytes, and at least so
+/// many are left of the frame.
 const DIRECT_READ_BUFFERED: usize = 1024;
 const DIRECT_READ_LEFT: usize = 4 * 1024;
 
@@ -94,8 +94,8 @@ impl Parser {
         }
     }
 
-    /// Sets whether the message buffer is wiped before it is freed. If so, it is allocated at full size, because growing
-    /// would leave copies behind.
+    /// Sets whether the message buffer is wiped before it is freed. If so, it is allocated at full size, because
+    /// growing would leave copies behind.
     pub fn wipes(&mut self, wipes: bool) {
         self.wipes = wipes;
     }
@@ -238,8 +238,8 @@ impl Parser {
         Ok(None)
     }
 
-    /// Returns the buffer for a direct read of the rest of a large frame, if one is incomplete. It grows by at most three
-    /// times the bytes received.
+    /// Returns the buffer for a direct read of the rest of a large frame, if one is incomplete. It grows by at most
+    /// three times the bytes received.
     pub fn place(&mut self) -> Option<Limit<&mut Vec<u8>>> {
         let left =
             self.frame.as_ref().filter(|frame| !frame.opcode.is_control() && frame.left >= DIRECT_READ_LEFT)?.left;

@@ -76,8 +76,8 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         mem::take(&mut self.waited)
     }
 
-    /// Waits for bytes and passes their events to `take` until it breaks. Returns the number of bytes consumed and the last
-    /// result of `take`. Bytes after the last event stay for the next call.
+    /// Waits for bytes and passes their events to `take` until it breaks. Returns the number of bytes consumed and the
+    /// last result of `take`. Bytes after the last event stay for the next call.
     ///
     /// # Errors
     /// See [`End`].
@@ -90,7 +90,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
             let Self { stream, parser, before, waited, wipes } = self;
             if !before.is_empty() {
                 let mut bytes = mem::take(before);
-                return hand_on(parser, before, &mut bytes, &mut take);
+                return pass_events(parser, before, &mut bytes, &mut take);
             }
             if let Some(mut place) = parser.place() {
                 let count = stream.read_buf(&mut place).await?;
@@ -98,7 +98,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
                     return Err(End::Gone);
                 }
                 parser.placed(count)?;
-                let (_, enough) = hand_on(parser, before, &mut [], &mut take)?;
+                let (_, enough) = pass_events(parser, before, &mut [], &mut take)?;
                 return Ok((count, enough));
             }
             poll_fn(|context| {
@@ -111,11 +111,11 @@ impl<R: AsyncRead + Unpin> Reader<R> {
                 if bytes.is_empty() {
                     return Poll::Ready(Err(End::Gone));
                 }
-                let handed_on = hand_on(parser, before, bytes, &mut take);
+                let passed = pass_events(parser, before, bytes, &mut take);
                 if *wipes {
                     buffer.filled_mut().zeroize();
                 }
-                Poll::Ready(handed_on)
+                Poll::Ready(passed)
             })
             .await
         }
@@ -128,8 +128,8 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     }
 }
 
-/// Reads and ignores everything until the stream ends. A socket that is closed with unread bytes resets the connection, and
-/// the last bytes written may be lost.
+/// Reads and ignores everything until the stream ends. A socket that is closed with unread bytes resets the connection,
+/// and the last bytes written may be lost.
 pub async fn drain(stream: &mut (impl AsyncRead + Unpin)) {
     poll_fn(|context| {
         let mut space = [const { MaybeUninit::uninit() }; READ_BYTES];
@@ -144,7 +144,7 @@ pub async fn drain(stream: &mut (impl AsyncRead + Unpin)) {
     .await;
 }
 
-fn hand_on<T>(
+fn pass_events<T>(
     parser: &mut Parser,
     rest: &mut Vec<u8>,
     mut bytes: &mut [u8],

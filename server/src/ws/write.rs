@@ -66,8 +66,8 @@ impl Outgoing {
         self.pieces.is_empty() && self.copied.is_empty()
     }
 
-    /// Writes everything with repeated calls of `write`, which returns how many bytes it accepted. When `write` is pending,
-    /// the rest stays.
+    /// Writes everything with repeated calls of `write`, which returns how many bytes it accepted. When `write` is
+    /// pending, the rest stays.
     ///
     /// # Errors
     /// Those of `write`; [`io::ErrorKind::WriteZero`] if it accepts nothing.

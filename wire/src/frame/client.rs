@@ -24,7 +24,8 @@ pub struct Hello {
     pub member_id: MemberId,
     /// That member's token.
     pub token: Token,
-    /// Counts this member's attempts to connect, from 1. The server refuses an attempt that is not higher than all before.
+    /// Counts this member's attempts to connect, from 1. The server refuses an attempt that is not higher than all
+    /// before.
     pub attempt: u32,
     /// The last event that the member has received; 0 if it is not in the group.
     pub seq: Seq,

@@ -117,7 +117,8 @@ pub enum ServerFrame<'a> {
     },
     /// Answers [`ClientFrame::Ping`](super::ClientFrame::Ping); `0x87`.
     Pong,
-    /// Another member's commit; `0x88`, seq u64 ‖ author u32 ‖ generation u32 ‖ epoch u64 ‖ admitted ‖ removed ‖ commit.
+    /// Another member's commit; `0x88`, seq u64 ‖ author u32 ‖ generation u32 ‖ epoch u64 ‖ admitted ‖ removed ‖
+    /// commit.
     Commit {
         /// Its sequence number in the room.
         seq: Seq,
@@ -142,8 +143,8 @@ pub enum ServerFrame<'a> {
         /// The waiting members and their sealed knocks, at most [`limits::KNOCKS_AT_ONCE`].
         knocks: Vec<(MemberId, &'a [u8])>,
     },
-    /// Lets the recipient into the group; `0x8a`, seq u64 ‖ generation u32 ‖ epoch u64 ‖ count u16 ‖ count × (member u32 ‖
-    /// counter u64 ‖ connected u8 ‖ in the group u8) ‖ welcome. The events after the commit follow this frame.
+    /// Lets the recipient into the group; `0x8a`, seq u64 ‖ generation u32 ‖ epoch u64 ‖ count u16 ‖ count × (member
+    /// u32 ‖ counter u64 ‖ connected u8 ‖ in the group u8) ‖ welcome. The events after the commit follow this frame.
     LetIn {
         /// The sequence number of the commit that admits the recipient.
         seq: Seq,
@@ -154,8 +155,8 @@ pub enum ServerFrame<'a> {
         /// The Welcome.
         welcome: &'a [u8],
     },
-    /// The group is founded anew, as a new generation: `0x8b`, seq u64 ‖ generation u32 ‖ founder u8. Every member but the
-    /// founder knocks.
+    /// The group is founded anew, as a new generation: `0x8b`, seq u64 ‖ generation u32 ‖ founder u8. Every member but
+    /// the founder knocks.
     Anew {
         /// The sequence number of this event in the room.
         seq: Seq,

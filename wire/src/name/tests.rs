@@ -209,7 +209,8 @@ fn random_texts_have_one_canonical_form() {
     let mut previous: Option<Skeleton> = None;
     let mut good = 0;
     for round in 0..10_000 {
-        // Three kinds per text, so that their rules interact. The kind that is always refused appears in few texts only.
+        // Three kinds per text, so that their rules interact. The kind that is always refused appears in few texts
+        // only.
         let of = (0..3).map(|_| random(kinds.len() - usize::from(round % 16 != 0))).collect::<Vec<_>>();
         let text = (0..=random(14)).map(|_| {
             let kind = &kinds[of[random(of.len())]];

@@ -38,8 +38,8 @@ use crate::{
     guard, plain_http,
     refuse::Refused,
     socket::{self, CLOSE_WITHIN, Caller, Opened},
+    stream::{StallTimeout, Stream},
     tls::{self, Tls},
-    watched::{Stream, Watched},
     wiped::wipe_buffer,
     ws::{self, HandshakeError},
 };
@@ -174,7 +174,7 @@ async fn answer<S: Stream>(stream: S, http: Http, stopping: CancellationToken) -
         .timer(TokioTimer::new())
         .header_read_timeout(limits::HEAD_WITHIN)
         .max_buf_size(limits::HEAD_BYTES)
-        .serve_connection(TokioIo::new(Watched::new(stream)), http);
+        .serve_connection(TokioIo::new(StallTimeout::new(stream)), http);
     let served = tokio::select! {
         served = poll_fn(|context| serving.poll_without_shutdown(context)) => served,
         () = stopping.cancelled() => {
@@ -198,7 +198,7 @@ async fn answer<S: Stream>(stream: S, http: Http, stopping: CancellationToken) -
         None => {
             wipe_buffer(read_buf);
             // The last answer may have been given before the body of its request was there.
-            if !stream.is_over() && stream.shutdown().await.is_ok() {
+            if !stream.has_timed_out() && stream.shutdown().await.is_ok() {
                 let _ = timeout(CLOSE_WITHIN, ws::drain(&mut stream)).await;
             }
             None

@@ -26,7 +26,7 @@ use crate::{
     app::App,
     crowd::{Entered, Place},
     store::Ending,
-    watched::{Stream, Watched},
+    stream::{StallTimeout, Stream},
     ws::{End, Fault, Reader, Writer},
 };
 
@@ -81,7 +81,7 @@ pub(crate) struct Caller {
 
 /// A connection that HTTP is done with.
 pub(crate) struct Opened<S> {
-    pub(crate) stream: Watched<S>,
+    pub(crate) stream: StallTimeout<S>,
     /// What came after the request.
     pub(crate) before: Zeroizing<Vec<u8>>,
     pub(crate) caller: Caller,

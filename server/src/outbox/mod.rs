@@ -16,7 +16,7 @@ use tokio::{sync::Notify, task::yield_now};
 use wire::CloseCode;
 
 use crate::{
-    half::SharedHalf,
+    stream::WriteHalf,
     total::{Share, Total},
     ws::{Opcode, Outgoing},
 };
@@ -37,7 +37,7 @@ struct State {
     batch: Batch,
     turn: Turn,
     /// Writes directly to the socket while nothing is queued.
-    half: Option<SharedHalf>,
+    half: Option<WriteHalf>,
     /// The cost of the queued frames, and of the frames being written.
     waiting: Cost,
     writing: Cost,
@@ -129,11 +129,11 @@ impl Outbox {
     }
 
     /// Creates a queue like [`Outbox::new`], but frames go directly to the socket while it accepts them.
-    pub(crate) fn with_half(talk: usize, group: usize, total: &Arc<Total>, half: SharedHalf) -> Self {
+    pub(crate) fn with_half(talk: usize, group: usize, total: &Arc<Total>, half: WriteHalf) -> Self {
         Self::with_limits(talk, group, total, Some(half))
     }
 
-    fn with_limits(talk_limit: usize, group_limit: usize, total: &Arc<Total>, half: Option<SharedHalf>) -> Self {
+    fn with_limits(talk_limit: usize, group_limit: usize, total: &Arc<Total>, half: Option<WriteHalf>) -> Self {
         let (waiting, writing) = Default::default();
         let turn = if half.is_some() { Turn::Anyone } else { Turn::Own };
         let share = Total::share(total);
@@ -145,14 +145,14 @@ impl Outbox {
     /// queued, and queues the rest. A frame that exceeds a limit closes the queue with [`CloseCode::TooSlow`] and drops
     /// the queued frames.
     pub(crate) fn say<'f>(&self, parts: &[IoSlice<'_>], frames: impl Iterator<Item = Frame<'f>>) {
-        self.say_by(parts, frames, SharedHalf::try_write);
+        self.say_by(parts, frames, WriteHalf::try_write);
     }
 
     fn say_by<'f>(
         &self,
         parts: &[IoSlice<'_>],
         frames: impl Iterator<Item = Frame<'f>>,
-        write: impl FnOnce(&SharedHalf, &[IoSlice<'_>]) -> io::Result<usize>,
+        write: impl FnOnce(&WriteHalf, &[IoSlice<'_>]) -> io::Result<usize>,
     ) {
         self.change(|state| {
             let all = parts.iter().map(|part| part.len()).sum();

@@ -7,13 +7,7 @@ use rustls::ServerConfig;
 use tokio::{net::TcpStream, sync::Semaphore, time::timeout};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use super::Session;
-use crate::{
-    crowd::Crowd,
-    half::SharedHalf,
-    tls::session::Reading,
-    watched::{Abort, Stream},
-};
+use crate::crowd::Crowd;
 
 /// How long the first byte and the handshake may take together.
 const WITHIN: Duration = Duration::from_secs(10);
@@ -76,21 +70,5 @@ impl Handshakes {
                 None
             }
         }
-    }
-}
-
-impl Abort for TlsStream<TcpStream> {
-    fn abort(&self) {
-        self.get_ref().0.abort();
-    }
-}
-
-impl Stream for TlsStream<TcpStream> {
-    type Reading = Reading;
-
-    fn split(self) -> (Reading, SharedHalf) {
-        let (socket, connection) = self.into_inner();
-        let session = Session::new(socket, connection);
-        (Arc::clone(&session).into(), session.into())
     }
 }

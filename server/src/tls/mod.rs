@@ -4,7 +4,6 @@ mod files;
 mod handshake;
 mod names;
 mod own;
-mod session;
 
 use std::{
     fmt,
@@ -20,6 +19,7 @@ pub(crate) use handshake::Begun;
 use handshake::Handshakes;
 use names::Names;
 use own::{Age, Own};
+use room::Address;
 use rustls::{
     ServerConfig,
     crypto::{CryptoProvider, ring},
@@ -27,15 +27,12 @@ use rustls::{
     server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
 };
-pub(crate) use session::Session;
 use time::OffsetDateTime;
 use tokio::{
     net::TcpStream,
     task::spawn_blocking,
     time::{MissedTickBehavior, interval},
 };
-
-use room::Address;
 
 use crate::{Config, StateError, StateFolder, qr_code};
 
@@ -235,3 +232,6 @@ fn server_config(shown: Arc<Shown>) -> Result<ServerConfig, rustls::Error> {
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,32 +14,32 @@ use tokio::{
     net::{TcpStream, tcp::OwnedWriteHalf},
 };
 
-use crate::{tls::Session, watched::Abort};
+use super::{Abort, TlsSession};
 
 /// A handle to a write half. Clones write to the same connection.
 #[derive(Clone)]
-pub(crate) struct SharedHalf(Arc<Half>);
+pub(crate) struct WriteHalf(Arc<Half>);
 
 /// An enum rather than a type parameter, so that outboxes and rooms are not compiled twice. It costs a plain write one
 /// comparison.
 enum Half {
     Plain(OwnedWriteHalf),
-    Tls(Arc<Session>),
+    Tls(Arc<TlsSession>),
 }
 
-impl From<OwnedWriteHalf> for SharedHalf {
+impl From<OwnedWriteHalf> for WriteHalf {
     fn from(half: OwnedWriteHalf) -> Self {
         Self(Arc::new(Half::Plain(half)))
     }
 }
 
-impl From<Arc<Session>> for SharedHalf {
-    fn from(session: Arc<Session>) -> Self {
+impl From<Arc<TlsSession>> for WriteHalf {
+    fn from(session: Arc<TlsSession>) -> Self {
         Self(Arc::new(Half::Tls(session)))
     }
 }
 
-impl SharedHalf {
+impl WriteHalf {
     /// Writes as much as the socket accepts without waiting.
     ///
     /// # Errors
@@ -61,13 +61,13 @@ impl SharedHalf {
     }
 }
 
-impl Abort for SharedHalf {
+impl Abort for WriteHalf {
     fn abort(&self) {
         self.socket().abort();
     }
 }
 
-impl AsyncWrite for SharedHalf {
+impl AsyncWrite for WriteHalf {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.poll_write_vectored(context, &[IoSlice::new(bytes)])
     }
@@ -90,7 +90,7 @@ impl AsyncWrite for SharedHalf {
         true
     }
 
-    /// Does nothing: the socket has all bytes that [`SharedHalf::try_write`] reports as written.
+    /// Does nothing: the socket has all bytes that [`WriteHalf::try_write`] reports as written.
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }

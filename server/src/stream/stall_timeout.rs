@@ -8,57 +8,23 @@ use std::{
     task::{Context, Poll},
 };
 
-use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpStream, tcp::OwnedReadHalf},
-    time::{Duration, Sleep, sleep},
+    time::{Sleep, sleep},
 };
 use wire::limits;
 
-use crate::half::SharedHalf;
+use super::{Abort, Stream, WriteHalf};
 
 /// A stream, or its write half, with a timeout for stalled writes.
-pub(crate) struct Watched<S> {
+pub(crate) struct StallTimeout<S> {
     stream: S,
     /// Runs while the peer accepts nothing.
     stalled: Option<Pin<Box<Sleep>>>,
     is_aborted: bool,
 }
 
-/// A connection's stream, plain or TLS.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Abort + Unpin + Send + 'static {
-    /// The read half.
-    type Reading: AsyncRead + Unpin + Send;
-
-    /// Splits the stream into read half and write half.
-    fn split(self) -> (Self::Reading, SharedHalf);
-}
-
-impl Stream for TcpStream {
-    type Reading = OwnedReadHalf;
-
-    fn split(self) -> (OwnedReadHalf, SharedHalf) {
-        let (reading, writing) = self.into_split();
-        (reading, writing.into())
-    }
-}
-
-/// A stream that can be closed without waiting for unsent bytes.
-pub(crate) trait Abort {
-    /// Makes closing the stream reset the connection and drop unsent bytes. Otherwise the operating system would keep
-    /// offering them to the peer, and keep the connection open, for minutes.
-    fn abort(&self);
-}
-
-impl Abort for TcpStream {
-    fn abort(&self) {
-        // Fails only for a socket that is closed already.
-        let _ = SockRef::from(self).set_linger(Some(Duration::ZERO));
-    }
-}
-
-impl<S: Abort> Watched<S> {
+impl<S: Abort> StallTimeout<S> {
     /// Clears the timeout after progress. Aborts the connection when a write has stalled for [`limits::WRITE_WITHIN`].
     fn progress<T>(&mut self, written: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         if written.is_ready() {
@@ -74,30 +40,30 @@ impl<S: Abort> Watched<S> {
     }
 
     /// True when the connection was aborted because the peer accepted nothing.
-    pub(crate) fn is_over(&self) -> bool {
+    pub(crate) fn has_timed_out(&self) -> bool {
         self.is_aborted
     }
 }
 
-impl<S: Stream> Watched<S> {
+impl<S: Stream> StallTimeout<S> {
     pub(crate) fn new(stream: S) -> Self {
         Self { stream, stalled: None, is_aborted: false }
     }
 
     /// Splits the stream into read half and write half.
-    pub(crate) fn split(self) -> (S::Reading, Watched<SharedHalf>) {
+    pub(crate) fn split(self) -> (S::ReadHalf, StallTimeout<WriteHalf>) {
         let (reading, stream) = self.stream.split();
-        (reading, Watched { stream, stalled: None, is_aborted: false })
+        (reading, StallTimeout { stream, stalled: None, is_aborted: false })
     }
 }
 
-impl Watched<SharedHalf> {
-    pub(crate) fn half(&self) -> SharedHalf {
+impl StallTimeout<WriteHalf> {
+    pub(crate) fn half(&self) -> WriteHalf {
         self.stream.clone()
     }
 }
 
-impl<S: Stream> AsyncRead for Watched<S> {
+impl<S: Stream> AsyncRead for StallTimeout<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -109,7 +75,7 @@ impl<S: Stream> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Abort + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncWrite + Abort + Unpin> AsyncWrite for StallTimeout<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.progress(written, context)

@@ -1,7 +1,7 @@
 //! A person at a browser, and what they do.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, OnceLock,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -23,20 +23,32 @@ pub struct Person(Arc<Inner>);
 struct Inner {
     name: String,
     session: Session,
-    browser: Browser,
+    /// Replaces `session` when WebKit did not load the person's first page.
+    second_session: OnceLock<Session>,
+    browser: Mutex<Browser>,
+    has_opened_a_page: AtomicBool,
     /// Whether something was set in the browser that a fresh state does not undo.
     is_spent: AtomicBool,
 }
 
 impl Person {
     pub(super) async fn new(name: &str, engine: Engine) -> Self {
-        let (browser, session) = Browser::take(engine).await;
-        Self(Arc::new(Inner { name: name.to_owned(), session, browser, is_spent: AtomicBool::new(false) }))
+        Self::with(Browser::take(engine).await, name, false)
     }
 
     pub(super) async fn who_trusts(pem: &str, name: &str, engine: Engine) -> Self {
-        let (browser, session) = Browser::take_new(engine, Some(pem)).await;
-        Self(Arc::new(Inner { name: name.to_owned(), session, browser, is_spent: AtomicBool::new(true) }))
+        Self::with(Browser::take_new(engine, Some(pem)).await, name, true)
+    }
+
+    fn with((browser, session): (Browser, Session), name: &str, is_spent: bool) -> Self {
+        Self(Arc::new(Inner {
+            name: name.to_owned(),
+            session,
+            second_session: OnceLock::new(),
+            browser: Mutex::new(browser),
+            has_opened_a_page: AtomicBool::new(false),
+            is_spent: AtomicBool::new(is_spent),
+        }))
     }
 
     /// Leaves the browser to the next person, if it is as it was.
@@ -44,12 +56,13 @@ impl Person {
         if let Some(inner) = Arc::into_inner(self.0)
             && !inner.is_spent.into_inner()
         {
-            inner.browser.put_back(inner.session).await;
+            let session = inner.second_session.into_inner().unwrap_or(inner.session);
+            inner.browser.into_inner().unwrap().put_back(session).await;
         }
     }
 
     pub(super) fn session(&self) -> &Session {
-        &self.0.session
+        self.0.second_session.get().unwrap_or(&self.0.session)
     }
 
     /// What the others call them.
@@ -82,7 +95,21 @@ impl Person {
 
     /// Opens an address.
     pub async fn open(&self, url: &str) {
-        self.done("open the page", self.session().post("/url", json!({ "url": url })).await);
+        let mut opened = self.session().open(url).await;
+        let is_first = !self.0.has_opened_a_page.swap(true, Ordering::Relaxed);
+        if is_first && self.engine() == Engine::WebKit && opened.as_ref().is_err_and(Fault::is_timeout) {
+            eprintln!("{}'s WebKit did not load its first page: another one opens it", self.name());
+            self.starts_another_browser().await;
+            opened = self.session().open(url).await;
+        }
+        self.done("open the page", opened);
+    }
+
+    /// Ends the browser and goes on with a new one, once.
+    async fn starts_another_browser(&self) {
+        let (browser, session) = Browser::take(self.engine()).await;
+        *self.0.browser.lock().unwrap() = browser;
+        assert!(self.0.second_session.set(session).is_ok(), "{} has a second browser already", self.name());
     }
 
     /// Tries to open an address, and is warned of its certificate instead.

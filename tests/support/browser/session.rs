@@ -33,6 +33,11 @@ pub(super) struct Fault {
 }
 
 impl Fault {
+    /// True when a page was not loaded within `pageLoad`, see `Driver::capabilities`.
+    pub(super) fn is_timeout(&self) -> bool {
+        self.error == "timeout"
+    }
+
     /// Whether it may go otherwise a moment later: the page was just changing.
     pub(super) fn passes(&self) -> bool {
         [
@@ -64,6 +69,16 @@ impl Session {
     pub(super) fn new(engine: Engine, url: String) -> Self {
         let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE + PATIENCE).build().unwrap();
         Self { http, url, engine, debugger: None }
+    }
+
+    /// Opens an address. In WebKit, also asks for the page's title: now and then WebKit never finishes a page, its driver
+    /// answers this command all the same, and every later one with a timeout.
+    pub(super) async fn open(&self, url: &str) -> Result<(), Fault> {
+        self.post("/url", json!({ "url": url })).await?;
+        if self.engine == Engine::WebKit {
+            self.get("/title").await?;
+        }
+        Ok(())
     }
 
     /// Opens a tab beside the person's others; in Chromium as this says.

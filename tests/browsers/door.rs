@@ -207,7 +207,7 @@ async fn names_in_the_address(engine: Engine) {
             ana.arrives_at(&format!("{origin}{shown}")).await;
             assert_eq!(ana.value("Room name").await, room, "{path}");
             assert_eq!(ana.value("Your name").await, user, "{path}");
-            assert!(ana.has_focus(focus).await, "{path} waits elsewhere than at {focus}");
+            ana.focus_is_on("field", focus).await;
             let button = if path.starts_with("/create") { "Create room" } else { "Join room" };
             assert!(ana.sees("button", button).await, "{path}");
         }

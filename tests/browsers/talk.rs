@@ -23,7 +23,7 @@ async fn whole_way(engine: Engine) {
         assert_eq!(ana.address().await, format!("{origin}/chat/Book%20club"));
         ana.is_with(&["Ana"]).await;
         assert!(ana.text().await.contains("You are the only one here"));
-        assert!(ana.has_focus("Message").await);
+        ana.focus_is_on("field", "Message").await;
 
         ana.press("Invite").await;
         let link = ana.value("Invite link").await;

@@ -1,22 +1,22 @@
-//! Real browsers, driven over WebDriver as a person would: by what can be seen, and by role and name.
+//! Real browsers, driven over WebDriver as a person uses them: by what is visible, and by role and name.
 
 mod access;
 mod debugger;
-mod doing;
 mod driver;
-mod giving;
+mod files;
+mod input;
 mod person;
 mod pool;
+mod reading;
 mod rehearsal;
+mod roles;
 mod scene;
-mod seeing;
 mod session;
-mod sight;
 mod work;
 
 use std::{env, pin::pin, time::Duration};
 
-pub use doing::key;
+pub use input::key;
 pub use person::Person;
 pub use rehearsal::message;
 pub use scene::{Scene, play, play_alone};
@@ -25,22 +25,22 @@ pub use work::Work;
 
 use crate::PATIENCE;
 
-/// How often to look again at what cannot be awaited.
+/// The pause between two looks at a condition that sends no event.
 const LOOK_EVERY: Duration = Duration::from_millis(40);
 
-/// Which browser.
+/// A browser engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
     /// Chromium, under chromedriver.
     Chromium,
     /// Firefox, under geckodriver.
     Firefox,
-    /// WebKitGTK's own small browser, under its driver: what Safari is made of.
+    /// WebKitGTK's MiniBrowser, under WebKitWebDriver. Safari is built on WebKit too.
     WebKit,
 }
 
 impl Engine {
-    /// The other one: people who meet need not have the same browser.
+    /// Returns another engine, for a second person: people in one room may use different browsers.
     #[must_use]
     pub fn other(self) -> Self {
         match self {
@@ -50,7 +50,7 @@ impl Engine {
     }
 }
 
-/// An engine's share of a long list: Chromium and Firefox try every second one each, and all of them under
+/// Returns an engine's share of a long list: Chromium and Firefox try every second item each, or all items under
 /// `tests/run --all`.
 pub fn share<T>(engine: Engine, list: impl IntoIterator<Item = T>) -> Vec<T> {
     if env::var_os("CLOAKROOM_ALL").is_some() {
@@ -59,7 +59,7 @@ pub fn share<T>(engine: Engine, list: impl IntoIterator<Item = T>) -> Vec<T> {
     list.into_iter().skip(usize::from(engine == Engine::Firefox)).step_by(2).collect()
 }
 
-/// Looks again and again until there is something to be seen, and says what was missing if it does not come.
+/// Looks repeatedly until `look` returns a value, and panics with `what` after [`PATIENCE`].
 pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let seen = async {
         loop {
@@ -71,6 +71,6 @@ pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>)
     };
     match tokio::time::timeout(PATIENCE, pin!(seen)).await {
         Ok(seen) => seen,
-        Err(_) => panic!("not seen in {PATIENCE:?}: {what}"),
+        Err(_) => panic!("not seen within {PATIENCE:?}: {what}"),
     }
 }

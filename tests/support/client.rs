@@ -1,4 +1,4 @@
-//! A native client: the real core, driven over a real socket. The test's counterpart of `session.js`.
+//! A native client: the real client core over a real socket. It does for tests what `session.js` does in the browser.
 
 use std::sync::LazyLock;
 
@@ -26,7 +26,7 @@ use crate::within;
 
 pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// The system's clock and entropy.
+/// The client core's environment: the system's clock and entropy.
 pub struct System;
 
 impl Env for System {
@@ -40,29 +40,29 @@ impl Env for System {
     }
 }
 
-/// Someone at a client, which goes on by itself: those in a room have to let others in while they say nothing.
+/// A person with a client. The client runs in its own task, because members let newcomers in even when they are silent.
 pub struct Person {
-    wishes: mpsc::UnboundedSender<(Wish, oneshot::Sender<()>)>,
+    commands: mpsc::UnboundedSender<(Command, oneshot::Sender<()>)>,
     shown: mpsc::UnboundedReceiver<Value>,
     client: AbortHandle,
-    /// The last `admitted`, whose token and numbers adversaries borrow.
+    /// The last `admitted` event. Adversaries in tests use its token and ids.
     pub admitted: Value,
 }
 
-/// What a person does, or what befalls it.
-enum Wish {
+/// An action of the person, or an event on its network.
+enum Command {
     Say(String),
-    Show(Shot),
-    Cancel(u32),
-    Put(Counter, Content),
+    SendPicture(Shot),
+    CancelPicture(u32),
+    SendContent(Counter, Content),
     Leave,
     Safety,
     Network(bool),
     LoseConnection,
-    Haunt(MemberId, String),
+    AdmitUnnamed(MemberId, String),
 }
 
-/// A picture, and what is said of it, true or not.
+/// A picture to send, with metadata that may be false.
 #[derive(Clone, Debug)]
 pub struct Shot {
     pub number: u32,
@@ -73,39 +73,39 @@ pub struct Shot {
     pub bytes: Vec<u8>,
 }
 
-/// What came of one step.
+/// An input of the client's loop.
 enum Event {
-    Wish(Option<(Wish, oneshot::Sender<()>)>),
+    Command(Option<(Command, oneshot::Sender<()>)>),
     Message(Option<Message>),
     Woken,
 }
 
 impl Drop for Person {
-    /// The socket goes as it does with a crash: no farewell.
+    /// Ends the client as a crash does, without a WebSocket close.
     fn drop(&mut self) {
         self.client.abort();
     }
 }
 
 impl Person {
-    /// Sets out; returns once the person is in the group, or with what the door said.
+    /// Enters a room. Returns when the person is connected and in the group, or returns the refusal.
     pub async fn enter(base: &str, intent: Intent, room: &str, user: &str, password: &str) -> Result<Self, Value> {
         let mut person = Self::set_out(base, intent, room, user, password, false);
-        let came = |view: &Value| view["type"] == "refused" || view["state"] == "connected";
-        let view = person.wait("the door's answer", came).await;
+        let is_answer = |view: &Value| view["type"] == "refused" || view["state"] == "connected";
+        let view = person.wait("admission or a refusal", is_answer).await;
         if view["type"] == "refused" { Err(view) } else { Ok(person) }
     }
 
-    /// Joins a room, follows its group, and never sends a message: not even that it is here.
+    /// Joins a room and its group, and sends no message, not even the one that announces a member.
     pub async fn join_silently(base: &str, room: &str, user: &str, password: &str) -> Self {
         let mut person = Self::set_out(base, Intent::Join, room, user, password, true);
-        person.wait("being let in", |view| view["state"] == "connected").await;
+        person.wait("admission", |view| view["state"] == "connected").await;
         person
     }
 
-    /// Sets out, and returns at once.
+    /// Starts to enter a room, and returns at once.
     pub fn set_out(base: &str, intent: Intent, room: &str, user: &str, password: &str, silent: bool) -> Self {
-        let (wishes, wished) = mpsc::unbounded_channel();
+        let (commands, receiver) = mpsc::unbounded_channel();
         let (show, shown) = mpsc::unbounded_channel();
         let client = Client {
             session: Session::new(intent, room, user, "", &mut System),
@@ -116,8 +116,8 @@ impl Person {
             silent,
             show,
         };
-        let client = tokio::spawn(client.run(wished)).abort_handle();
-        Self { wishes, shown, client, admitted: Value::Null }
+        let client = tokio::spawn(client.run(receiver)).abort_handle();
+        Self { commands, shown, client, admitted: Value::Null }
     }
 
     /// Makes a room.
@@ -132,32 +132,32 @@ impl Person {
 
     /// Sends a text.
     pub async fn say(&mut self, text: &str) {
-        self.wish(Wish::Say(text.to_owned())).await;
+        self.request(Command::Say(text.to_owned())).await;
     }
 
     /// Sends a picture.
     pub async fn shows(&mut self, shot: &Shot) {
-        self.wish(Wish::Show(shot.clone())).await;
+        self.request(Command::SendPicture(shot.clone())).await;
     }
 
-    /// Does not want a picture sent any more.
+    /// Cancels a picture that is being sent.
     pub async fn cancels(&mut self, number: u32) {
-        self.wish(Wish::Cancel(number)).await;
+        self.request(Command::CancelPicture(number)).await;
     }
 
-    /// Seals this under this counter and sends it, past the session that would keep to the rules.
+    /// Seals content under this counter and sends it, without the checks of the session.
     pub async fn puts(&mut self, counter: u64, content: &Content) {
-        self.wish(Wish::Put(Counter(counter), content.clone())).await;
+        self.request(Command::SendContent(Counter(counter), content.clone())).await;
     }
 
-    /// Lets a member of this number and name into the group by a commit that names nobody. Alone in the group, nobody
-    /// is there to refuse it.
+    /// Adds a member with this id and name to the group by a commit frame that does not name it. The person is alone in
+    /// the group, so no other member can refuse the commit.
     pub async fn haunts(&mut self, id: u32, name: &str) {
-        self.wish(Wish::Haunt(MemberId(id), name.to_owned())).await;
+        self.request(Command::AdmitUnnamed(MemberId(id), name.to_owned())).await;
         self.sees("keys").await;
     }
 
-    /// Waits for a whole picture: its media type, its size, and its bytes.
+    /// Waits for a complete picture, and returns its media type, its width and height, and its bytes.
     pub async fn sees_picture(&mut self) -> (String, [u64; 2], Vec<u8>) {
         let view = self.sees("picture_came").await;
         let size = ["width", "height"].map(|side| view[side].as_u64().unwrap());
@@ -165,39 +165,39 @@ impl Person {
         (view["media"].as_str().unwrap().to_owned(), size, bytes)
     }
 
-    /// Asks for the safety words of the present keys.
+    /// Returns the safety words of the present keys.
     pub async fn safety_words(&mut self) -> String {
-        self.wish(Wish::Safety).await;
+        self.request(Command::Safety).await;
         self.sees("safety").await["words"].as_str().unwrap().to_owned()
     }
 
     /// Leaves the room.
     pub async fn leave(&mut self) {
-        self.wish(Wish::Leave).await;
+        self.request(Command::Leave).await;
     }
 
-    /// Breaks the connection as a tunnel does: no farewell.
+    /// Drops the connection without a WebSocket close, as happens in a tunnel.
     pub async fn lose_connection(&mut self) {
-        self.wish(Wish::LoseConnection).await;
+        self.request(Command::LoseConnection).await;
     }
 
-    /// The network is back, says the system.
+    /// Tells the client that the network is there or gone, as an operating system does.
     pub async fn network(&mut self, there: bool) {
-        self.wish(Wish::Network(there)).await;
+        self.request(Command::Network(there)).await;
     }
 
-    /// Returns when it has been done: who is dropped after leaving has left.
-    async fn wish(&self, wish: Wish) {
+    /// Returns when the client has carried out the command, so a person can be dropped right after `leave`.
+    async fn request(&self, command: Command) {
         let (done, is_done) = oneshot::channel();
-        self.wishes.send((wish, done)).unwrap();
+        self.commands.send((command, done)).unwrap();
         is_done.await.unwrap();
     }
 
-    /// Waits until something is shown that fits, and returns it. What is shown before is dropped.
+    /// Waits for an event that fits, and returns it. Earlier events are dropped.
     pub async fn wait(&mut self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
         within(what, async {
             loop {
-                let view = self.shown.recv().await.unwrap_or_else(|| panic!("the client has stopped before: {what}"));
+                let view = self.shown.recv().await.unwrap_or_else(|| panic!("the client ended before: {what}"));
                 if view["type"] == "admitted" {
                     self.admitted = view.clone();
                 }
@@ -209,18 +209,18 @@ impl Person {
         .await
     }
 
-    /// Waits for something of this type.
+    /// Waits for an event of this type.
     pub async fn sees(&mut self, kind: &str) -> Value {
         self.wait(kind, |view| view["type"] == kind).await
     }
 
-    /// Waits for a message of someone else: who, and what.
+    /// Waits for a message from another member, and returns that member's name and the text.
     pub async fn hears(&mut self) -> (String, String) {
         let view = self.wait("a message", |view| view["type"] == "message" && view["mine"] == false).await;
         (view["name"].as_str().unwrap().to_owned(), view["text"].as_str().unwrap().to_owned())
     }
 
-    /// Waits until these are in the group, as far as this person has seen.
+    /// Waits until this client shows exactly these people, in this order.
     pub async fn sees_people(&mut self, names: &[&str]) {
         let fits = |view: &Value| {
             view["people"].as_array().is_some_and(|people| people.iter().map(|person| &person["name"]).eq(names))
@@ -229,33 +229,33 @@ impl Person {
     }
 }
 
-/// The client itself.
+/// The client's task.
 struct Client {
     session: Session,
     base: String,
     password: String,
     socket: Option<Socket>,
     wake: Option<Instant>,
-    /// It sends no message.
+    /// True if the client drops every message that it would send.
     silent: bool,
     show: mpsc::UnboundedSender<Value>,
 }
 
 impl Client {
-    async fn run(mut self, mut wishes: mpsc::UnboundedReceiver<(Wish, oneshot::Sender<()>)>) {
+    async fn run(mut self, mut commands: mpsc::UnboundedReceiver<(Command, oneshot::Sender<()>)>) {
         self.drain().await;
-        let far = Duration::from_secs(3600);
+        let far_future = Duration::from_secs(3600);
         loop {
             let event = tokio::select! {
-                wish = wishes.recv() => Event::Wish(wish),
+                command = commands.recv() => Event::Command(command),
                 message = next(&mut self.socket) => Event::Message(message),
-                () = sleep_until(self.wake.unwrap_or_else(|| Instant::now() + far)) => Event::Woken,
+                () = sleep_until(self.wake.unwrap_or_else(|| Instant::now() + far_future)) => Event::Woken,
             };
             match event {
-                Event::Wish(None) => return,
-                Event::Wish(Some((wish, done))) => {
-                    self.carry_out(wish).await;
-                    // Nobody may be waiting any more.
+                Event::Command(None) => return,
+                Event::Command(Some((command, done))) => {
+                    self.carry_out(command).await;
+                    // The person may be gone.
                     let _ = done.send(());
                 }
                 Event::Woken => {
@@ -276,24 +276,24 @@ impl Client {
         }
     }
 
-    async fn carry_out(&mut self, wish: Wish) {
-        match wish {
-            Wish::Say(text) => self.input(Input::Say(&text)).await,
-            Wish::Show(Shot { number, media, width, height, alt, bytes }) => {
+    async fn carry_out(&mut self, command: Command) {
+        match command {
+            Command::Say(text) => self.input(Input::Say(&text)).await,
+            Command::SendPicture(Shot { number, media, width, height, alt, bytes }) => {
                 let picture = Picture { number, media: media.number(), width, height, alt: &alt, bytes: &bytes };
                 self.input(Input::Picture(picture)).await;
             }
-            Wish::Cancel(number) => self.input(Input::Cancel(number)).await,
-            Wish::Put(counter, content) => {
-                let observed = self.session.observe().expect("one is in the room");
-                let group = observed.group.expect("and in the group");
+            Command::CancelPicture(number) => self.input(Input::Cancel(number)).await,
+            Command::SendContent(counter, content) => {
+                let observed = self.session.observe().expect("the client is in the room");
+                let group = observed.group.expect("the client is in the group");
                 let sealed = group.seal(observed.me, &content.to_padded(counter)).unwrap();
                 let frame = ClientFrame::Message { epoch: group.epoch(), counter, sealed: &sealed }.to_bytes();
-                self.socket.as_mut().expect("one is connected").send(Message::binary(frame)).await.unwrap();
+                self.socket.as_mut().expect("the client is connected").send(Message::binary(frame)).await.unwrap();
             }
-            Wish::Haunt(id, name) => {
-                let observed = self.session.observe().expect("one is in the room");
-                let group = observed.group.expect("and in the group");
+            Command::AdmitUnnamed(id, name) => {
+                let observed = self.session.observe().expect("the client is in the room");
+                let group = observed.group.expect("the client is in the group");
                 let mut seed = [0; 32];
                 System.random(&mut seed);
                 let ghost = Me::new(id, name.parse().unwrap(), [0; 32].into(), seed.into());
@@ -302,12 +302,12 @@ impl Client {
                 let commit = group.forge(observed.me, &[], observed.gone, &forgery).unwrap().commit;
                 let (admitted, removed) = (vec![], vec![]);
                 let frame = ClientFrame::Commit { epoch, admitted, removed, commit: &commit, welcome: b"" }.to_bytes();
-                self.socket.as_mut().expect("one is connected").send(Message::binary(frame)).await.unwrap();
+                self.socket.as_mut().expect("the client is connected").send(Message::binary(frame)).await.unwrap();
             }
-            Wish::Leave => self.input(Input::Leave).await,
-            Wish::Safety => self.input(Input::Safety).await,
-            Wish::Network(there) => self.input(Input::Network(there)).await,
-            Wish::LoseConnection => {
+            Command::Leave => self.input(Input::Leave).await,
+            Command::Safety => self.input(Input::Safety).await,
+            Command::Network(there) => self.input(Input::Network(there)).await,
+            Command::LoseConnection => {
                 self.socket = None;
                 self.input(Input::Closed(1006)).await;
             }
@@ -354,7 +354,7 @@ impl Client {
                         continue;
                     }
                     if let Some(socket) = &mut self.socket {
-                        // A connection that is lost says so when it is read.
+                        // The read half reports a lost connection.
                         let _ = socket.send(Message::binary(frame)).await;
                     }
                 }
@@ -381,12 +381,12 @@ impl Client {
     }
 
     fn shows(&self, view: Value) {
-        // Nobody may be looking any more.
+        // The person may be gone.
         let _ = self.show.send(view);
     }
 }
 
-/// The next message; never, without a socket.
+/// Waits for the next message, or for ever if there is no socket.
 async fn next(socket: &mut Option<Socket>) -> Option<Message> {
     match socket {
         Some(socket) => socket.next().await.and_then(Result::ok),

@@ -1,4 +1,4 @@
-//! A server that says back what is said: the server's own WebSocket layer, without its protocol.
+//! An echo server on Cloakroom's own WebSocket layer, without the chat protocol.
 
 use std::ops::ControlFlow;
 
@@ -16,7 +16,7 @@ use tokio::{
     net::TcpListener,
 };
 
-/// Serves for ever, messages of so many bytes at most.
+/// Serves until the task is dropped. A message has at most `limit` bytes.
 pub async fn serve(listener: TcpListener, limit: usize) {
     axum::serve(listener, Router::new().fallback(move |request| open(request, limit))).await.unwrap();
 }

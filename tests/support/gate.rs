@@ -1,4 +1,4 @@
-//! What the tests of gates share: folders, commands, codes, and a mail server.
+//! Shared support for tests of the gates: state folders, commands, one-time codes, and a mail server.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 
 use crate::{root, server, within};
 
-/// A state folder, gone with it.
+/// A state folder, which is removed when this is dropped.
 pub struct State(PathBuf);
 
 impl State {
@@ -30,17 +30,17 @@ impl State {
         &self.0
     }
 
-    /// As a flag's value.
+    /// Returns the path as a value for `--state`.
     pub fn flag(&self) -> &str {
         self.0.to_str().unwrap()
     }
 
-    /// Runs a command on it, with this on its standard input.
+    /// Runs a command with this state folder and this standard input.
     pub fn runs(&self, arguments: &[&str], input: &str) -> Output {
         self.runs_writing_to(Stdio::piped(), arguments, input)
     }
 
-    /// What a command says that cannot write its output there.
+    /// Runs a command that fails because it cannot write to `output`, and returns its standard error.
     pub fn fails_writing_to(&self, output: Stdio, arguments: &[&str], input: &str) -> String {
         let output = self.runs_writing_to(output, arguments, input);
         assert!(!output.status.success(), "{arguments:?}");
@@ -57,26 +57,26 @@ impl State {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // One that does not read it may be gone.
+        // A command that does not read its input may have ended already.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         child.wait_with_output().unwrap()
     }
 
-    /// What a command that succeeds prints.
+    /// Runs a command that succeeds, and returns its standard output.
     pub fn told(&self, arguments: &[&str], input: &str) -> String {
         let output = self.runs(arguments, input);
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// What a command that fails says.
+    /// Runs a command that fails, and returns its standard error.
     pub fn fails(&self, arguments: &[&str], input: &str) -> String {
         let output = self.runs(arguments, input);
         assert!(!output.status.success(), "{arguments:?}");
         String::from_utf8(output.stderr).unwrap()
     }
 
-    /// Adds someone.
+    /// Adds a person, and returns the factors that the command showed.
     pub fn adds_person(&self, name: &str, password: &str) -> Factors {
         Factors::of(&self.told(&["people", "add", name], &format!("{password}\n")))
     }
@@ -94,11 +94,11 @@ impl Drop for State {
     }
 }
 
-/// What `cloakroom people add` shows.
+/// The second factors that `cloakroom people add` shows.
 pub struct Factors {
     pub secret: String,
     pub recovery: Vec<String>,
-    /// The lines of the QR code.
+    /// The QR code, line by line.
     pub drawn: Vec<String>,
 }
 
@@ -112,7 +112,7 @@ impl Factors {
         Self { secret, recovery, drawn }
     }
 
-    /// The code that an app shows so many steps from now.
+    /// Returns the code that an authenticator app shows `steps` steps of 30 seconds from now.
     pub fn code(&self, steps: i64) -> String {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let at = now.checked_add_signed(30 * steps).unwrap().to_string();
@@ -123,7 +123,7 @@ impl Factors {
     }
 }
 
-/// A mail server, of a library that is not ours.
+/// A mail server built on an independent library.
 pub struct Mail {
     child: tokio::process::Child,
     lines: Lines<BufReader<tokio::process::ChildStdout>>,
@@ -131,7 +131,7 @@ pub struct Mail {
 }
 
 impl Mail {
-    /// In these modes, see `tests/gate/smtp.py`.
+    /// Starts it in these modes, which `tests/gate/smtp.py` describes.
     pub async fn start(port: u16, modes: &[&str]) -> Self {
         let mut child = tokio::process::Command::new(root().join("target/tools/python/bin/python"))
             .arg(root().join("tests/gate/smtp.py"))
@@ -139,7 +139,7 @@ impl Mail {
             .args(modes)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            // The library warns about what these tests want of it.
+            // The library warns about the insecure settings that these tests need.
             .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
@@ -150,22 +150,22 @@ impl Mail {
         mail
     }
 
-    /// Ends it.
+    /// Ends the mail server.
     pub async fn stop(&mut self) {
         self.child.kill().await.unwrap();
     }
 
-    /// The next mail.
+    /// Waits for the next mail.
     pub async fn next(&mut self) -> Value {
-        let line = within("a mail comes", self.lines.next_line()).await.unwrap();
-        serde_json::from_str(&line.expect("the mail server runs")).unwrap()
+        let line = within("a mail arrives", self.lines.next_line()).await.unwrap();
+        serde_json::from_str(&line.expect("the mail server is running")).unwrap()
     }
 
-    /// The code in the next mail.
+    /// Waits for the next mail, and returns the code in it.
     pub async fn next_code(&mut self) -> String {
         let mail = self.next().await;
         let text = mail["mail"].as_str().unwrap();
-        let line = text.lines().find(|line| line.starts_with("    ")).expect("a code stands in it");
+        let line = text.lines().find(|line| line.starts_with("    ")).expect("the mail contains a code");
         line.chars().filter(char::is_ascii_digit).collect()
     }
 }

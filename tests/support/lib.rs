@@ -1,5 +1,5 @@
-//! What the tests share: the real server as a process, a native client on the real core, real
-//! browsers, and a proxy that listens in and is a bad line.
+//! Shared test support: the real server as a process, a native client that runs the real core, real browsers, and a
+//! proxy that records traffic and simulates a bad network.
 
 pub mod browser;
 pub mod client;
@@ -16,18 +16,18 @@ use std::{
     time::Duration,
 };
 
-/// How long anything may take before a test fails. Nothing waits this long unless something is broken.
+/// The time limit of every wait. A test reaches it only when something is broken.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The workspace's folder.
+/// Returns the workspace's root folder.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// Waits for something, and says what it was if it does not come.
+/// Waits for the future, and panics with `what` after [`PATIENCE`].
 pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
     match tokio::time::timeout(PATIENCE, future).await {
         Ok(value) => value,
-        Err(_) => panic!("did not happen in {PATIENCE:?}: {what}"),
+        Err(_) => panic!("timed out after {PATIENCE:?}: {what}"),
     }
 }

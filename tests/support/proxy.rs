@@ -1,4 +1,4 @@
-//! A network in between: forwards TCP, writes down what went by, and does whatever a bad line does.
+//! A TCP proxy that records all traffic and simulates a bad network.
 
 use std::{
     hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
@@ -21,37 +21,37 @@ use tokio::{
 
 use crate::within;
 
-/// Forwards connections to a server; ends when dropped.
+/// Forwards connections to a server. Dropping it ends all of them.
 pub struct Proxy {
-    /// `127.0.0.1` and the port to connect to.
+    /// The address to connect to, `127.0.0.1:PORT`.
     pub address: String,
     shared: Arc<Shared>,
     _tasks: JoinSet<()>,
 }
 
 struct Shared {
-    /// Everything that went by: for each connection, what the client sent and what the server sent.
+    /// The bytes of each connection: what the client sent, then what the server sent.
     seen: Mutex<Vec<[Vec<u8>; 2]>>,
-    /// Raised to end all connections.
+    /// Incremented to end all connections.
     cuts: watch::Sender<u64>,
     line: watch::Sender<Line>,
-    /// How many clients' bytes have come to a halt since something was last made to halt them.
+    /// How many connections had client bytes stopped since the last call that stops them.
     halted: watch::Sender<usize>,
-    /// Which file is asked for in place of which.
+    /// Request lines to replace: the original and its replacement.
     swaps: Mutex<Vec<(String, String)>>,
 }
 
-/// What is wrong with the line at the moment.
+/// The network faults that are active now.
 #[derive(Default)]
 struct Line {
     refuses: bool,
     stalls: bool,
     crumbles: bool,
-    /// What clients send after the handshake waits on the connections with these numbers.
+    /// On the connections with these numbers, client bytes after the handshake are held back.
     held_back: Range<usize>,
 }
 
-/// Who sends, as an index into what was seen.
+/// The sender, as an index into `Shared::seen`.
 const CLIENT: usize = 0;
 const SERVER: usize = 1;
 
@@ -66,7 +66,7 @@ impl Line {
 }
 
 impl Proxy {
-    /// To `target`, an address and port.
+    /// Starts a proxy to `target`, an address and port.
     pub async fn start(target: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -82,46 +82,47 @@ impl Proxy {
         Self { address, shared, _tasks: tasks }
     }
 
-    /// Ends every connection, without a farewell.
+    /// Ends every connection without a WebSocket close.
     pub fn cut(&self) {
         self.shared.cuts.send_modify(|cuts| *cuts += 1);
     }
 
-    /// Whether new connections are ended at once.
+    /// Sets whether the proxy ends new connections at once.
     pub fn refuse(&self, refuse: bool) {
         self.shared.line.send_modify(|line| line.refuses = refuse);
     }
 
-    /// Whether bytes stop where they are, both ways and on new connections too. Nothing is lost by it.
+    /// Sets whether bytes stop in the proxy, in both directions and on new connections too. No byte is lost.
     pub fn stall(&self, stall: bool) {
         self.shared.halted.send_replace(0);
         self.shared.line.send_modify(|line| line.stalls = stall);
     }
 
-    /// Whether bytes go in crumbs of odd sizes, each after a pause of its own: WebSocket frames come in parts, what is
-    /// sent later on one connection overtakes what is under way on another, and a cut leaves half a frame behind.
+    /// Sets whether the proxy forwards bytes in small pieces of odd sizes, each after its own pause. WebSocket frames
+    /// then arrive in parts, one connection's bytes overtake another's, and a cut leaves half a frame behind.
     pub fn crumble(&self, crumble: bool) {
         self.shared.line.send_modify(|line| line.crumbles = crumble);
     }
 
-    /// Whether what clients send on the connections of this moment waits in the network, while connections that are
-    /// made later go on. Who is cut meanwhile hears of it, and its server does not: what waits is delivered when it
-    /// is let go, and only then does the server's side end. So an old connection's last bytes come after a new one's
-    /// first, which is the one order that TCP does not keep.
+    /// Sets whether client bytes on the present connections wait in the proxy, while later connections work.
+    ///
+    /// After a cut, the client knows that its connection is over, but the server does not: the proxy first delivers the
+    /// waiting bytes when it is told to, and then closes the server's side. So the last bytes of an old connection
+    /// arrive after the first bytes of a new one: TCP keeps no order between two connections.
     pub fn hold_back(&self, hold: bool) {
         self.shared.halted.send_replace(0);
         let until = if hold { self.connections() } else { 0 };
         self.shared.line.send_modify(|line| line.held_back = 0..until);
     }
 
-    /// From now on, lets new connections begin, and holds back what their clients say then.
+    /// From now on, completes the handshake of new connections, and holds back what their clients send after it.
     pub fn hold_back_new(&self) {
         self.shared.halted.send_replace(0);
         let from = self.connections();
         self.shared.line.send_modify(|line| line.held_back = from..usize::MAX);
     }
 
-    /// From now on, answers requests for one path with what stands at another.
+    /// From now on, answers requests for `path` with the file at `other`.
     pub fn swap(&self, path: &str, other: &str) {
         self.shared.swaps.lock().unwrap().push((format!("GET {path} "), format!("GET {other} ")));
     }
@@ -130,13 +131,13 @@ impl Proxy {
         self.shared.seen.lock().unwrap().len()
     }
 
-    /// Waits until so many clients have sent something that stalls, or is held back.
+    /// Waits until this many connections have client bytes that are stalled or held back.
     pub async fn halts(&self, clients: usize) {
         let mut halted = self.shared.halted.subscribe();
-        within("bytes come to a halt", halted.wait_for(|halted| *halted >= clients)).await.unwrap();
+        within("client bytes are stopped", halted.wait_for(|halted| *halted >= clients)).await.unwrap();
     }
 
-    /// All that clients sent and servers sent, with the masks of WebSocket frames taken off.
+    /// Returns all bytes that clients and servers sent. Client bytes are included twice: as sent, and unmasked.
     pub fn seen(&self) -> Vec<u8> {
         let seen = self.shared.seen.lock().unwrap();
         let mut all = Vec::new();
@@ -176,56 +177,57 @@ async fn forward(client: TcpStream, server: TcpStream, shared: Arc<Shared>, numb
         () = pipe(from_server, to_client, &shared, number, SERVER) => {}
         _ = cuts.changed() => {}
     }
-    // The half that wrote to the client is dropped by now: it knows that the connection is over.
-    let late = shared.line.borrow().holds_back(number);
-    if late {
+    // The half that writes to the client is dropped by now, so the client knows that the connection is over.
+    let is_held_back = shared.line.borrow().holds_back(number);
+    if is_held_back {
         up.await;
     }
 }
 
 async fn pipe(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared, number: usize, side: usize) {
     let mut line = shared.line.subscribe();
-    // The same in every run, as far as the network below is.
-    let mut drawn = 0_u64;
-    let mut below = |bound: usize| {
-        drawn += 1;
-        BuildHasherDefault::<DefaultHasher>::new().hash_one((number, side, drawn)) as usize % bound
+    // Deterministic numbers: every run uses the same sizes and pauses.
+    let mut draws = 0_u64;
+    let mut random_below = |bound: usize| {
+        draws += 1;
+        BuildHasherDefault::<DefaultHasher>::new().hash_one((number, side, draws)) as usize % bound
     };
     let mut is_first = true;
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
         shared.seen.lock().unwrap()[number][side].extend(&buffer[..read]);
-        // A browser sends the head of a request in one piece.
+        // A browser sends a request's head in one write.
         let swapped = if side == CLIENT { swap(&buffer[..read], &shared.swaps.lock().unwrap()) } else { None };
         let mut rest = swapped.as_deref().unwrap_or(&buffer[..read]);
         while !rest.is_empty() {
-            let mut crumb = rest.len();
+            let mut piece = rest.len();
             if line.borrow().crumbles {
-                sleep(Duration::from_millis(2 + below(30) as u64)).await;
-                // Odd, and a third of all that is there on the average.
-                crumb = crumb.min(below(read * 2 / 3 + 1) | 1);
+                sleep(Duration::from_millis(2 + random_below(30) as u64)).await;
+                // An odd size, on average a third of the bytes read.
+                piece = piece.min(random_below(read * 2 / 3 + 1) | 1);
             }
             if side == CLIENT && !line.borrow().flows(number, side, is_first) {
                 shared.halted.send_modify(|halted| *halted += 1);
             }
-            // The sender is shared, and so outlives this.
+            // This cannot fail: `shared` owns the sender.
             let _ = line.wait_for(|line| line.flows(number, side, is_first)).await;
-            if to.write_all(&rest[..crumb]).await.is_err() {
+            if to.write_all(&rest[..piece]).await.is_err() {
                 return;
             }
-            rest = &rest[crumb..];
+            rest = &rest[piece..];
         }
         is_first = false;
     }
 }
 
-/// The request for another file, if these bytes begin one that is to be swapped.
+/// Returns the replaced request if these bytes begin with a request line to replace.
 fn swap(bytes: &[u8], swaps: &[(String, String)]) -> Option<Vec<u8>> {
     let (path, other) = swaps.iter().find(|(path, _)| bytes.starts_with(path.as_bytes()))?;
     Some([other.as_bytes(), &bytes[path.len()..]].concat())
 }
 
-/// What a client's WebSocket frames carried (RFC 6455, section 5.2); nothing if the bytes are no upgrade.
+/// Returns the payloads of a client's WebSocket frames (RFC 6455, section 5.2), or nothing if the connection was not
+/// upgraded.
 fn unmasked(bytes: &[u8]) -> Vec<u8> {
     let head = bytes.windows(4).position(|window| window == b"\r\n\r\n");
     let Some(mut at) = head.filter(|_| bytes.windows(9).any(|window| window == b"websocket")).map(|at| at + 4) else {

@@ -1,4 +1,4 @@
-//! The real server, as people run it: a process of its own, on a port of its own.
+//! The real server as its own process, on its own port.
 
 use std::{
     path::{Path, PathBuf},
@@ -18,16 +18,16 @@ use tokio::{
 
 use crate::{program, root, within};
 
-/// The program, built by the same cargo that built the tests, once in a run.
+/// Builds the server once per test run, and returns the program's path.
 pub fn program() -> PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| program::build("cloakroom")).clone()
 }
 
-/// A running server; ends when dropped.
+/// A running server. Dropping it ends the process.
 pub struct Server {
     child: Child,
-    /// `127.0.0.1` and the port.
+    /// `127.0.0.1:PORT`.
     pub address: String,
     log: Arc<Mutex<String>>,
     lines: watch::Receiver<usize>,
@@ -35,22 +35,22 @@ pub struct Server {
 }
 
 impl Server {
-    /// With bounds that tests do not run into.
+    /// Starts a server with rate limits that no test reaches.
     pub async fn start() -> Self {
         Self::with(&[]).await
     }
 
-    /// With these flags.
+    /// Starts a server with these flags.
     pub async fn with(flags: &[&str]) -> Self {
         Self::of(&program(), None, flags).await
     }
 
-    /// With these flags, and these variables in its environment.
+    /// Starts a server with these flags and these environment variables.
     pub async fn with_variables(flags: &[&str], variables: &[(&str, &str)]) -> Self {
         Self::of_with(&program(), None, flags, variables).await
     }
 
-    /// What the program says that does not start with these flags.
+    /// Runs a server that does not start with these flags, and returns its standard error.
     pub fn refuses(flags: &[&str]) -> String {
         let output = StdCommand::new(program())
             .args(flags)
@@ -63,12 +63,12 @@ impl Server {
         String::from_utf8(output.stderr).unwrap()
     }
 
-    /// On one of this machine's cores.
+    /// Starts a server that is limited to one processor core.
     #[cfg(target_os = "linux")]
     pub async fn on_one_core() -> Self {
         use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-        // It starts with what the thread that starts it may run on.
+        // The process inherits the CPU affinity of the thread that starts it.
         let all = sched_getaffinity(None).unwrap();
         let mut one = CpuSet::new();
         one.set((0..CpuSet::MAX_CPU).find(|core| all.is_set(*core)).unwrap());
@@ -79,7 +79,7 @@ impl Server {
         server
     }
 
-    /// This program, in this folder.
+    /// Starts this program in this folder.
     pub async fn of(program: &Path, dir: Option<&Path>, flags: &[&str]) -> Self {
         Self::of_with(program, dir, flags, &[]).await
     }
@@ -105,9 +105,9 @@ impl Server {
         server
     }
 
-    /// With its log going there, where no test reads it.
+    /// Starts a server that writes its log to `stderr`. No test can read that log.
     pub async fn logging_to(stderr: Stdio, flags: &[&str]) -> Self {
-        // It cannot say which port it was given: one that was free just before.
+        // The test cannot read from the log which port the system chose, so it chooses a free one first.
         let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = free.local_addr().unwrap().to_string();
         drop(free);
@@ -115,7 +115,7 @@ impl Server {
         within("the server listens", async {
             let mut ticks = interval(Duration::from_millis(10));
             while TcpStream::connect(&address).await.is_err() {
-                assert!(child.try_wait().unwrap().is_none(), "the server ended at once");
+                assert!(child.try_wait().unwrap().is_none(), "the server ended before it listened");
                 ticks.tick().await;
             }
         })
@@ -148,42 +148,42 @@ impl Server {
             .unwrap()
     }
 
-    /// Closes the pipe that its log goes to.
+    /// Closes the pipe that receives the log.
     pub async fn close_log(&mut self) {
-        let reader = self.reader.take().expect("the log is read");
+        let reader = self.reader.take().expect("a task reads the log");
         reader.abort();
         let _ = reader.await;
     }
 
-    /// `http://localhost:…`, which browsers take for a secure context.
+    /// Returns `http://localhost:PORT`, which browsers treat as a secure context.
     pub fn origin(&self) -> String {
         format!("http://localhost:{}", self.port())
     }
 
-    /// The port.
+    /// Returns the port.
     pub fn port(&self) -> u16 {
         self.address.rsplit(':').next().unwrap().parse().unwrap()
     }
 
-    /// The process's id.
+    /// Returns the process id.
     pub fn pid(&self) -> u32 {
         self.child.id().unwrap()
     }
 
-    /// All that it has logged.
+    /// Returns the log so far.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
 
-    /// Waits for a line with this text.
+    /// Waits for a log line that contains this text, and returns the line.
     pub async fn logged(&self, text: &str) -> String {
         let mut lines = self.lines.clone();
-        within(&format!("the log says {text:?}"), async {
+        within(&format!("a log line with {text:?}"), async {
             loop {
                 if let Some(line) = self.log().lines().find(|line| line.contains(text)) {
                     return line.to_owned();
                 }
-                assert!(lines.changed().await.is_ok(), "the server ended before it said {text:?}: {}", self.log());
+                assert!(lines.changed().await.is_ok(), "the server ended before it logged {text:?}: {}", self.log());
             }
         })
         .await
@@ -199,12 +199,12 @@ impl Server {
         self.signal("-HUP");
     }
 
-    /// Has it stand still, until it is to go on.
+    /// Sends SIGSTOP: the process stops until [`go_on`](Self::go_on).
     pub fn stand_still(&self) {
         self.signal("-STOP");
     }
 
-    /// Has it go on.
+    /// Sends SIGCONT.
     pub fn go_on(&self) {
         self.signal("-CONT");
     }
@@ -214,7 +214,7 @@ impl Server {
         assert!(status.success());
     }
 
-    /// Waits for the end, and for the last of the log; whether it was a good end.
+    /// Waits until the process has ended and the log is read to its end. Returns whether the exit status was 0.
     pub async fn ended(&mut self) -> bool {
         let status = within("the server ends", self.child.wait()).await.unwrap();
         if let Some(reader) = self.reader.take() {
@@ -223,7 +223,7 @@ impl Server {
         status.success()
     }
 
-    /// Asks the door: the status and the body.
+    /// Posts JSON to the server, and returns the status and the JSON body.
     pub async fn post(&self, path: &str, body: &serde_json::Value) -> (u16, serde_json::Value) {
         let answer =
             reqwest::Client::new().post(format!("http://{}{path}", self.address)).json(body).send().await.unwrap();

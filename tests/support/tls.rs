@@ -1,5 +1,5 @@
-//! TLS from a client's side: certificates for the server to show, connections that trust one, and a tunnel for clients
-//! that know no TLS.
+//! TLS for tests: certificates for the server, client connections that trust an authority, and a tunnel for clients
+//! without TLS.
 
 use std::{
     fs, io,
@@ -24,25 +24,25 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::{server::Server, within};
 
-/// A connection in TLS.
+/// A TLS connection.
 pub type Stream = TlsStream<TcpStream>;
 
-/// A certificate and its key in files, and the authority that issued it.
+/// A certificate and its key in files, and the authority that signed it.
 pub struct Issued {
     pub certificate: PathBuf,
     pub key: PathBuf,
-    /// In PEM.
+    /// The authority's certificate in PEM.
     pub authority: String,
 }
 
-/// An authority, which goes on issuing.
+/// An authority that can issue several certificates.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
 }
 
 impl Authority {
-    #[expect(clippy::new_without_default, reason = "each is another")]
+    #[expect(clippy::new_without_default, reason = "each call makes a different authority")]
     pub fn new() -> Self {
         let mut params = with_dates(CertificateParams::default());
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
@@ -53,7 +53,7 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), pem }
     }
 
-    /// Writes a certificate for these names to files in this folder, over those that are there.
+    /// Writes a certificate for these names and its key to files in this folder, and replaces earlier ones.
     pub fn issue(&self, folder: &Path, names: &[&str]) -> Issued {
         let names = names.iter().map(ToString::to_string).collect::<Vec<_>>();
         let key = KeyPair::generate().unwrap();
@@ -77,24 +77,24 @@ fn with_dates(mut params: CertificateParams) -> CertificateParams {
 }
 
 impl Issued {
-    /// The server's flags for it.
+    /// Returns the server's flags for this certificate.
     pub fn flags(&self) -> [&str; 4] {
         ["--tls-cert", self.certificate.to_str().unwrap(), "--tls-key", self.key.to_str().unwrap()]
     }
 }
 
-/// What a client is like.
+/// A TLS client's configuration.
 pub struct Trust {
     config: ClientConfig,
 }
 
 impl Trust {
-    /// It trusts this authority, given in PEM, and no other.
+    /// Makes a client that trusts only this authority, given in PEM.
     pub fn in_authority(pem: &str) -> Self {
         Self::speaking(pem, rustls::ALL_VERSIONS)
     }
 
-    /// It also speaks these versions only.
+    /// Makes a client that trusts only this authority and speaks only these versions.
     pub fn speaking(pem: &str, versions: &[&'static SupportedProtocolVersion]) -> Self {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()).unwrap();
@@ -106,32 +106,32 @@ impl Trust {
         Self { config }
     }
 
-    /// It also offers these application protocols.
+    /// Adds these application protocols (ALPN) to the client's offer.
     pub fn offering(mut self, protocols: &[&str]) -> Self {
         self.config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
         self
     }
 
-    /// Opens a connection to this address and port, which has to show a certificate for that address.
+    /// Connects to this address and port, and requires a certificate for that address.
     pub async fn connect(&self, address: &str) -> io::Result<Stream> {
         let host = address.rsplit_once(':').unwrap().0.trim_matches(['[', ']']);
         self.connect_as(address, host).await
     }
 
-    /// The same, but the certificate has to be for this name.
+    /// Connects to this address and port, and requires a certificate for this name.
     pub async fn connect_as(&self, address: &str, name: &str) -> io::Result<Stream> {
         let name = ServerName::try_from(name.to_owned()).unwrap();
         let stream = TcpStream::connect(address).await?;
         TlsConnector::from(Arc::new(self.config.clone())).connect(name, stream).await
     }
 
-    /// Asks for a page: the whole answer.
+    /// Requests a page, and returns the whole response.
     pub async fn get(&self, address: &str, path: &str) -> String {
         let mut stream = self.connect(address).await.unwrap();
         ask(&mut stream, "GET", address, path, "").await
     }
 
-    /// Listens on a port of its own, and passes what comes there on to the server in TLS.
+    /// Listens on a new port and forwards plain connections to the server over TLS. Returns the new address.
     pub async fn tunnel(self, server: &Server) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -141,7 +141,7 @@ impl Trust {
             while let Ok((mut near, _)) = listener.accept().await {
                 let (trust, server) = (Arc::clone(&trust), server.clone());
                 tokio::spawn(async move {
-                    // How it ends, the client sees for itself.
+                    // The client notices by itself how the connection ends.
                     if let Ok(mut far) = trust.connect(&server).await {
                         let _ = copy_bidirectional(&mut near, &mut far).await;
                     }
@@ -152,7 +152,7 @@ impl Trust {
     }
 }
 
-/// Asks over a connection, with these lines in the head too, and waits for the end: the whole answer.
+/// Sends a request with these extra header lines, reads until the connection closes, and returns the whole response.
 pub async fn ask<S>(stream: &mut S, method: &str, host: &str, path: &str, lines: &str) -> String
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
@@ -164,12 +164,12 @@ where
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// The same over a plain connection.
+/// Sends a request over a plain connection, and returns the whole response.
 pub async fn ask_plainly(address: &str, method: &str, path: &str) -> String {
     ask(&mut TcpStream::connect(address).await.unwrap(), method, address, path, "").await
 }
 
-/// The certificate that a server made for itself, as it hands it out, in PEM.
+/// Downloads the authority's certificate that a self-signed server hands out, in PEM.
 pub async fn own_authority(server: &Server) -> String {
     let answer = ask_plainly(&server.address, "GET", "/cloakroom.crt").await;
     answer.split_once("\r\n\r\n").expect("a head").1.to_owned()

@@ -1,12 +1,12 @@
-//! What axe-core finds: things that some people could not see, reach or make sense of.
+//! Accessibility checks with axe-core.
 
 use std::fs;
 
-use super::{Person, seeing::texts};
+use super::{Person, reading::texts};
 use crate::tools::tool;
 
-/// Looks at the page as it is, by day and by night, once it has come to rest.
-const LOOK: &str = "return (async () => {
+/// Runs axe-core on the present page, in the light and the dark theme, after all animations have ended.
+const RUN_AXE: &str = "return (async () => {
     const root = document.documentElement;
     const { theme } = root.dataset;
     const found = [];
@@ -27,12 +27,12 @@ const LOOK: &str = "return (async () => {
   })()";
 
 impl Person {
-    /// What axe-core has against the page, in either theme.
+    /// Returns axe-core's violations on this page, in both themes.
     pub async fn barriers(&self) -> Vec<String> {
         if self.runs("return typeof axe", &[]).await == "undefined" {
             let axe = fs::read_to_string(tool("axe-core/axe.min.js")).unwrap();
             self.runs(&axe, &[]).await;
         }
-        texts(&self.runs(LOOK, &[]).await)
+        texts(&self.runs(RUN_AXE, &[]).await)
     }
 }

@@ -1,4 +1,4 @@
-//! Chromium's own protocol, spoken with the browser as a whole: its driver speaks it with pages alone, and hands out no
+//! The Chrome DevTools Protocol with the whole browser. Chromedriver passes on commands for single pages only, and no
 //! events.
 
 use futures_util::{SinkExt, StreamExt};
@@ -9,10 +9,10 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungsten
 use super::session::Fault;
 use crate::within;
 
-/// A connection of one's own to the browser.
+/// A direct connection to the browser.
 pub(super) struct Debugger {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    orders: u32,
+    commands: u32,
 }
 
 impl Debugger {
@@ -23,36 +23,36 @@ impl Debugger {
         let about: Value = about.json().await.map_err(lost)?;
         let url = about["webSocketDebuggerUrl"].as_str().unwrap_or_default();
         let (socket, _) = connect_async(url).await.map_err(lost)?;
-        Ok(Self { socket, orders: 0 })
+        Ok(Self { socket, commands: 0 })
     }
 
-    /// Gives an order and waits for what comes of it; events before that are passed over.
-    pub(super) async fn order(&mut self, method: &str, params: Value) -> Result<Value, Fault> {
+    /// Sends a command and returns its result. Earlier events are ignored.
+    pub(super) async fn command(&mut self, method: &str, params: Value) -> Result<Value, Fault> {
         let id = self.send(method, params).await?;
         loop {
-            let mut heard = self.hear().await?;
-            if heard["id"] != id {
+            let mut message = self.next_message().await?;
+            if message["id"] != id {
                 continue;
             }
-            return match heard["error"]["message"].as_str() {
-                Some(message) => Err(Fault { error: method.to_owned(), message: message.to_owned() }),
-                None => Ok(heard["result"].take()),
+            return match message["error"]["message"].as_str() {
+                Some(error) => Err(Fault { error: method.to_owned(), message: error.to_owned() }),
+                None => Ok(message["result"].take()),
             };
         }
     }
 
-    /// Gives an order; its number.
+    /// Sends a command, and returns its id.
     pub(super) async fn send(&mut self, method: &str, params: Value) -> Result<u32, Fault> {
-        self.orders += 1;
-        let order = json!({ "id": self.orders, "method": method, "params": params }).to_string();
-        self.socket.send(Message::text(order)).await.map_err(lost)?;
-        Ok(self.orders)
+        self.commands += 1;
+        let command = json!({ "id": self.commands, "method": method, "params": params }).to_string();
+        self.socket.send(Message::text(command)).await.map_err(lost)?;
+        Ok(self.commands)
     }
 
-    /// The next answer or event.
-    pub(super) async fn hear(&mut self) -> Result<Value, Fault> {
-        let message = within("the browser says something", self.socket.next()).await;
-        let message = message.ok_or_else(|| lost("it ended"))?.map_err(lost)?;
+    /// Waits for the next response or event.
+    pub(super) async fn next_message(&mut self) -> Result<Value, Fault> {
+        let message = within("a message from the browser", self.socket.next()).await;
+        let message = message.ok_or_else(|| lost("the connection ended"))?.map_err(lost)?;
         serde_json::from_slice(&message.into_data()).map_err(lost)
     }
 }

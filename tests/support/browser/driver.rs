@@ -1,4 +1,4 @@
-//! The driver's process, the browser that it starts, and the folder that they write to.
+//! A WebDriver process, the browser that it starts, and the temporary folder of both.
 
 use std::{
     env, fs,
@@ -16,17 +16,17 @@ use tokio::sync::oneshot;
 use super::{Engine, eventually};
 use crate::within;
 
-/// Starts the driver in a process group of its own. When its input closes, it kills all of the group and removes what
-/// they wrote: so nothing stays of the browser, however the tests' process ends.
+/// A shell script that starts the driver in its own process group. When the script's input closes, it kills the whole
+/// group and removes the temporary folder. So no browser survives, however the test process ends.
 const GUARD: &str = r#"set -m
 "$0" "$@" </dev/null &
 read -r _
 kill -KILL -- -$!
 wait
-# The killed processes may still be on their way out.
+# A killed process may still be writing.
 for _ in {1..50}; do rm -rf "$TMPDIR" && break; sleep 0.02; done"#;
 
-/// Gives a program a screen that nobody sees; it ends with the group.
+/// A shell script that runs a program on a virtual screen. The screen ends with the process group.
 const SCREEN: &str = r#"mkfifo "$TMPDIR/display"
 Xvfb -displayfd 1 -nolisten tcp -screen 0 1440x900x24 >"$TMPDIR/display" 2>/dev/null &
 read -r number <"$TMPDIR/display"
@@ -47,35 +47,35 @@ const CHROMIUM_FLAGS: [&str; 12] = [
     "--window-size=1440,900",
 ];
 
-/// A driver that waits for orders; ends with its browser when dropped.
+/// A driver that takes commands. Dropping it ends it and its browser.
 pub(super) struct Driver {
     guard: Child,
-    /// Where it takes orders.
+    /// The driver's address.
     pub(super) url: String,
     folder: PathBuf,
 }
 
 impl Driver {
-    /// With a browser that trusts this authority, given in PEM, beside those that it comes with.
+    /// Starts a driver. Its browser also trusts the authority `trusted`, given in PEM.
     pub(super) async fn start(engine: Engine, trusted: Option<&str>) -> Self {
-        let folder = folder();
+        let folder = create_folder();
         if let (Engine::Chromium, Some(pem)) = (engine, trusted) {
             import(&folder, pem);
         }
         let mut command = Command::new("bash");
         command.args(["-c", GUARD]);
-        let mut known = None;
+        let mut known_port = None;
         match engine {
             Engine::Chromium => command.arg(find(&["chromedriver"], "chromium-driver")).arg("--port=0"),
             Engine::Firefox => {
                 let program = find(&["geckodriver"], "geckodriver");
-                // The browser's own context holds the console that tells of violated policies.
+                // Only Firefox's chrome context can read the console, which reports violated policies.
                 command.arg(program).args(["--port=0", "--allow-system-access", "--profile-root"]).arg(&folder)
             }
             Engine::WebKit => {
-                // It has no headless mode, and does not say which port it took.
+                // WebKit has no headless mode, and its driver does not print its port.
                 let port = free_port();
-                known = Some(port);
+                known_port = Some(port);
                 find(&["Xvfb"], "xvfb");
                 let program = find(&["WebKitWebDriver"], "webkit2gtk-driver");
                 command.args(["sh", "-c", SCREEN]).arg(program).arg(format!("--port={port}"))
@@ -86,7 +86,7 @@ impl Driver {
             .env("TMPDIR", &folder)
             .env("HOME", &folder)
             .env("XDG_CONFIG_HOME", &folder)
-            // There is no desktop to talk to.
+            // No D-Bus: there is no desktop.
             .env("DBUS_SESSION_BUS_ADDRESS", "disabled:")
             .env("DBUS_SYSTEM_BUS_ADDRESS", "disabled:")
             .env("NO_AT_BRIDGE", "1")
@@ -102,21 +102,21 @@ impl Driver {
         let (ready, port) = oneshot::channel();
         thread::spawn(move || {
             let mut ready = Some(ready);
-            // Read to the end, or the driver would stop at a full pipe.
+            // Read to the end: the driver would block on a full pipe.
             for line in lines.map_while(Result::ok) {
                 if let (Some(port), true) = (port_in(&line), ready.is_some()) {
                     ready.take().map(|ready| ready.send(port));
                 }
             }
         });
-        let port = match known {
-            Some(port) => listens(port).await,
+        let port = match known_port {
+            Some(port) => await_listening(port).await,
             None => within("the driver listens", port).await.expect("the driver ended before it listened"),
         };
         Self { guard, url: format!("http://127.0.0.1:{port}"), folder }
     }
 
-    /// What the browser is to be like. The proxy is a closed port: only this machine can be reached.
+    /// Returns the capabilities of a new session. The proxy is a closed port, so the browser reaches only this machine.
     pub(super) fn capabilities(&self, engine: Engine) -> Value {
         let nowhere = "127.0.0.1:9";
         let mut wanted = json!({
@@ -137,7 +137,7 @@ impl Driver {
                 wanted["moz:firefoxOptions"] =
                     json!({ "binary": binary, "args": ["-headless"], "prefs": preferences() });
             }
-            // Its proxy would stand before this machine too.
+            // WebKit would use the proxy for this machine too.
             Engine::WebKit => wanted["proxy"] = json!({ "proxyType": "direct" }),
         }
         json!({ "capabilities": { "alwaysMatch": wanted } })
@@ -151,7 +151,7 @@ impl Drop for Driver {
     }
 }
 
-/// Puts an authority where Chromium looks for those of its user.
+/// Adds an authority to the user's certificate store that Chromium reads.
 fn import(folder: &Path, pem: &str) {
     let (store, file) = (folder.join(".pki/nssdb"), folder.join("authority.pem"));
     fs::create_dir_all(&store).unwrap();
@@ -159,20 +159,20 @@ fn import(folder: &Path, pem: &str) {
     let store = format!("sql:{}", store.display());
     let file = file.to_str().unwrap();
     let certutil = find(&["certutil"], "libnss3-tools");
-    for order in [&["-N", "--empty-password"][..], &["-A", "-n", "Cloakroom", "-t", "C,,", "-i", file]] {
-        let status = Command::new(&certutil).args(["-d", &store]).args(order).status().unwrap();
-        assert!(status.success(), "certutil {order:?}");
+    for arguments in [&["-N", "--empty-password"][..], &["-A", "-n", "Cloakroom", "-t", "C,,", "-i", file]] {
+        let status = Command::new(&certutil).args(["-d", &store]).args(arguments).status().unwrap();
+        assert!(status.success(), "certutil {arguments:?}");
     }
 }
 
-/// A port that nobody has at the moment.
+/// Returns a port that is free at the moment.
 fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-async fn listens(port: u16) -> u16 {
-    let there = async || tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok().then_some(port);
-    eventually("the driver listens", there).await
+async fn await_listening(port: u16) -> u16 {
+    let connects = async || tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok().then_some(port);
+    eventually("the driver listens", connects).await
 }
 
 fn port_in(line: &str) -> Option<u16> {
@@ -181,7 +181,7 @@ fn port_in(line: &str) -> Option<u16> {
     rest.1.trim_end_matches('.').parse().ok()
 }
 
-fn folder() -> PathBuf {
+fn create_folder() -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let name = format!("cloakroom-browser-{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     let folder = env::temp_dir().join(name);
@@ -189,7 +189,7 @@ fn folder() -> PathBuf {
     folder
 }
 
-/// The first of these programs that is there.
+/// Returns the path of the first of these programs that is installed.
 fn find(names: &[&str], package: &str) -> PathBuf {
     let path = env::var_os("PATH").unwrap_or_default();
     let cargo = env::var_os("CARGO_HOME").map(|home| Path::new(&home).join("bin"));
@@ -202,7 +202,7 @@ fn find(names: &[&str], package: &str) -> PathBuf {
         .unwrap_or_else(|| panic!("{} is not installed: install {package}, or run tests/run, which does", names[0]))
 }
 
-/// Nothing in the background, and no question at the start.
+/// Returns Firefox preferences that turn off background traffic and first-run pages.
 fn preferences() -> Value {
     json!({
         "app.normandy.enabled": false,

@@ -1,10 +1,10 @@
-//! What hands do: keys, the pointer, a finger.
+//! Input by keyboard, mouse and touch.
 
 use serde_json::{Value, json};
 
 use super::{Element, Engine, person::Person};
 
-/// Keys that stand for no character.
+/// Keys without a character, by their WebDriver code points.
 pub mod key {
     pub const BACKSPACE: &str = "\u{e003}";
     pub const TAB: &str = "\u{e004}";
@@ -21,29 +21,29 @@ pub mod key {
 }
 
 impl Person {
-    /// Strikes keys one after the other, wherever the focus is.
+    /// Presses keys one after the other. The focused element receives them.
     pub async fn strikes(&self, keys: &[&str]) {
         let keys = keys.iter().flat_map(|key| [step("keyDown", key), step("keyUp", key)]).collect();
         self.acts(keys).await;
     }
 
-    /// Strikes a key while another is held.
+    /// Presses a key while another one is held down.
     pub async fn strikes_with(&self, held: &str, key: &str) {
         self.acts(vec![step("keyDown", held), step("keyDown", key), step("keyUp", key), step("keyUp", held)]).await;
     }
 
-    /// Strikes Tab, or Tab with Shift, until the thing of this role and name has the focus. It never goes round by
-    /// way of the browser's own bars, where keys press nothing.
+    /// Presses Tab, or Shift and Tab, until the element of this role and name has the focus. The direction is chosen so
+    /// that the focus never passes through the browser's toolbars, where WebDriver's keys have no effect.
     pub async fn tabs_to(&self, role: &str, name: &str) {
         let wanted = self.by_role(role, name).await;
         let script = "const way = document.activeElement.compareDocumentPosition(arguments[0]);
             return Boolean(way & Node.DOCUMENT_POSITION_PRECEDING)";
-        let back = self.runs(script, &[wanted.to_value()]).await == true;
+        let is_behind = self.runs(script, &[wanted.to_value()]).await == true;
         for _ in 0..40 {
             if self.is_on(&wanted).await {
                 return;
             }
-            if back {
+            if is_behind {
                 self.strikes_with(key::SHIFT, key::TAB).await;
             } else {
                 self.strikes(&[key::TAB]).await;
@@ -52,25 +52,25 @@ impl Person {
         panic!("{} cannot reach the {role} {name:?} with Tab", self.name());
     }
 
-    /// Whether this has the focus.
+    /// Returns whether this element has the focus.
     pub async fn is_on(&self, element: &Element) -> bool {
         self.runs("return document.activeElement === arguments[0]", &[element.to_value()]).await == true
     }
 
-    /// What a script in the page returns.
+    /// Returns the element that a script in the page returns.
     pub async fn finds(&self, script: &str) -> Element {
-        Element::from_value(&self.runs(script, &[]).await).expect("it is there")
+        Element::from_value(&self.runs(script, &[]).await).expect("the script returns an element")
     }
 
-    /// Moves the mouse over the middle of something.
+    /// Moves the mouse over the middle of an element.
     pub async fn points_at(&self, element: &Element) {
         let over = json!({ "type": "pointerMove", "duration": 0, "x": 0, "y": 0, "origin": element.to_value() });
         let mouse =
             json!({ "type": "pointer", "id": "mouse", "parameters": { "pointerType": "mouse" }, "actions": [over] });
-        self.done("point", self.session().post("/actions", json!({ "actions": [mouse] })).await);
+        self.expect_to("point", self.session().post("/actions", json!({ "actions": [mouse] })).await);
     }
 
-    /// Has the browser take itself for a phone's, which is held in a hand and touched.
+    /// Makes the browser report a touch screen as its pointer, as on a phone.
     pub async fn holds_a_phone(&self) {
         if self.engine() == Engine::Chromium {
             self.chromium("Emulation.setTouchEmulationEnabled", json!({ "enabled": true })).await;
@@ -79,12 +79,12 @@ impl Person {
         let script = "for (const name of ['ui.primaryPointerCapabilities', 'ui.allPointerCapabilities']) {
             Services.prefs.setIntPref(name, 1);
         }";
-        self.sets("take up a phone", script, &[]).await;
+        self.changes_firefox("switch to touch", script, &[]).await;
     }
 
     async fn acts(&self, steps: Vec<Value>) {
         let keys = json!({ "type": "key", "id": "keys", "actions": steps });
-        self.done("strike keys", self.session().post("/actions", json!({ "actions": [keys] })).await);
+        self.expect_to("press keys", self.session().post("/actions", json!({ "actions": [keys] })).await);
     }
 }
 

@@ -1,4 +1,4 @@
-//! A person at a browser, and what they do.
+//! A person at a browser, and their actions.
 
 use std::sync::{
     Arc, Mutex, OnceLock,
@@ -8,26 +8,25 @@ use std::sync::{
 use serde_json::{Value, json};
 
 use super::{
-    Element, Engine,
-    doing::key::ENTER,
-    eventually,
+    Element, Engine, eventually,
+    input::key::ENTER,
     pool::Browser,
-    seeing::texts,
+    reading::texts,
     session::{Fault, Session},
 };
 
-/// Someone with a browser.
+/// A person with a browser.
 #[derive(Clone)]
 pub struct Person(Arc<Inner>);
 
 struct Inner {
     name: String,
     session: Session,
-    /// Replaces `session` when WebKit did not load the person's first page.
+    /// Replaces `session` if WebKit did not load the person's first page.
     second_session: OnceLock<Session>,
     browser: Mutex<Browser>,
     has_opened_a_page: AtomicBool,
-    /// Whether something was set in the browser that a fresh state does not undo.
+    /// True after a change to the browser that a fresh session does not undo.
     is_spent: AtomicBool,
 }
 
@@ -36,7 +35,7 @@ impl Person {
         Self::with(Browser::take(engine).await, name, false)
     }
 
-    pub(super) async fn who_trusts(pem: &str, name: &str, engine: Engine) -> Self {
+    pub(super) async fn trusting(pem: &str, name: &str, engine: Engine) -> Self {
         Self::with(Browser::take_new(engine, Some(pem)).await, name, true)
     }
 
@@ -51,7 +50,7 @@ impl Person {
         }))
     }
 
-    /// Leaves the browser to the next person, if it is as it was.
+    /// Leaves the browser to the next person, unless this person changed it for good.
     pub(super) async fn leaves(self) {
         if let Some(inner) = Arc::into_inner(self.0)
             && !inner.is_spent.into_inner()
@@ -65,96 +64,96 @@ impl Person {
         self.0.second_session.get().unwrap_or(&self.0.session)
     }
 
-    /// What the others call them.
+    /// Returns the person's name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// Which browser it is.
+    /// Returns the browser's engine.
     #[must_use]
     pub fn engine(&self) -> Engine {
         self.session().engine
     }
 
-    pub(super) fn done<T>(&self, what: &str, result: Result<T, Fault>) -> T {
+    pub(super) fn expect_to<T>(&self, what: &str, result: Result<T, Fault>) -> T {
         result.unwrap_or_else(|fault| panic!("{} cannot {what}: {}: {}", self.name(), fault.error, fault.message))
     }
 
-    /// Carries out what can fail while a page is changing, again and again.
-    pub(super) async fn manages<T>(&self, what: &str, mut act: impl AsyncFnMut() -> Result<Option<T>, Fault>) -> T {
-        eventually(&format!("{} manages to {what}", self.name()), async || match act().await {
+    /// Repeats an action until it returns a value. Faults that a changing page causes are not errors.
+    pub(super) async fn retries<T>(&self, what: &str, mut act: impl AsyncFnMut() -> Result<Option<T>, Fault>) -> T {
+        eventually(&format!("{} can {what}", self.name()), async || match act().await {
             Ok(done) => done,
-            Err(fault) if fault.passes() => None,
-            Err(fault) => self.done(what, Err(fault)),
+            Err(fault) if fault.is_transient() => None,
+            Err(fault) => self.expect_to(what, Err(fault)),
         })
         .await
     }
 
-    // Going about
+    // Pages and tabs
 
-    /// Opens an address.
+    /// Opens an address. If WebKit does not load the person's first page, a new WebKit opens it.
     pub async fn open(&self, url: &str) {
         let mut opened = self.session().open(url).await;
         let is_first = !self.0.has_opened_a_page.swap(true, Ordering::Relaxed);
         if is_first && self.engine() == Engine::WebKit && opened.as_ref().is_err_and(Fault::is_timeout) {
-            eprintln!("{}'s WebKit did not load its first page: another one opens it", self.name());
+            eprintln!("WebKit did not load {}'s first page: starting another one", self.name());
             self.starts_another_browser().await;
             opened = self.session().open(url).await;
         }
-        self.done("open the page", opened);
+        self.expect_to("open the page", opened);
     }
 
-    /// Ends the browser and goes on with a new one, once.
+    /// Ends the browser and continues with a new one. A person can do so once.
     async fn starts_another_browser(&self) {
         let (browser, session) = Browser::take(self.engine()).await;
         *self.0.browser.lock().unwrap() = browser;
-        assert!(self.0.second_session.set(session).is_ok(), "{} has a second browser already", self.name());
+        assert!(self.0.second_session.set(session).is_ok(), "{} already has a second browser", self.name());
     }
 
-    /// Tries to open an address, and is warned of its certificate instead.
+    /// Tries to open an address, and expects a warning about its certificate.
     pub async fn is_warned_of(&self, url: &str) {
         match self.session().post("/url", json!({ "url": url })).await {
             Err(fault) => assert_eq!(fault.error, "insecure certificate", "{}", fault.message),
-            // The warning is a page.
+            // Chromium shows the warning as a page.
             Ok(_) => assert!(self.text().await.contains("ERR_CERT_AUTHORITY_INVALID")),
         }
     }
 
-    /// What the address bar says.
+    /// Returns the page's address.
     pub async fn address(&self) -> String {
-        let address = self.done("read the address", self.session().get("/url").await);
+        let address = self.expect_to("read the address", self.session().get("/url").await);
         address.as_str().unwrap().to_owned()
     }
 
-    /// Waits until the address bar says this.
+    /// Waits until the page has this address.
     pub async fn arrives_at(&self, url: &str) {
         eventually(&format!("{} is at {url}", self.name()), async || (self.address().await == url).then_some(())).await;
     }
 
-    /// Goes back, forward or reloads: `back`, `forward`, `refresh`.
+    /// Goes back or forward, or reloads: `back`, `forward`, `refresh`.
     pub async fn turns(&self, which: &str) {
-        self.done(which, self.session().post(&format!("/{which}"), json!({})).await);
+        self.expect_to(which, self.session().post(&format!("/{which}"), json!({})).await);
     }
 
-    /// Which tab it is.
+    /// Returns the present tab.
     pub async fn tab(&self) -> String {
-        let tab = self.done("tell the tab", self.session().get("/window").await);
+        let tab = self.expect_to("read the tab", self.session().get("/window").await);
         tab.as_str().unwrap().to_owned()
     }
 
-    /// Opens a further tab, and goes on in it; the one before is handed back.
+    /// Opens another tab and switches to it. Returns the tab before.
     pub async fn new_tab(&self) -> String {
         let old = self.tab().await;
-        let new = self.done("open a tab", self.session().new_tab(json!({})).await);
+        let new = self.expect_to("open a tab", self.session().new_tab(json!({})).await);
         self.switch_to(&new).await;
         old
     }
 
-    /// Has the page open a tab in front of itself, and goes on in that one; the page's is handed back.
+    /// Opens a tab in front of the page, so that the page is hidden, and switches to it. Returns the page's tab.
     pub async fn looks_away(&self) -> String {
         let page = self.tab().await;
-        let tabs = async || texts(&self.done("tell the tabs", self.session().get("/window/handles").await));
+        let tabs = async || texts(&self.expect_to("read the tabs", self.session().get("/window/handles").await));
         let before = tabs().await;
         self.runs("window.open('about:blank')", &[]).await;
         let new = async || tabs().await.into_iter().find(|tab| !before.contains(tab));
@@ -165,7 +164,7 @@ impl Person {
         page
     }
 
-    /// Waits until this stands among the messages of the page behind the tab in front.
+    /// Waits until the hidden page that opened this tab has this text among its messages.
     pub async fn gets_unseen(&self, text: &str) {
         let script = "return opener.document.getElementById('messages').textContent";
         eventually(&format!("{} gets {text:?} unseen", self.name()), async || {
@@ -174,23 +173,23 @@ impl Person {
         .await;
     }
 
-    /// Closes the tab in front, and looks at the page again.
+    /// Closes the tab in front, and switches to the page.
     pub async fn looks_back(&self, page: &str) {
         self.close_tab().await;
         self.switch_to(page).await;
     }
 
-    /// Goes on in another tab.
+    /// Switches to another tab.
     pub async fn switch_to(&self, tab: &str) {
-        self.done("switch tabs", self.session().post("/window", json!({ "handle": tab })).await);
+        self.expect_to("switch tabs", self.session().post("/window", json!({ "handle": tab })).await);
     }
 
     /// Closes the tab.
     pub async fn close_tab(&self) {
-        self.done("close the tab", self.session().delete("/window").await);
+        self.expect_to("close the tab", self.session().delete("/window").await);
     }
 
-    /// Has the page shown at this size, whatever the window's frame takes.
+    /// Gives the page's viewport this size.
     pub async fn resizes(&self, width: u32, height: u32) {
         if self.engine() == Engine::Chromium {
             let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
@@ -198,7 +197,7 @@ impl Person {
             return;
         }
         let script = "document.documentElement.style.setProperty('min-width', '0', 'important')";
-        self.done("allow narrow windows", self.session().behind(script, &[]).await);
+        self.expect_to("allow narrow windows", self.session().chrome_script(script, &[]).await);
         let script = "return [innerWidth, innerHeight, outerWidth - innerWidth, outerHeight - innerHeight]";
         eventually(&format!("the page is {width} × {height}"), async || {
             let sizes = self.runs(script, &[]).await;
@@ -207,36 +206,36 @@ impl Person {
                 return Some(());
             }
             let outer = json!({ "width": width + of(2), "height": height + of(3) });
-            self.done("size the window", self.session().post("/window/rect", outer).await);
+            self.expect_to("size the window", self.session().post("/window/rect", outer).await);
             None
         })
         .await;
     }
 
-    // Finding
+    // Elements
 
-    /// The visible thing of this role and name; waits for it.
+    /// Waits for the one visible element of this role and name, and returns it.
     pub async fn by_role(&self, role: &str, name: &str) -> Element {
         let what = format!("find the {role} {name:?}");
-        self.manages(&what, async || {
+        self.retries(&what, async || {
             let seen = self.sees_all(role, name).await?;
-            assert!(seen.len() < 2, "{} sees {} times the {role} {name:?}", self.name(), seen.len());
+            assert!(seen.len() < 2, "{} sees {} elements: {role} {name:?}", self.name(), seen.len());
             Ok(seen.into_iter().next())
         })
         .await
     }
 
-    /// Whether there is such a thing to be seen.
+    /// Returns whether an element of this role and name is visible.
     pub async fn sees(&self, role: &str, name: &str) -> bool {
-        self.manages("look", async || Ok(Some(!self.sees_all(role, name).await?.is_empty()))).await
+        self.retries("look", async || Ok(Some(!self.sees_all(role, name).await?.is_empty()))).await
     }
 
-    /// The field with this label, a password's too.
+    /// Waits for the field with this label, which may be a password field.
     pub async fn field(&self, label: &str) -> Element {
         self.by_role("field", label).await
     }
 
-    // Doing
+    // Actions
 
     /// Presses the button of this name.
     pub async fn press(&self, name: &str) {
@@ -249,7 +248,7 @@ impl Person {
     }
 
     async fn click(&self, role: &str, name: &str) {
-        self.manages(&format!("press the {role} {name:?}"), async || {
+        self.retries(&format!("press the {role} {name:?}"), async || {
             let Some(element) = self.sees_all(role, name).await?.into_iter().next() else { return Ok(None) };
             self.session().post(&format!("/element/{}/click", element.0), json!({})).await?;
             Ok(Some(()))
@@ -257,26 +256,26 @@ impl Person {
         .await;
     }
 
-    /// Types into a field, in place of what is there.
+    /// Replaces a field's text by typing.
     pub async fn fills(&self, label: &str, text: &str) {
         let field = self.field(label).await;
-        self.done("clear a field", self.session().post(&format!("/element/{}/clear", field.0), json!({})).await);
+        self.expect_to("clear a field", self.session().post(&format!("/element/{}/clear", field.0), json!({})).await);
         self.types(label, text).await;
     }
 
-    /// Types key by key.
+    /// Types into a field, key by key.
     pub async fn types(&self, label: &str, text: &str) {
         let field = self.field(label).await;
         let typed = self.session().post(&format!("/element/{}/value", field.0), json!({ "text": text })).await;
-        self.done("type", typed);
+        self.expect_to("type", typed);
     }
 
-    /// Presses the keys that put what was copied into a field.
+    /// Pastes the clipboard into a field with Control and V.
     pub async fn pastes_copied(&self, label: &str) {
         self.types(label, "\u{e009}v\u{e000}").await;
     }
 
-    /// Takes one of the choices of a list that folds out.
+    /// Selects an option of a combobox.
     pub async fn chooses(&self, list: &str, choice: &str) {
         let list = self.by_role("combobox", list).await;
         let script = "const [list, choice] = arguments;
@@ -286,7 +285,7 @@ impl Person {
         self.runs(script, &[list.to_value(), json!(choice)]).await;
     }
 
-    /// Puts a text into a field in one go, in place of what is there: not all texts have keys.
+    /// Replaces a field's text in one step, for characters that no key has.
     pub async fn pastes(&self, label: &str, text: &str) {
         let script = "arguments[0].focus(); arguments[0].select();
             document.execCommand(arguments[1] ? 'insertText' : 'delete', false, arguments[1]);";
@@ -298,7 +297,7 @@ impl Person {
         self.types("Message", &format!("{text}{ENTER}")).await;
     }
 
-    /// Sends a message that cannot be typed key by key.
+    /// Sends a message with characters that no key has.
     pub async fn says_pasted(&self, text: &str) {
         self.pastes("Message", text).await;
         self.types("Message", ENTER).await;
@@ -309,52 +308,52 @@ impl Person {
         self.types(label, ENTER).await;
     }
 
-    /// Allows pages to run scripts, or forbids it.
+    /// Sets whether pages may run scripts.
     pub async fn allows_script(&self, allowed: bool) {
         if self.engine() == Engine::Chromium {
             self.chromium("Emulation.setScriptExecutionDisabled", json!({ "value": !allowed })).await;
         } else {
             let script = "Services.prefs.setBoolPref('javascript.enabled', arguments[0])";
-            self.sets("forbid scripts", script, &[json!(allowed)]).await;
+            self.changes_firefox("forbid scripts", script, &[json!(allowed)]).await;
         }
     }
 
-    /// Tells the browser that there is a network, or none.
+    /// Sets whether the browser is online.
     pub async fn network(&self, online: bool) {
         if self.engine() == Engine::Chromium {
             let params = json!({ "offline": !online, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
             self.chromium("Network.emulateNetworkConditions", params).await;
         } else {
             let script = "Services.io.offline = !arguments[0]";
-            self.sets("go offline", script, &[json!(online)]).await;
+            self.changes_firefox("go offline", script, &[json!(online)]).await;
         }
     }
 
-    /// Sets something in Firefox as a whole, which is then not used by anybody else.
-    pub(super) async fn sets(&self, what: &str, script: &str, args: &[Value]) {
+    /// Changes a setting of the whole Firefox process. No other person uses that browser afterwards.
+    pub(super) async fn changes_firefox(&self, what: &str, script: &str, args: &[Value]) {
         self.0.is_spent.store(true, Ordering::Relaxed);
-        self.done(what, self.session().behind(script, args).await);
+        self.expect_to(what, self.session().chrome_script(script, args).await);
     }
 
-    /// Runs a script in the page.
+    /// Runs a script in the page, and returns its result.
     pub async fn runs(&self, script: &str, args: &[Value]) -> Value {
-        self.manages("run a script", async || self.session().script(script, args).await.map(Some)).await
+        self.retries("run a script", async || self.session().script(script, args).await.map(Some)).await
     }
 
-    /// Gives an order of Chromium's own protocol.
+    /// Sends a command of the Chrome DevTools Protocol.
     pub async fn chromium(&self, command: &str, params: Value) -> Value {
-        self.done(command, self.session().chromium(command, params).await)
+        self.expect_to(command, self.session().chromium(command, params).await)
     }
 
-    /// Keeps Chromium from loading what has such an address, from here on.
+    /// From now on, keeps Chromium from loading addresses that match these patterns.
     pub async fn blocks(&self, patterns: &[&str]) {
         self.chromium("Network.enable", json!({})).await;
         self.chromium("Network.setBlockedURLs", json!({ "urls": patterns })).await;
     }
 
-    // The door
+    // Entering a room
 
-    /// Fills in the form that is there and sends it off.
+    /// Fills in the form on the page, and sends it.
     pub async fn knocks(&self, room: &str, user: &str, password: &str, button: &str) {
         self.fills("Room name", room).await;
         self.fills("Your name", user).await;
@@ -362,21 +361,21 @@ impl Person {
         self.press(button).await;
     }
 
-    /// Makes a room and is in it.
+    /// Makes a room, and waits until the person is in it.
     pub async fn creates(&self, origin: &str, room: &str, password: &str) {
         self.open(&format!("{origin}/create")).await;
         self.knocks(room, self.name(), password, "Create room").await;
         self.is_in().await;
     }
 
-    /// Enters a room that is there.
+    /// Joins a room, and waits until the person is in it.
     pub async fn joins(&self, origin: &str, room: &str, password: &str) {
         self.open(&format!("{origin}/login")).await;
         self.knocks(room, self.name(), password, "Join room").await;
         self.is_in().await;
     }
 
-    /// Waits until the room is there and connected.
+    /// Waits until the page shows the room, connected.
     pub async fn is_in(&self) {
         self.by_role("log", "Messages").await;
         self.connection_says("Connected").await;

@@ -1,4 +1,4 @@
-//! Browsers, used again from scene to scene: to start one takes seconds, a fresh state takes a fraction of one.
+//! Browsers that several scenes use in turn. A start takes seconds; a fresh session takes a fraction of a second.
 
 use std::{sync::Mutex, time::Duration};
 
@@ -13,48 +13,48 @@ use super::{
 };
 use crate::PATIENCE;
 
-/// Browsers without a person. They end with the test's process, see [`Driver`].
+/// Browsers without a person. They end with the test process, see [`Driver`].
 static IDLE: Mutex<Vec<Browser>> = Mutex::new(Vec::new());
 
-/// How many idle browsers of an engine are kept.
-const IDLE_AT_MOST: usize = 3;
+/// The most idle browsers of one engine.
+const MAX_IDLE: usize = 3;
 
-/// How often a browser is started that does not come up.
-const STARTS: usize = 6;
+/// Attempts to start a browser.
+const START_ATTEMPTS: usize = 6;
 
-/// How long a browser may take to start. Now and then one crashes on its way, and its driver waits for ever.
-fn start_within(engine: Engine) -> Duration {
+/// The time limit of a start. Sometimes a browser crashes while it starts, and its driver would wait for ever.
+fn start_timeout(engine: Engine) -> Duration {
     Duration::from_secs(if engine == Engine::WebKit { 20 } else { 45 })
 }
 
-/// A browser under its driver. One window, the first, stays empty and open for as long as the browser runs.
+/// A browser under its driver. Its first window stays open and empty until the browser ends.
 pub(super) struct Browser {
     engine: Engine,
-    /// The driver's address of the session.
+    /// The address of the driver's session.
     session: String,
-    /// Where Chromium's own protocol is spoken, without the driver.
+    /// The address of Chromium's DevTools Protocol.
     debugger: String,
-    /// The first window.
-    home: String,
+    /// The handle of the first window.
+    first_window: String,
     _driver: Driver,
 }
 
 impl Browser {
-    /// A browser with a window in a fresh state: an idle one, or else a new one.
+    /// Returns a browser with a fresh session: an idle browser, or a new one.
     pub(super) async fn take(engine: Engine) -> (Self, Session) {
         while let Some(browser) = Self::idle(engine) {
-            match browser.refreshed().await {
+            match browser.fresh_session().await {
                 Ok(session) => return (browser, session),
-                Err(fault) => eprintln!("an idle {engine:?} is ended: {fault:?}"),
+                Err(fault) => eprintln!("ended an idle {engine:?}: {fault:?}"),
             }
         }
         Self::take_new(engine, None).await
     }
 
-    /// A new browser, which trusts this authority, given in PEM.
+    /// Starts a browser that trusts the authority `trusted`, given in PEM.
     pub(super) async fn take_new(engine: Engine, trusted: Option<&str>) -> (Self, Session) {
         let mut failures = Vec::new();
-        for _ in 0..STARTS {
+        for _ in 0..START_ATTEMPTS {
             match Self::start(engine, trusted).await {
                 Ok(started) => return started,
                 Err(failure) => {
@@ -63,22 +63,22 @@ impl Browser {
                 }
             }
         }
-        panic!("{engine:?} does not start: {failures:?}");
+        panic!("{engine:?} did not start in {START_ATTEMPTS} attempts: {failures:?}");
     }
 
-    /// Ends all that the session's person did, and keeps the browser. What fails here ends it.
+    /// Discards the session's state and keeps the browser for another person. Ends the browser if that fails.
     pub(super) async fn put_back(self, session: Session) {
         if self.engine == Engine::WebKit {
-            return; // its driver cannot make it fresh
+            return; // its driver cannot discard state
         }
-        match timeout(PATIENCE, self.emptied(&session)).await {
+        match timeout(PATIENCE, self.discard_state(&session)).await {
             Ok(Ok(())) => {
                 let mut idle = IDLE.lock().unwrap();
-                if idle.iter().filter(|other| other.engine == self.engine).count() < IDLE_AT_MOST {
+                if idle.iter().filter(|other| other.engine == self.engine).count() < MAX_IDLE {
                     idle.push(self);
                 }
             }
-            failed => eprintln!("a used {:?} is ended: {failed:?}", self.engine),
+            failed => eprintln!("ended a used {:?}: {failed:?}", self.engine),
         }
     }
 
@@ -94,54 +94,55 @@ impl Browser {
             let url = format!("{}/session", driver.url);
             let opened = Session::new(engine, url.clone()).post("", driver.capabilities(engine)).await?;
             let session = format!("{url}/{}", opened["sessionId"].as_str().unwrap_or_default());
-            let home = Session::new(engine, session.clone()).get("/window").await?;
+            let first_window = Session::new(engine, session.clone()).get("/window").await?;
             let debugger = opened["capabilities"]["goog:chromeOptions"]["debuggerAddress"].clone();
-            Ok((session, text(&home), text(&debugger)))
+            Ok((session, text(&first_window), text(&debugger)))
         };
-        let opened: Result<_, Fault> = timeout(start_within(engine), opening).await.map_err(|late| late.to_string())?;
-        let (session, home, debugger) = opened.map_err(|fault| format!("{fault:?}"))?;
-        let browser = Self { engine, session, debugger, home, _driver: driver };
-        let session = browser.refreshed().await.map_err(|fault| format!("{fault:?}"))?;
+        let opened: Result<_, Fault> =
+            timeout(start_timeout(engine), opening).await.map_err(|late| late.to_string())?;
+        let (session, first_window, debugger) = opened.map_err(|fault| format!("{fault:?}"))?;
+        let browser = Self { engine, session, debugger, first_window, _driver: driver };
+        let session = browser.fresh_session().await.map_err(|fault| format!("{fault:?}"))?;
         if let (Engine::Firefox, Some(pem)) = (engine, trusted) {
             let bare = pem.lines().filter(|line| !line.starts_with('-')).collect::<String>();
             let script = "Cc['@mozilla.org/security/x509certdb;1'].getService(Ci.nsIX509CertDB)
                 .addCertFromBase64(arguments[0], 'C,,')";
-            session.behind(script, &[bare.into()]).await.map_err(|fault| format!("{fault:?}"))?;
+            session.chrome_script(script, &[bare.into()]).await.map_err(|fault| format!("{fault:?}"))?;
         }
         Ok((browser, session))
     }
 
-    /// A new window with nothing of what was before.
-    async fn refreshed(&self) -> Result<Session, Fault> {
+    /// Opens a new window without any earlier state.
+    async fn fresh_session(&self) -> Result<Session, Fault> {
         let mut session = Session::new(self.engine, self.session.clone());
         let window = match self.engine {
             Engine::Chromium => {
-                // A state of its own: storage, caches, permissions.
+                // A browser context has its own storage, caches and permissions.
                 let mut debugger = Debugger::connect(&self.debugger).await?;
-                let context = debugger.order("Target.createBrowserContext", json!({})).await?;
+                let context = debugger.command("Target.createBrowserContext", json!({})).await?;
                 session.debugger = Some((self.debugger.clone(), text(&context["browserContextId"])));
                 session.new_tab(json!({ "newWindow": true, "width": 1440, "height": 900 })).await?
             }
             Engine::Firefox => {
                 let opened = session.post("/window/new", json!({ "type": "window" })).await?;
-                session.behind("Services.console.reset()", &[]).await?;
+                session.chrome_script("Services.console.reset()", &[]).await?;
                 text(&opened["handle"])
             }
-            // It is not used again.
+            // Each WebKit serves one person only.
             Engine::WebKit => return Ok(session),
         };
         session.post("/window", json!({ "handle": window })).await?;
         Ok(session)
     }
 
-    async fn emptied(&self, session: &Session) -> Result<(), Fault> {
-        session.post("/window", json!({ "handle": self.home })).await?;
+    async fn discard_state(&self, session: &Session) -> Result<(), Fault> {
+        session.post("/window", json!({ "handle": self.first_window })).await?;
         match (self.engine, &session.debugger) {
             (Engine::Chromium, Some((debugger, context))) => {
                 let mut debugger = Debugger::connect(debugger).await?;
                 let context = json!({ "browserContextId": context });
-                debugger.order("Target.disposeBrowserContext", context).await?;
-                // Lines that nobody asked for.
+                debugger.command("Target.disposeBrowserContext", context).await?;
+                // Drop console lines that no test has read.
                 session.post("/se/log", json!({ "type": "browser" })).await?;
             }
             (Engine::Firefox, _) => {
@@ -152,7 +153,7 @@ impl Browser {
                     const { CLEAR_ALL } = Ci.nsIClearDataService;
                     await new Promise((onDataDeleted) => Services.clearData.deleteData(CLEAR_ALL, { onDataDeleted }));
                   })()";
-                session.behind(script, &[]).await?;
+                session.chrome_script(script, &[]).await?;
             }
             _ => {}
         }

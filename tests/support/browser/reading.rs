@@ -1,4 +1,4 @@
-//! What a person sees.
+//! Reading the page as a person sees it.
 
 use base64ct::{Base64, Encoding};
 use serde_json::{Value, json};
@@ -10,19 +10,19 @@ pub(super) fn texts(value: &Value) -> Vec<String> {
 }
 
 impl Person {
-    /// What a field holds.
+    /// Returns a field's text.
     pub async fn value(&self, label: &str) -> String {
         let value = self.runs("return arguments[0].value", &[self.field(label).await.to_value()]).await;
         value.as_str().unwrap().to_owned()
     }
 
-    /// Whether the keyboard writes into this field.
+    /// Returns whether this field has the focus.
     pub async fn has_focus(&self, label: &str) -> bool {
         let field = self.field(label).await;
         self.runs("return document.activeElement === arguments[0]", &[field.to_value()]).await == true
     }
 
-    /// Waits until the keyboard's focus is on the thing of this role and name.
+    /// Waits until the element of this role and name has the focus.
     pub async fn focus_is_on(&self, role: &str, name: &str) {
         eventually(&format!("{}'s focus is on the {role} {name:?}", self.name()), async || {
             let element = self.by_role(role, name).await;
@@ -32,13 +32,13 @@ impl Person {
         .await;
     }
 
-    /// What the alert says that goes with a field; waits for it.
+    /// Waits for the alert that describes a field, and returns its text.
     pub async fn complaint(&self, label: &str) -> String {
         let script = "return (arguments[0].getAttribute('aria-describedby') ?? '').split(' ')
             .map((id) => document.getElementById(id))
             .filter((note) => note?.getAttribute('role') === 'alert' && note.checkVisibility())
             .map((note) => note.textContent).join('')";
-        self.manages(&format!("read what is wrong with {label:?}"), async || {
+        self.retries(&format!("read the complaint about {label:?}"), async || {
             let Some(field) = self.sees_all("field", label).await?.into_iter().next() else { return Ok(None) };
             let words = self.session().script(script, &[field.to_value()]).await?;
             Ok(words.as_str().filter(|words| !words.is_empty()).map(ToOwned::to_owned))
@@ -46,18 +46,18 @@ impl Person {
         .await
     }
 
-    /// What the meter *Password strength* says; waits until it says this.
+    /// Waits until the meter *Password strength* contains these words, and returns its text.
     pub async fn reads_strength(&self, words: &str) -> String {
         let meter = self.by_role("meter", "Password strength").await;
         let script = "return arguments[0].getAttribute('aria-valuetext') ?? ''";
-        eventually(&format!("the password {words:?}"), async || {
+        eventually(&format!("the strength {words:?}"), async || {
             let said = self.runs(script, &[meter.to_value()]).await;
             said.as_str().filter(|said| said.contains(words)).map(ToOwned::to_owned)
         })
         .await
     }
 
-    /// Where one of these stands in a text that the browser, or a service, may translate; messages left out.
+    /// Returns texts, except messages, that contain one of these names and that a browser or service may translate.
     pub async fn translatable(&self, names: &[&str]) -> Vec<String> {
         let script = "const walk = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT);
             const found = [];
@@ -72,19 +72,19 @@ impl Person {
         texts(&self.runs(script, &[json!(names)]).await)
     }
 
-    /// All that alerts say.
+    /// Returns the text of all visible alerts.
     pub async fn alert(&self) -> String {
         let script = "return [...document.querySelectorAll('[role=alert]')]
             .filter((alert) => alert.checkVisibility()).map((alert) => alert.textContent).join('')";
         self.runs(script, &[]).await.as_str().unwrap().to_owned()
     }
 
-    /// Everything that can be read on the page.
+    /// Returns all visible text of the page.
     pub async fn text(&self) -> String {
         self.runs("return document.body.innerText", &[]).await.as_str().unwrap_or_default().to_owned()
     }
 
-    /// The texts of all messages, to the letter.
+    /// Returns the exact texts of all messages.
     pub async fn messages(&self) -> Vec<String> {
         let log = self.by_role("log", "Messages").await;
         self.messages_in(&log).await
@@ -95,14 +95,14 @@ impl Person {
         texts(&self.runs(script, &[log.to_value()]).await)
     }
 
-    /// Waits until the last message is this one.
+    /// Waits until the last message is this text.
     pub async fn hears(&self, text: &str) {
         let log = self.by_role("log", "Messages").await;
         let what = format!("{} hears {text:?}", self.name());
         eventually(&what, async || (self.messages_in(&log).await.last()? == text).then_some(())).await;
     }
 
-    /// Waits until the log says this, in a message or a note.
+    /// Waits until the log contains these words, in a message or a note.
     pub async fn reads(&self, words: &str) {
         let log = self.by_role("log", "Messages").await;
         eventually(&format!("{} reads {words:?}", self.name()), async || {
@@ -111,7 +111,7 @@ impl Person {
         .await;
     }
 
-    /// Who is in the list *People*.
+    /// Returns the names in the list *People*.
     pub async fn people(&self) -> Vec<String> {
         let list = self.by_role("list", "People").await;
         self.people_in(&list).await
@@ -122,20 +122,20 @@ impl Person {
         texts(&self.runs(script, &[list.to_value()]).await)
     }
 
-    /// Waits until the list *People* is this.
+    /// Waits until the list *People* shows these names.
     pub async fn is_with(&self, names: &[&str]) {
         let list = self.by_role("list", "People").await;
         let what = format!("{} sees {names:?} in the list", self.name());
         eventually(&what, async || (self.people_in(&list).await == names).then_some(())).await;
     }
 
-    /// What the status *Connection* says.
+    /// Returns the text of the status *Connection*.
     pub async fn connection(&self) -> String {
         let status = self.by_role("status", "Connection").await;
         self.text_of(&status).await
     }
 
-    /// Waits until the status *Connection* begins like this.
+    /// Waits until the status *Connection* begins with these words.
     pub async fn connection_says(&self, words: &str) {
         let status = self.by_role("status", "Connection").await;
         let what = format!("{}'s connection says {words:?}", self.name());
@@ -147,13 +147,13 @@ impl Person {
         text.as_str().unwrap().to_owned()
     }
 
-    /// Whether the page can be moved sideways: how much wider it is than the window.
+    /// Returns by how many pixels the page is wider than the window. Above 0, it can be scrolled sideways.
     pub async fn overflow(&self) -> i64 {
         let script = "const { scrollWidth, clientWidth } = document.documentElement; return scrollWidth - clientWidth";
         self.runs(script, &[]).await.as_i64().unwrap()
     }
 
-    /// What sticks out of the window sideways, of all that can be seen.
+    /// Returns the visible elements that extend beyond the window's left or right edge.
     pub async fn outside(&self) -> Vec<String> {
         let script = "const shown = (element) => {
               let { left, right } = element.getBoundingClientRect();
@@ -172,19 +172,20 @@ impl Person {
         texts(&self.runs(script, &[]).await)
     }
 
-    /// Whether the browser shows a dialog of a script's.
+    /// Returns whether the browser shows a dialog that a script opened.
     pub async fn sees_dialog(&self) -> bool {
         self.session().get("/alert/text").await.is_ok()
     }
 
-    /// What the browser has complained of since it was last asked, as to the page's content security policy.
+    /// Returns the violations of the content security policy that the browser has reported since the last call.
     pub async fn violations(&self) -> Vec<String> {
-        let lines = self.done("read the console", self.console().await);
-        let told = |line: &String| line.contains("Content Security Policy") || line.contains("Content-Security-Policy");
-        lines.into_iter().filter(told).collect()
+        let lines = self.expect_to("read the console", self.console().await);
+        let is_violation =
+            |line: &String| line.contains("Content Security Policy") || line.contains("Content-Security-Policy");
+        lines.into_iter().filter(is_violation).collect()
     }
 
-    /// The lines in the browser's console.
+    /// Returns the lines of the browser's console since the last call.
     pub(super) async fn console(&self) -> Result<Vec<String>, Fault> {
         let session = self.session();
         if session.engine == Engine::Chromium {
@@ -193,17 +194,17 @@ impl Person {
             return Ok(lines.filter_map(|line| line["message"].as_str().map(ToOwned::to_owned)).collect());
         }
         if session.engine == Engine::WebKit {
-            return Ok(Vec::new()); // its driver does not hand them out
+            return Ok(Vec::new()); // its driver cannot read them
         }
         let script = "const lines = Services.console.getMessageArray().map(({ message }) => message);
             Services.console.reset();
             return lines;";
-        Ok(texts(&self.session().behind(script, &[]).await?))
+        Ok(texts(&self.session().chrome_script(script, &[]).await?))
     }
 
-    /// The page as a PNG.
+    /// Takes a screenshot, as a PNG.
     pub async fn picture(&self) -> Vec<u8> {
-        let picture = self.done("take a picture", self.session().get("/screenshot").await);
+        let picture = self.expect_to("take a screenshot", self.session().get("/screenshot").await);
         Base64::decode_vec(picture.as_str().unwrap()).unwrap()
     }
 }

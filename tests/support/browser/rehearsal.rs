@@ -1,11 +1,11 @@
-//! A room drawn from made-up events: for what would take days, or thousands of messages.
+//! A page whose room is driven by invented events, for scenes that would take days or thousands of messages.
 
 use serde_json::{Value, json};
 
 use super::person::Person;
 
 impl Person {
-    /// Opens the page's own room with no session behind it; [`Person::is_told`] says what happens in it.
+    /// Opens the page's room without a session, with Ana and Bo in it. [`Person::is_told`] sends it events.
     pub async fn rehearses(&self, origin: &str) {
         self.waits_for_the_rehearsal(origin).await;
         self.is_told(&[
@@ -19,7 +19,7 @@ impl Person {
         .await;
     }
 
-    /// The same before anything has happened: nobody is in.
+    /// Opens the page's room without a session and without any event: nobody is in it.
     pub async fn waits_for_the_rehearsal(&self, origin: &str) {
         self.open(&format!("{origin}/login")).await;
         let script = "return (async () => {
@@ -37,13 +37,13 @@ impl Person {
         self.runs(script, &[]).await;
     }
 
-    /// Has these events happen, as the session's worker would tell them.
+    /// Sends the page these events, as the session's worker does.
     pub async fn is_told(&self, events: &[Value]) {
         self.runs("arguments[0].forEach(window.tell)", &[json!(events)]).await;
     }
 }
 
-/// What the worker tells of a message.
+/// Returns the worker's event for a message.
 #[must_use]
 pub fn message(id: u32, name: &str, text: &str, at: u64) -> Value {
     json!({ "type": "message", "id": id, "name": name, "text": text, "mine": id == 1, "counter": at, "at": at })

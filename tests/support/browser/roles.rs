@@ -1,10 +1,10 @@
-//! Finding things as assistive technology does: by the role and the name that the browser computes.
+//! Finding elements as assistive technology does: by the role and the name that the browser computes.
 
 use serde_json::{Value, json};
 
 use super::{Element, person::Person, session::Fault};
 
-/// What may have a role at all; the browser has the last word. A password field has none.
+/// Returns a selector for elements that may have a role. The browser decides: a password field, for one, has no role.
 fn candidates(role: &str) -> String {
     let plain = match role {
         "alert" | "gridcell" | "log" | "status" => "",
@@ -18,15 +18,15 @@ fn candidates(role: &str) -> String {
         "link" => "a[href],",
         "list" => "ul, ol,",
         "meter" => "meter,",
-        other => panic!("what has the role {other:?} is not known here"),
+        other => panic!("no selector for the role {other:?}: add one here"),
     };
     format!("{plain} [role={role}]")
 }
 
-/// Leaves out candidates that the browser would reject, since asking it about each takes several requests: what has
-/// no box or is not visible, and what has a word of the name nowhere that a name is computed from. Style sheets add
-/// punctuation to names, and other cases of letters, so neither is compared.
-const LIKELY: &str = "const [selector, words] = arguments;
+/// Selects candidates in the page. It leaves out elements that are not visible, and elements without the words of the
+/// name in any text that a name is computed from, because the browser needs several requests for each candidate. Style
+/// sheets can change a name's punctuation and letter case, so neither is compared.
+const FIND_CANDIDATES: &str = "const [selector, words] = arguments;
     const attributes = (element) => [...element.attributes].map(({ value }) => value);
     const sources = [
       (element) => attributes(element),
@@ -48,34 +48,34 @@ const LIKELY: &str = "const [selector, words] = arguments;
       .filter((element) => element.checkVisibility({ visibilityProperty: true }) && isNamed(element))";
 
 impl Person {
-    /// The name that the browser computes for something.
+    /// Returns the accessible name that the browser computes for an element.
     pub async fn name_of(&self, element: &Element) -> String {
         let name = self.session().get(&format!("/element/{}/computedlabel", element.0)).await;
-        self.done("tell a name", name).as_str().unwrap().to_owned()
+        self.expect_to("read a name", name).as_str().unwrap().to_owned()
     }
 
-    /// The visible things of a role and a name.
+    /// Returns the visible elements of a role and a name.
     pub(super) async fn sees_all(&self, role: &str, name: &str) -> Result<Vec<Element>, Fault> {
         let session = self.session();
         let words = name.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
         let words = words.map(str::to_lowercase).collect::<Vec<_>>();
-        let candidates = session.script(LIKELY, &[json!(candidates(role)), json!(words)]).await?;
-        let mut seen = Vec::new();
+        let candidates = session.script(FIND_CANDIDATES, &[json!(candidates(role)), json!(words)]).await?;
+        let mut found = Vec::new();
         for element in candidates.as_array().into_iter().flatten().filter_map(Element::from_value) {
             let path = |what: &str| format!("/element/{}/{what}", element.0);
-            // Of what is not shown WebKit can tell neither.
+            // WebKit computes neither name nor role of a hidden element.
             if session.get(&path("displayed")).await? == true
                 && session.get(&path("computedlabel")).await? == name
                 && (role == "field" || same_role(role, &session.get(&path("computedrole")).await?))
             {
-                seen.push(element);
+                found.push(element);
             }
         }
-        Ok(seen)
+        Ok(found)
     }
 }
 
-/// Engines still differ in what they call an image, and a list that folds out.
+/// Engines differ in the role of an image and of a combobox.
 fn same_role(wanted: &str, computed: &Value) -> bool {
     computed == wanted
         || [("image", "img"), ("combobox", "button")].iter().any(|other| computed == other.1 && wanted == other.0)

@@ -1,4 +1,4 @@
-//! One test's people, and what is left of them to look at when it fails.
+//! The people of one test, and the pages and pictures that a failed test leaves.
 
 use std::{
     fs,
@@ -14,49 +14,49 @@ use tokio::sync::Semaphore;
 use super::{Engine, person::Person};
 use crate::root;
 
-/// Browsers want much of a machine, and wait much of the time: two scenes at once keep two cores busy.
-static STAGE: Semaphore = Semaphore::const_new(PLACES as usize);
-const PLACES: u32 = 2;
+/// Limits how many scenes run at once. Browsers need much memory and often wait: two scenes keep two cores busy.
+static SLOTS: Semaphore = Semaphore::const_new(SLOT_COUNT as usize);
+const SLOT_COUNT: u32 = 2;
 
-/// Where people with browsers come from.
+/// A test in which people with browsers meet.
 pub struct Scene {
     people: Mutex<Vec<Person>>,
 }
 
 impl Scene {
-    /// Someone new, with a browser of their own.
+    /// Adds a person with their own browser.
     pub async fn person(&self, name: &str, engine: Engine) -> Person {
         let person = Person::new(name, engine).await;
         self.people.lock().unwrap().push(person.clone());
         person
     }
 
-    /// The same, with a browser that trusts this authority, given in PEM.
+    /// Adds a person whose browser trusts this authority, given in PEM.
     pub async fn person_who_trusts(&self, pem: &str, name: &str, engine: Engine) -> Person {
-        let person = Person::who_trusts(pem, name, engine).await;
+        let person = Person::trusting(pem, name, engine).await;
         self.people.lock().unwrap().push(person.clone());
         person
     }
 }
 
-/// Plays a scene. If it fails, what everyone last saw is in `target/browser-failures/`.
+/// Plays a scene. If it fails, everyone's last page is saved in `target/browser-failures/`.
 pub async fn play(title: &str, act: impl AsyncFnOnce(&Scene)) {
     play_in(1, title, act).await;
 }
 
-/// The same, while no other scene is played: for scenes that measure.
+/// Plays a scene while no other scene runs, for scenes that measure.
 pub async fn play_alone(title: &str, act: impl AsyncFnOnce(&Scene)) {
-    play_in(PLACES, title, act).await;
+    play_in(SLOT_COUNT, title, act).await;
 }
 
-async fn play_in(places: u32, title: &str, act: impl AsyncFnOnce(&Scene)) {
-    let _places = STAGE.acquire_many(places).await.unwrap();
+async fn play_in(slots: u32, title: &str, act: impl AsyncFnOnce(&Scene)) {
+    let _slots = SLOTS.acquire_many(slots).await.unwrap();
     let scene = Scene { people: Mutex::default() };
     let played = AssertUnwindSafe(act(&scene)).catch_unwind().await;
     let people = std::mem::take(&mut *scene.people.lock().unwrap());
     if let Err(failure) = played {
         for person in &people {
-            let _ = tokio::time::timeout(Duration::from_secs(10), keep(title, person)).await;
+            let _ = tokio::time::timeout(Duration::from_secs(10), save_last_page(title, person)).await;
         }
         resume_unwind(failure);
     }
@@ -65,7 +65,7 @@ async fn play_in(places: u32, title: &str, act: impl AsyncFnOnce(&Scene)) {
     }
 }
 
-async fn keep(title: &str, person: &Person) {
+async fn save_last_page(title: &str, person: &Person) {
     let folder = root().join("target/browser-failures");
     fs::create_dir_all(&folder).unwrap();
     let file = folder.join(format!("{title}, {} with {:?}", person.name(), person.engine()));
@@ -81,5 +81,5 @@ async fn keep(title: &str, person: &Person) {
     {
         fs::write(&picture, bytes).unwrap();
     }
-    eprintln!("what {} saw at last: {} and .png", person.name(), text.display());
+    eprintln!("{}'s last page: {} and .png", person.name(), text.display());
 }

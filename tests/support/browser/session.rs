@@ -1,4 +1,4 @@
-//! WebDriver as far as it is needed here: orders and answers in JSON.
+//! A small WebDriver client: commands and responses in JSON.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{Engine, debugger::Debugger};
 use crate::PATIENCE;
 
-/// The name under which the standard hands over elements.
+/// The key of an element reference, as WebDriver defines it.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// An element of the page.
@@ -18,14 +18,14 @@ impl Element {
         value[ELEMENT].as_str().map(|id| Self(id.to_owned()))
     }
 
-    /// As an argument of a script.
+    /// Returns the element as a script's argument.
     #[must_use]
     pub fn to_value(&self) -> Value {
         json!({ ELEMENT: self.0 })
     }
 }
 
-/// Why an order was not carried out.
+/// The error of a failed command.
 #[derive(Debug)]
 pub(super) struct Fault {
     pub(super) error: String,
@@ -38,8 +38,8 @@ impl Fault {
         self.error == "timeout"
     }
 
-    /// Whether it may go otherwise a moment later: the page was just changing.
-    pub(super) fn passes(&self) -> bool {
+    /// True when a later attempt may succeed, because the page was changing.
+    pub(super) fn is_transient(&self) -> bool {
         [
             "stale element reference",
             "no such element",
@@ -48,31 +48,31 @@ impl Fault {
             "detached shadow root",
         ]
         .contains(&self.error.as_str())
-            // A script that ran while the page gave way to the next one.
+            // The script ran while the browser replaced the page.
             || (self.error == "javascript error" && self.message.contains("unloaded"))
             || (self.error == "unknown error" && self.message.contains("context"))
             || (self.error == "no such window" && self.message.contains("discarded"))
     }
 }
 
-/// One browser under orders, for as long as one person uses it.
+/// One person's session with a browser.
 pub(super) struct Session {
     http: reqwest::Client,
     url: String,
     pub(super) engine: Engine,
-    /// Where Chromium's own protocol is spoken, without the driver, and in which of its contexts the person is.
+    /// The address of Chromium's DevTools Protocol, and the person's browser context.
     pub(super) debugger: Option<(String, String)>,
 }
 
 impl Session {
-    /// With connections of its own: these belong to the runtime that made them.
+    /// Makes a session with its own HTTP client: connections belong to the runtime that opened them.
     pub(super) fn new(engine: Engine, url: String) -> Self {
         let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE + PATIENCE).build().unwrap();
         Self { http, url, engine, debugger: None }
     }
 
-    /// Opens an address. In WebKit, also asks for the page's title: now and then WebKit never finishes a page, its driver
-    /// answers this command all the same, and every later one with a timeout.
+    /// Opens an address. In WebKit it also reads the title: sometimes WebKit never finishes loading a page, and its driver
+    /// reports success here but a timeout for every later command.
     pub(super) async fn open(&self, url: &str) -> Result<(), Fault> {
         self.post("/url", json!({ "url": url })).await?;
         if self.engine == Engine::WebKit {
@@ -81,23 +81,23 @@ impl Session {
         Ok(())
     }
 
-    /// Opens a tab beside the person's others; in Chromium as this says.
-    pub(super) async fn new_tab(&self, how: Value) -> Result<String, Fault> {
+    /// Opens a tab and returns its handle. In Chromium, `options` are parameters of `Target.createTarget`.
+    pub(super) async fn new_tab(&self, options: Value) -> Result<String, Fault> {
         let opened = match &self.debugger {
-            // The driver would open it in the browser's first context.
+            // Chromedriver would open it in the default context.
             Some((debugger, context)) => {
                 let mut wanted = json!({ "url": "about:blank", "browserContextId": context });
-                for (name, value) in how.as_object().into_iter().flatten() {
+                for (name, value) in options.as_object().into_iter().flatten() {
                     wanted[name] = value.clone();
                 }
-                Debugger::connect(debugger).await?.order("Target.createTarget", wanted).await?["targetId"].take()
+                Debugger::connect(debugger).await?.command("Target.createTarget", wanted).await?["targetId"].take()
             }
             None => self.post("/window/new", json!({ "type": "tab" })).await?["handle"].take(),
         };
         Ok(opened.as_str().unwrap_or_default().to_owned())
     }
 
-    pub(super) async fn order(&self, method: Method, path: &str, body: Value) -> Result<Value, Fault> {
+    pub(super) async fn command(&self, method: Method, path: &str, body: Value) -> Result<Value, Fault> {
         let mut request = self.http.request(method.clone(), format!("{}{path}", self.url));
         if method == Method::POST {
             request = request.json(&body);
@@ -114,29 +114,29 @@ impl Session {
     }
 
     pub(super) async fn get(&self, path: &str) -> Result<Value, Fault> {
-        self.order(Method::GET, path, Value::Null).await
+        self.command(Method::GET, path, Value::Null).await
     }
 
     pub(super) async fn post(&self, path: &str, body: Value) -> Result<Value, Fault> {
-        self.order(Method::POST, path, body).await
+        self.command(Method::POST, path, body).await
     }
 
     pub(super) async fn delete(&self, path: &str) -> Result<Value, Fault> {
-        self.order(Method::DELETE, path, Value::Null).await
+        self.command(Method::DELETE, path, Value::Null).await
     }
 
     pub(super) async fn script(&self, script: &str, args: &[Value]) -> Result<Value, Fault> {
         self.post("/execute/sync", json!({ "script": script, "args": args })).await
     }
 
-    /// An order of Chromium's own protocol.
+    /// Sends a command of the Chrome DevTools Protocol.
     pub(super) async fn chromium(&self, command: &str, params: Value) -> Result<Value, Fault> {
-        assert_eq!(self.engine, Engine::Chromium, "{command} is for Chromium alone");
+        assert_eq!(self.engine, Engine::Chromium, "{command} works in Chromium only");
         self.post("/goog/cdp/execute", json!({ "cmd": command, "params": params })).await
     }
 
-    /// Runs a script of Firefox's own, behind the page.
-    pub(super) async fn behind(&self, script: &str, args: &[Value]) -> Result<Value, Fault> {
+    /// Runs a script in Firefox's chrome context, with the browser's privileges.
+    pub(super) async fn chrome_script(&self, script: &str, args: &[Value]) -> Result<Value, Fault> {
         self.post("/moz/context", json!({ "context": "chrome" })).await?;
         let result = self.script(script, args).await;
         self.post("/moz/context", json!({ "context": "content" })).await?;

@@ -1,4 +1,5 @@
-//! Clients that mean harm: what they do costs a bounded amount, and nobody else's connection.
+//! Hostile and broken clients: each costs the server a bounded amount of memory and time, and no other client its
+//! connection.
 
 use std::{
     fs,
@@ -21,7 +22,7 @@ use tokio_tungstenite::{
 };
 use wire::{ClientFrame, CloseCode, Counter, Epoch, Hello, RoomId, Seq, ServerFrame};
 
-/// A room's only member, by plain requests.
+/// Makes a room with plain requests, and returns its only member.
 async fn member(server: &Server) -> Value {
     let verifier = wire::Verifier::from([7; 32]).to_text();
     let create = json!({ "room": "Club", "user": "Ana", "room_id": RoomId([1; 16]), "verifier": verifier });
@@ -30,7 +31,7 @@ async fn member(server: &Server) -> Value {
     member
 }
 
-/// A hello, with a higher attempt each time.
+/// Returns a hello frame. Each call uses a higher attempt number.
 fn hello(member: &Value) -> Vec<u8> {
     static ATTEMPTS: AtomicU32 = AtomicU32::new(1);
     let field = |name: &str| member[name].clone();
@@ -49,7 +50,7 @@ async fn socket(server: &Server) -> Socket {
     connect_async(format!("ws://{}/api/socket", server.address)).await.unwrap().0
 }
 
-async fn seated(server: &Server, member: &Value) -> Socket {
+async fn connect_member(server: &Server, member: &Value) -> Socket {
     let mut socket = socket(server).await;
     socket.send(Message::binary(hello(member))).await.unwrap();
     let welcome = within("a welcome", socket.next()).await.unwrap().unwrap().into_data();
@@ -62,34 +63,34 @@ fn stream(socket: &mut Socket) -> &mut TcpStream {
     stream
 }
 
-/// A connection that takes in as little as the system allows.
-async fn narrow(server: &Server) -> TcpStream {
+/// Opens a connection with a receive buffer close to the system's minimum.
+async fn connect_with_small_receive_buffer(server: &Server) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(2048).unwrap();
     socket.connect(server.address.parse().unwrap()).await.unwrap()
 }
 
-/// By which name the server's build goes in addresses.
-async fn build(server: &Server) -> String {
+/// Returns the build hash in the addresses of static files.
+async fn build_hash(server: &Server) -> String {
     let page = reqwest::get(format!("http://{}/create", server.address)).await.unwrap().text().await.unwrap();
     page.split("/static/").nth(1).unwrap().split('/').next().unwrap().to_owned()
 }
 
-/// Memory that the server has in use, in KiB.
-fn resident(server: &Server) -> u64 {
+/// Returns the server's resident memory in KiB.
+fn resident_kib(server: &Server) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// Masked, with a mask of zeros (RFC 6455, section 5.2).
+/// Returns a frame with a mask of zeros (RFC 6455, section 5.2).
 fn masked(opcode: u8, body: &[u8]) -> Vec<u8> {
     let length = u8::try_from(body.len()).unwrap();
     assert!(length < 126);
     [&[0x80 | opcode, 0x80 | length, 0, 0, 0, 0], body].concat()
 }
 
-/// Writes this again and again without reading, until the server takes no more or so many bytes are out.
+/// Writes a frame repeatedly without reading, until the server stops reading or about `bytes` bytes are written.
 async fn flood(stream: &mut TcpStream, frame: &[u8], bytes: usize) {
     let chunk = frame.repeat(64 * 1024 / frame.len());
     for _ in 0..bytes / chunk.len() {
@@ -101,26 +102,26 @@ async fn flood(stream: &mut TcpStream, frame: &[u8], bytes: usize) {
 }
 
 #[tokio::test]
-async fn pings_without_reading_fill_nothing() {
+async fn pings_without_reading_do_not_fill_memory() {
     let server = Server::start().await;
-    let before = resident(&server);
-    let mut stream = narrow(&server).await;
+    let before = resident_kib(&server);
+    let mut stream = connect_with_small_receive_buffer(&server).await;
     let upgrade = "GET /api/socket HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
                    sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
     stream.write_all(upgrade.as_bytes()).await.unwrap();
     flood(&mut stream, &masked(0x9, &[b'x'; 125]), 20_000_000).await;
-    assert!(resident(&server) < before + 10_000, "from {before} to {} KiB", resident(&server));
+    assert!(resident_kib(&server) < before + 10_000, "from {before} to {} KiB", resident_kib(&server));
 
     let member = member(&server).await;
     let url = format!("ws://{}/api/socket", server.address);
-    let (mut seated, _) = client_async(url, narrow(&server).await).await.unwrap();
-    seated.send(Message::binary(hello(&member))).await.unwrap();
-    flood(seated.get_mut(), &masked(0x2, &ClientFrame::Ping.to_bytes()), 10_000_000).await;
-    assert!(resident(&server) < before + 15_000, "from {before} to {} KiB", resident(&server));
+    let (mut connected, _) = client_async(url, connect_with_small_receive_buffer(&server).await).await.unwrap();
+    connected.send(Message::binary(hello(&member))).await.unwrap();
+    flood(connected.get_mut(), &masked(0x2, &ClientFrame::Ping.to_bytes()), 10_000_000).await;
+    assert!(resident_kib(&server) < before + 15_000, "from {before} to {} KiB", resident_kib(&server));
 }
 
-/// Reads the server's close, and then its end: the code.
-async fn closed(socket: &mut Socket) -> Option<u16> {
+/// Reads until the connection ends, and returns the code of the close frame, if any.
+async fn close_code(socket: &mut Socket) -> Option<u16> {
     within("the end", async {
         loop {
             match socket.next().await {
@@ -133,8 +134,8 @@ async fn closed(socket: &mut Socket) -> Option<u16> {
     .await
 }
 
-/// Asks and waits for the answer: what was sent before was taken by then.
-async fn is_answered(socket: &mut Socket) {
+/// Sends a ping and waits for the pong. The server has processed all earlier frames by then.
+async fn await_pong(socket: &mut Socket) {
     socket.send(Message::binary(ClientFrame::Ping.to_bytes())).await.unwrap();
     within("a pong", async {
         loop {
@@ -148,54 +149,55 @@ async fn is_answered(socket: &mut Socket) {
 }
 
 #[tokio::test]
-async fn what_is_announced_costs_nothing_until_it_comes() {
+async fn announced_frame_takes_no_memory_until_it_arrives() {
     let server = Server::start().await;
     let member = member(&server).await;
-    let mut seats = vec![seated(&server, &member).await];
-    is_answered(&mut seats[0]).await;
-    let before = resident(&server);
-    // A frame of one MiB, of which nothing comes; each newer socket replaces the one before, which stays half open.
+    let mut seats = vec![connect_member(&server, &member).await];
+    await_pong(&mut seats[0]).await;
+    let before = resident_kib(&server);
+    // A frame that announces one MiB, of which 100 bytes arrive. Each new socket replaces the one before, which stays
+    // half open.
     let head = [0x82, 0xff, 0, 0, 0, 0, 0, 0x0f, 0xff, 0xff, 0, 0, 0, 0];
     for _ in 1..wire::limits::HELLOS {
-        let mut next = seated(&server, &member).await;
+        let mut next = connect_member(&server, &member).await;
         stream(&mut next).write_all(&head).await.unwrap();
         stream(&mut next).write_all(&[0; 100]).await.unwrap();
         seats.push(next);
     }
-    assert!(resident(&server) < before + 10_000, "from {before} to {} KiB", resident(&server));
-    // Before a hello, nothing of that length is even announced.
+    assert!(resident_kib(&server) < before + 10_000, "from {before} to {} KiB", resident_kib(&server));
+    // Before a hello, the server refuses a frame of that length.
     let mut nobody = socket(&server).await;
     stream(&mut nobody).write_all(&head).await.unwrap();
-    assert_eq!(closed(&mut nobody).await, Some(CloseCode::TooBig.number()));
+    assert_eq!(close_code(&mut nobody).await, Some(CloseCode::TooBig.number()));
 }
 
-/// Messages that are never whole take what all may take together, and no more.
+/// Incomplete messages share the memory budget for all connections.
 #[tokio::test]
-async fn many_halves_do_not_fill_the_memory() {
+async fn many_partial_messages_do_not_fill_memory() {
     let server = Server::with(&["--max-total-queue-bytes", "4194304", "--log", "cloakroom=debug"]).await;
     let ana = member(&server).await;
-    let mut talker = seated(&server, &ana).await;
-    let before = resident(&server);
+    let mut talker = connect_member(&server, &ana).await;
+    let before = resident_kib(&server);
     let mut halves = Vec::new();
     for number in 2..=30_u32 {
         let verifier = wire::Verifier::from([7; 32]).to_text();
         let join = json!({ "room": "Club", "user": format!("Bo {number}"), "verifier": verifier });
         let (status, body) = server.post("/api/join", &join).await;
         assert_eq!(status, 200);
-        let mut socket = seated(&server, &body).await;
+        let mut socket = connect_member(&server, &body).await;
         let half = [&[0x82, 0xff][..], &(1_u64 << 20).to_be_bytes(), &[0; 4], &vec![1; 900_000]].concat();
-        // Some are put out before they have sent all of it.
+        // The server may close some sockets before they have sent everything.
         let _ = stream(&mut socket).write_all(&half).await;
         halves.push(socket);
     }
     server.logged("code=4007").await;
-    is_answered(&mut talker).await;
-    assert!(resident(&server) < before + 15_000, "from {before} to {} KiB", resident(&server));
+    await_pong(&mut talker).await;
+    assert!(resident_kib(&server) < before + 15_000, "from {before} to {} KiB", resident_kib(&server));
 }
 
-/// What is answered and what ends the connection may come in one piece: the end is the last that is written.
+/// Frames to answer and a frame that ends the connection can arrive in one read. The close is still written last.
 #[tokio::test]
-async fn nothing_comes_after_the_close() {
+async fn close_frame_is_the_last_frame() {
     let ping = masked(0x2, &ClientFrame::Ping.to_bytes());
     let ends = [
         (masked(0x1, b"no text"), Some(CloseCode::Malformed.number())),
@@ -206,8 +208,8 @@ async fn nothing_comes_after_the_close() {
         let server = Server::start().await;
         let member = member(&server).await;
         for _ in 0..wire::limits::HELLOS {
-            let mut seated = seated(&server, &member).await;
-            let stream = stream(&mut seated);
+            let mut connected = connect_member(&server, &member).await;
+            let stream = stream(&mut connected);
             stream.write_all(&[&*masked(0x9, b"ping"), &ping, &ping, &end].concat()).await.unwrap();
             stream.shutdown().await.unwrap();
             let mut bytes = Vec::new();
@@ -228,37 +230,37 @@ async fn nothing_comes_after_the_close() {
 }
 
 #[tokio::test]
-async fn fragments_without_end_end_at_the_bound() {
+async fn endless_fragments_are_closed_at_the_size_limit() {
     let server = Server::start().await;
     let member = member(&server).await;
-    let mut seated = seated(&server, &member).await;
-    let before = resident(&server);
-    let writing = stream(&mut seated);
+    let mut connected = connect_member(&server, &member).await;
+    let before = resident_kib(&server);
+    let writing = stream(&mut connected);
     writing.write_all(&[0x02, 0x80, 0, 0, 0, 0]).await.unwrap();
-    // Many empty ones cost nothing, and 100 bytes each fill up what a frame may have.
+    // Many empty fragments cost nothing; fragments of 100 bytes reach the size limit.
     writing.write_all(&[0x00, 0x80, 0, 0, 0, 0].repeat(100_000)).await.unwrap();
-    assert!(resident(&server) < before + 5_000, "from {before} to {} KiB", resident(&server));
+    assert!(resident_kib(&server) < before + 5_000, "from {before} to {} KiB", resident_kib(&server));
     let piece = [&[0x00, 0x80 | 100, 0, 0, 0, 0], &[0; 100][..]].concat();
     writing.write_all(&piece.repeat(wire::limits::FRAME_BYTES / 100 + 1)).await.unwrap();
-    assert_eq!(closed(&mut seated).await, Some(CloseCode::TooBig.number()));
+    assert_eq!(close_code(&mut connected).await, Some(CloseCode::TooBig.number()));
 }
 
 #[tokio::test]
-async fn who_sends_too_fast_is_read_slowly() {
+async fn fast_sender_is_read_at_the_rate_limit() {
     let server = Server::with(&["--max-frames-per-second", "50"]).await;
     let member = member(&server).await;
-    let mut seated = seated(&server, &member).await;
+    let mut connected = connect_member(&server, &member).await;
     let started = std::time::Instant::now();
-    // 50 in each second, those apart that came in one read with them: a new connection has no burst.
+    // 50 frames per second, plus those that arrive in one read: a new connection has no burst allowance.
     for counter in 1..=250 {
         let message = ClientFrame::Message { epoch: Epoch::default(), counter: Counter(counter), sealed: &[1; 60] };
-        seated.feed(Message::binary(message.to_bytes())).await.unwrap();
+        connected.feed(Message::binary(message.to_bytes())).await.unwrap();
     }
-    seated.flush().await.unwrap();
+    connected.flush().await.unwrap();
     let mut accepted = 0;
     within("all of them are taken", async {
         while accepted < 250 {
-            if let Some(Ok(Message::Binary(bytes))) = seated.next().await
+            if let Some(Ok(Message::Binary(bytes))) = connected.next().await
                 && let Ok(ServerFrame::Accepted { counter, .. }) = ServerFrame::parse(&bytes)
             {
                 accepted += 1;
@@ -269,11 +271,11 @@ async fn who_sends_too_fast_is_read_slowly() {
     .await;
     let took = started.elapsed();
     assert!(took > Duration::from_millis(2500), "{took:?}");
-    is_answered(&mut seated).await;
+    await_pong(&mut connected).await;
 }
 
-/// A connection whose request, hello and messages came at once.
-async fn all_at_once(server: &Server, member: &Value, messages: usize) -> WebSocketStream<TcpStream> {
+/// Opens a connection that sends its request, hello and messages in one write.
+async fn connect_and_send_at_once(server: &Server, member: &Value, messages: usize) -> WebSocketStream<TcpStream> {
     let mut stream = TcpStream::connect(&server.address).await.unwrap();
     let message = ClientFrame::Message { epoch: Epoch::default(), counter: Counter(0), sealed: &[1] }.to_bytes();
     let request = format!(
@@ -291,13 +293,13 @@ async fn all_at_once(server: &Server, member: &Value, messages: usize) -> WebSoc
 }
 
 #[tokio::test]
-async fn to_connect_again_does_not_help_one_who_sends_too_fast() {
+async fn reconnecting_does_not_evade_the_rate_limit() {
     let server = Server::start().await;
     let member = member(&server).await;
     let started = std::time::Instant::now();
     let (mut hellos, mut last) = (0, Seq(0));
     let refused = loop {
-        let mut socket = all_at_once(&server, &member, 200).await;
+        let mut socket = connect_and_send_at_once(&server, &member, 200).await;
         match within("a welcome", socket.next()).await.unwrap().unwrap() {
             Message::Binary(bytes) => match ServerFrame::parse(&bytes) {
                 Ok(ServerFrame::Welcome(welcome)) => (hellos, last) = (hellos + 1, welcome.seq),
@@ -311,12 +313,12 @@ async fn to_connect_again_does_not_help_one_who_sends_too_fast() {
     assert_eq!(refused, Some(CloseCode::TooOften.number()));
     let may = u64::from(wire::limits::HELLOS);
     assert!((may..=may + seconds + 1).contains(&hellos), "{hellos} hellos in {seconds} s");
-    // With each hello come a going, a coming or a beginning, and a few messages.
+    // Each hello can cause presence events and a few messages.
     assert!(last.0 < 15 * hellos + 100 * (seconds + 1), "{last:?} after {seconds} s");
-    // It is not put out for it.
+    // The member is not removed: it can connect again later.
     within("a place again", async {
         loop {
-            let mut socket = all_at_once(&server, &member, 0).await;
+            let mut socket = connect_and_send_at_once(&server, &member, 0).await;
             if let Some(Ok(Message::Binary(_))) = socket.next().await {
                 break;
             }
@@ -326,69 +328,69 @@ async fn to_connect_again_does_not_help_one_who_sends_too_fast() {
 }
 
 #[tokio::test]
-async fn the_head_of_a_request_has_a_bound() {
+async fn request_head_has_a_size_limit() {
     let server = Server::start().await;
-    let before = resident(&server);
+    let before = resident_kib(&server);
     let mut endless = Vec::new();
     for _ in 0..200 {
         let mut stream = TcpStream::connect(&server.address).await.unwrap();
         let head = [b"GET / HTTP/1.1\r\nhost: localhost\r\nx: ".as_slice(), &[b'x'; 300_000]].concat();
-        // The server ends it in the middle.
+        // The server closes the connection before the head is complete.
         let _ = stream.write_all(&head).await;
         endless.push(stream);
     }
     let mut answer = [0; 12];
     within("an answer", endless[0].read_exact(&mut answer)).await.unwrap();
     assert_eq!(answer, *b"HTTP/1.1 431");
-    assert!(resident(&server) < before + 200 * 40, "from {before} to {} KiB", resident(&server));
+    assert!(resident_kib(&server) < before + 200 * 40, "from {before} to {} KiB", resident_kib(&server));
 }
 
 #[tokio::test]
-async fn what_was_sent_before_a_line_broke_is_taken() {
+async fn frames_sent_before_a_reset_are_processed() {
     let server = Server::with(&["--log", "cloakroom=debug"]).await;
     let member = member(&server).await;
-    let mut seated = seated(&server, &member).await;
+    let mut connected = connect_member(&server, &member).await;
     for counter in 1..=150 {
         let message = ClientFrame::Message { epoch: Epoch::default(), counter: Counter(counter), sealed: &[1] };
-        seated.feed(Message::binary(message.to_bytes())).await.unwrap();
+        connected.feed(Message::binary(message.to_bytes())).await.unwrap();
     }
-    seated.send(Message::binary(ClientFrame::Leave.to_bytes())).await.unwrap();
-    within("an answer", seated.next()).await.unwrap().unwrap();
-    // It answers with a reset, whatever is said to it.
-    stream(&mut seated).set_zero_linger().unwrap();
-    drop(seated);
-    // The last one has left: no grace is waited for.
+    connected.send(Message::binary(ClientFrame::Leave.to_bytes())).await.unwrap();
+    within("an answer", connected.next()).await.unwrap().unwrap();
+    // Closing this socket resets the connection.
+    stream(&mut connected).set_zero_linger().unwrap();
+    drop(connected);
+    // The last member has left, so no grace period applies.
     server.logged("room removed").await;
 }
 
-/// What it has sent lies there for hours, and it may be gone all the while.
+/// Bytes in the system's buffers can last for hours, so a client that is gone would appear active for hours.
 #[tokio::test]
-async fn a_flood_is_no_sign_of_life() {
+async fn buffered_flood_does_not_count_as_activity() {
     let server = Server::start().await;
     let member = member(&server).await;
-    let mut seated = seated(&server, &member).await;
+    let mut connected = connect_member(&server, &member).await;
     let started = std::time::Instant::now();
-    flood(stream(&mut seated), &masked(0xa, b""), 3_000_000).await;
-    assert_eq!(closed(&mut seated).await, Some(CloseCode::Silent.number()));
+    flood(stream(&mut connected), &masked(0xa, b""), 3_000_000).await;
+    assert_eq!(close_code(&mut connected).await, Some(CloseCode::Silent.number()));
     assert!(started.elapsed() > wire::limits::SILENCE);
 }
 
-/// To wait for what was taken, as clients do with pictures, costs no time: the bytes in a second are what counts.
+/// Clients wait for acknowledgements while they send a picture. That must cost no time: the limit is bytes per second.
 #[tokio::test]
-async fn a_picture_in_pieces_is_not_held_up() {
-    let all_at_once = takes_a_picture(PIECES).await;
-    let in_pieces = takes_a_picture(8).await;
+async fn sending_a_picture_in_pieces_is_not_delayed() {
+    let all_at_once = time_to_take_a_picture(PIECES).await;
+    let in_pieces = time_to_take_a_picture(8).await;
     assert!(in_pieces < 2 * all_at_once, "{in_pieces:?} in pieces, {all_at_once:?} at once");
 }
 
-/// Five MiB, as pieces of 64 KiB.
+/// A picture of five MiB in pieces of 64 KiB.
 const PIECES: u64 = 80;
 
-/// How long a server takes for a picture of which so many pieces are on their way.
-async fn takes_a_picture(under_way: u64) -> Duration {
+/// Returns how long a server takes to accept a picture if at most `under_way` pieces are unacknowledged.
+async fn time_to_take_a_picture(under_way: u64) -> Duration {
     let server = Server::start().await;
     let member = member(&server).await;
-    let mut seated = seated(&server, &member).await;
+    let mut connected = connect_member(&server, &member).await;
     let started = std::time::Instant::now();
     let piece = vec![1; 64 * 1024];
     let (mut sent, mut accepted) = (0, 0);
@@ -397,9 +399,9 @@ async fn takes_a_picture(under_way: u64) -> Duration {
             while sent < PIECES && sent < accepted + under_way {
                 sent += 1;
                 let message = ClientFrame::Message { epoch: Epoch::default(), counter: Counter(sent), sealed: &piece };
-                seated.send(Message::binary(message.to_bytes())).await.unwrap();
+                connected.send(Message::binary(message.to_bytes())).await.unwrap();
             }
-            if let Some(Ok(Message::Binary(bytes))) = seated.next().await {
+            if let Some(Ok(Message::Binary(bytes))) = connected.next().await {
                 accepted += u64::from(matches!(ServerFrame::parse(&bytes), Ok(ServerFrame::Accepted { .. })));
             }
         }
@@ -409,7 +411,7 @@ async fn takes_a_picture(under_way: u64) -> Duration {
 }
 
 #[tokio::test]
-async fn one_address_cannot_take_all_connections() {
+async fn one_address_cannot_use_all_connections() {
     let server = Server::with(&["--trusted-proxy", "127.0.0.1", "--max-connections-per-address", "20"]).await;
     let open = |address: &str| {
         let mut request = format!("ws://{}/api/socket", server.address).into_client_request().unwrap();
@@ -423,9 +425,9 @@ async fn one_address_cannot_take_all_connections() {
     for _ in 0..5 {
         assert!(open("192.0.2.1").await.is_err());
     }
-    assert!(open("192.0.2.2").await.is_ok(), "another one does not notice");
+    assert!(open("192.0.2.2").await.is_ok(), "another address is not affected");
     drop(held);
-    within("their places are free again", async {
+    within("the connections are free again", async {
         while open("192.0.2.1").await.is_err() {
             tokio::task::yield_now().await;
         }
@@ -433,9 +435,9 @@ async fn one_address_cannot_take_all_connections() {
     .await;
 }
 
-/// Who may have no more connections takes no places with those that it opens all the same.
+/// An address at its limit cannot use up the slots of all with further connections.
 #[tokio::test]
-async fn what_is_beyond_an_address_takes_no_places() {
+async fn connections_beyond_the_address_limit_use_no_slots() {
     let server = Server::with(&["--max-connections-per-address", "1", "--max-connections", "3"]).await;
     let first = TcpStream::connect(&server.address).await.unwrap();
     let mut silent = Vec::new();
@@ -444,25 +446,25 @@ async fn what_is_beyond_an_address_takes_no_places() {
     }
     let mut last = silent.pop().unwrap();
     let end = within("the end", last.read(&mut [0; 1])).await;
-    assert!(matches!(end, Ok(0) | Err(_)), "there are enough that are told why");
+    assert!(matches!(end, Ok(0) | Err(_)), "the server refuses the last connection");
     drop(first);
-    within("its place is free again", async {
+    within("the connection is free again", async {
         let url = format!("http://{}/healthz", server.address);
         while !reqwest::get(&url).await.is_ok_and(|answer| answer.status() == 200) {
             tokio::task::yield_now().await;
         }
     })
     .await;
-    // They were not given up to make it so.
+    // The server did not close waiting connections to make room.
     let waiting = silent.first().unwrap().try_read(&mut [0; 1]).unwrap_err();
     assert_eq!(waiting.kind(), ErrorKind::WouldBlock);
 }
 
 #[tokio::test]
-async fn ten_thousand_rooms_that_nobody_enters_are_soon_gone() {
+async fn ten_thousand_unused_rooms_are_removed_after_the_grace_period() {
     let server = Server::with(&["--grace", "1", "--log", "cloakroom=debug"]).await;
     let client = reqwest::Client::new();
-    let before = resident(&server);
+    let before = resident_kib(&server);
     let made = join_all((0..20_u16).map(|lane| {
         let (client, url) = (client.clone(), format!("http://{}/api/create", server.address));
         async move {
@@ -478,11 +480,15 @@ async fn ten_thousand_rooms_that_nobody_enters_are_soon_gone() {
     }));
     within("all of them", made).await;
     server.logged("room removed rooms=0").await;
-    assert!(resident(&server) < before + 60_000, "from {before} to {} KiB", resident(&server));
+    assert!(resident_kib(&server) < before + 60_000, "from {before} to {} KiB", resident_kib(&server));
 }
 
-/// So many who join the talker's room, are let in as they knock, and then do not read a byte.
-async fn silent(server: &Server, talker: &mut Socket, count: usize) -> (Vec<WebSocketStream<TcpStream>>, Epoch) {
+/// Has `count` members join the talker's room and its group. They do not read a byte.
+async fn join_stalled_members(
+    server: &Server,
+    talker: &mut Socket,
+    count: usize,
+) -> (Vec<WebSocketStream<TcpStream>>, Epoch) {
     let mut silent = Vec::new();
     for number in 0..count {
         let verifier = wire::Verifier::from([7; 32]).to_text();
@@ -490,7 +496,7 @@ async fn silent(server: &Server, talker: &mut Socket, count: usize) -> (Vec<WebS
         let (status, body) = server.post("/api/join", &join).await;
         assert_eq!(status, 200);
         let url = format!("ws://{}/api/socket", server.address);
-        let (mut socket, _) = client_async(url, narrow(server).await).await.unwrap();
+        let (mut socket, _) = client_async(url, connect_with_small_receive_buffer(server).await).await.unwrap();
         socket.send(Message::binary(hello(&body))).await.unwrap();
         socket.send(Message::binary(ClientFrame::Knock { generation: 0, sealed: b"knock" }.to_bytes())).await.unwrap();
         silent.push(socket);
@@ -509,67 +515,67 @@ async fn silent(server: &Server, talker: &mut Socket, count: usize) -> (Vec<WebS
     (silent, latest)
 }
 
-/// A large message, which is taken.
-async fn say_much(talker: &mut Socket, epoch: Epoch, counter: u64) {
+/// Sends a large message, and waits until the server has accepted it.
+async fn send_large_message(talker: &mut Socket, epoch: Epoch, counter: u64) {
     let message = ClientFrame::Message { epoch, counter: Counter(counter), sealed: &[1; 60_000] };
     talker.send(Message::binary(message.to_bytes())).await.unwrap();
     while !matches!(within("it is taken", talker.next()).await, Some(Ok(Message::Binary(bytes))) if bytes[1] == 0x83) {}
 }
 
-/// Those who do not read hold what they may hold together, and are cut off; who reads is not.
+/// Members that do not read share a memory budget and are disconnected. A member that reads is not.
 #[tokio::test]
-async fn many_who_do_not_read_do_not_fill_the_memory() {
+async fn many_stalled_readers_do_not_fill_memory() {
     let flags = ["--max-total-queue-bytes", "4194304", "--max-queue-bytes", "1048576", "--log", "cloakroom=debug"];
     let server = Server::with(&flags).await;
     let ana = member(&server).await;
-    let mut talker = seated(&server, &ana).await;
-    let (_silent, epoch) = silent(&server, &mut talker, 19).await;
-    let before = resident(&server);
+    let mut talker = connect_member(&server, &ana).await;
+    let (_silent, epoch) = join_stalled_members(&server, &mut talker, 19).await;
+    let before = resident_kib(&server);
     for counter in 1..100 {
-        say_much(&mut talker, epoch, counter).await;
+        send_large_message(&mut talker, epoch, counter).await;
         if server.log().contains("code=4007") {
             break;
         }
     }
     server.logged("code=4007").await;
-    is_answered(&mut talker).await;
-    assert!(resident(&server) < before + 30_000, "from {before} to {} KiB", resident(&server));
+    await_pong(&mut talker).await;
+    assert!(resident_kib(&server) < before + 30_000, "from {before} to {} KiB", resident_kib(&server));
 }
 
 #[tokio::test]
-async fn who_does_not_read_an_answer_does_not_keep_its_place() {
+async fn client_that_does_not_read_a_response_loses_its_slot() {
     let server = Server::with(&["--max-connections", "2"]).await;
-    let build = build(&server).await;
+    let build = build_hash(&server).await;
     let mut idle = Vec::new();
     for _ in 0..2 {
-        let mut stream = narrow(&server).await;
+        let mut stream = connect_with_small_receive_buffer(&server).await;
         let request = format!("GET /static/{build}/wasm/session_bg.wasm HTTP/1.1\r\nhost: localhost\r\n\r\n");
         stream.write_all(request.repeat(40).as_bytes()).await.unwrap();
         idle.push(stream);
     }
-    // Both places are taken, until the server gives the two of them up.
+    // Both slots are in use until the server closes one of the two connections.
     let answer = within("a place", reqwest::get(format!("http://{}/healthz", server.address))).await;
     assert_eq!(answer.unwrap().status().as_u16(), 200);
 }
 
-/// One who takes nothing is reset. A connection that is only closed stays open for minutes: the system goes on offering
-/// what was not taken.
+/// The server resets a peer that reads nothing. After a mere close, the connection would stay open for minutes, because
+/// the system keeps retransmitting the unread bytes.
 #[tokio::test]
-async fn who_takes_nothing_is_reset() {
+async fn peer_that_reads_nothing_is_reset() {
     let server = Server::start().await;
     let request =
-        format!("GET /static/{}/wasm/session_bg.wasm HTTP/1.1\r\nhost: localhost\r\n\r\n", build(&server).await);
+        format!("GET /static/{}/wasm/session_bg.wasm HTTP/1.1\r\nhost: localhost\r\n\r\n", build_hash(&server).await);
     let mut wide = TcpStream::connect(&server.address).await.unwrap();
-    let mut narrow = narrow(&server).await;
+    let mut narrow = connect_with_small_receive_buffer(&server).await;
     for stream in [&mut wide, &mut narrow] {
         stream.write_all(request.repeat(60).as_bytes()).await.unwrap();
     }
     let ana = member(&server).await;
-    let mut talker = seated(&server, &ana).await;
-    let (silent, epoch) = silent(&server, &mut talker, 1).await;
-    // More than its socket takes, and less than may wait for it.
+    let mut talker = connect_member(&server, &ana).await;
+    let (silent, epoch) = join_stalled_members(&server, &mut talker, 1).await;
+    // More than the socket accepts, less than the member's queue may hold.
     for counter in 1..=8 {
-        say_much(&mut talker, epoch, counter).await;
+        send_large_message(&mut talker, epoch, counter).await;
     }
     for stream in [&wide, &narrow, silent[0].get_ref()] {
         let ready = within("a reset", stream.ready(Interest::ERROR)).await.unwrap();
@@ -578,40 +584,43 @@ async fn who_takes_nothing_is_reset() {
     }
 }
 
-/// A member that had nothing to say before its connection was cut has as long as any other to come back.
+/// A member that was silent before its connection was cut has the whole grace period to return.
 #[tokio::test]
-async fn silence_before_a_cut_takes_nothing_from_the_grace() {
+async fn silence_before_a_cut_does_not_shorten_the_grace_period() {
     let server = Server::with(&["--grace", "3", "--log", "cloakroom=debug"]).await;
     let member = member(&server).await;
-    let mut socket = seated(&server, &member).await;
+    let mut socket = connect_member(&server, &member).await;
     let all = Duration::from_secs(4);
-    assert!(timeout(all, socket.next()).await.is_err(), "nothing is said for longer than the grace");
+    assert!(timeout(all, socket.next()).await.is_err(), "no frame for longer than the grace period");
     drop(socket);
     server.logged("socket closed").await;
-    assert!(timeout(Duration::from_secs(1), server.logged("room removed")).await.is_err(), "it may come back");
-    seated(&server, &member).await;
+    assert!(
+        timeout(Duration::from_secs(1), server.logged("room removed")).await.is_err(),
+        "the member may still return"
+    );
+    connect_member(&server, &member).await;
 }
 
-/// A server that stood still comes to the end of everyone's time before it hears who is there.
+/// A server that was suspended finds every grace period over before it can read from returning members.
 #[tokio::test]
-async fn standing_still_ends_nobodys_time() {
+async fn suspended_server_extends_grace_periods() {
     let server = Server::with(&["--grace", "2", "--log", "cloakroom=debug"]).await;
     let member = member(&server).await;
-    drop(seated(&server, &member).await);
+    drop(connect_member(&server, &member).await);
     server.logged("socket closed").await;
     server.stand_still();
     sleep(Duration::from_secs(4)).await;
     server.go_on();
     let gone = timeout(Duration::from_secs(2), server.logged("room removed")).await;
-    assert!(gone.is_err(), "whoever tries to come back every few seconds has had no time to");
-    seated(&server, &member).await;
+    assert!(gone.is_err(), "members that retry every few seconds have had no chance to return");
+    connect_member(&server, &member).await;
 }
 
-/// However much waits, whoever takes a little all the time is given all of it.
+/// A reader that keeps reading a little gets the whole response, however much is queued.
 #[tokio::test]
-async fn who_reads_slowly_is_waited_for() {
+async fn slow_reader_gets_the_whole_response() {
     let server = Server::start().await;
-    let path = format!("/static/{}/wasm/session_bg.wasm", build(&server).await);
+    let path = format!("/static/{}/wasm/session_bg.wasm", build_hash(&server).await);
     let file = reqwest::get(format!("http://{}{path}", server.address)).await.unwrap().bytes().await.unwrap();
     let mut stream = TcpStream::connect(&server.address).await.unwrap();
     let request = |end: &str| format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n{end}\r\n");
@@ -629,23 +638,23 @@ async fn who_reads_slowly_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_slow_line_is_not_a_silent_one() {
+async fn slow_sender_is_not_treated_as_silent() {
     let server = Server::start().await;
     let member = member(&server).await;
-    let mut seated = seated(&server, &member).await;
+    let mut connected = connect_member(&server, &member).await;
     let frame = masked(
         0x2,
         &ClientFrame::Message { epoch: Epoch::default(), counter: Counter(1), sealed: &[1; 60] }.to_bytes(),
     );
-    // A byte now and then, for longer than the server bears silence.
+    // One byte at a time, for longer than the silence limit.
     let mut ticks = interval((wire::limits::SILENCE + Duration::from_secs(5)) / u32::try_from(frame.len()).unwrap());
     for byte in frame {
         ticks.tick().await;
-        stream(&mut seated).write_all(&[byte]).await.unwrap();
+        stream(&mut connected).write_all(&[byte]).await.unwrap();
     }
-    let accepted = within("its place in the order", async {
+    let accepted = within("the message is accepted", async {
         loop {
-            if let Message::Binary(bytes) = seated.next().await.unwrap().unwrap() {
+            if let Message::Binary(bytes) = connected.next().await.unwrap().unwrap() {
                 return bytes;
             }
         }
@@ -655,13 +664,13 @@ async fn a_slow_line_is_not_a_silent_one() {
 }
 
 #[tokio::test]
-async fn an_old_socket_cannot_take_leave_for_the_new_one() {
+async fn leave_on_an_old_socket_does_not_close_the_new_one() {
     let server = Server::start().await;
     let member = member(&server).await;
-    let mut old = seated(&server, &member).await;
+    let mut old = connect_member(&server, &member).await;
     for _ in 1..wire::limits::HELLOS {
         let mut new = socket(&server).await;
-        // The farewell of the old one and the hello of the new one cross.
+        // The old socket's leave and the new socket's hello cross.
         new.send(Message::binary(hello(&member))).await.unwrap();
         let welcome = within("a welcome", new.next()).await.unwrap().unwrap();
         let _ = old.send(Message::binary(ClientFrame::Leave.to_bytes())).await;
@@ -670,7 +679,7 @@ async fn an_old_socket_cannot_take_leave_for_the_new_one() {
         loop {
             match within("a pong", new.next()).await.unwrap().unwrap() {
                 Message::Binary(bytes) if ServerFrame::parse(&bytes) == Ok(ServerFrame::Pong) => break,
-                Message::Close(frame) => panic!("the new one was closed: {frame:?}"),
+                Message::Close(frame) => panic!("the new socket was closed: {frame:?}"),
                 _ => {}
             }
         }
@@ -678,43 +687,43 @@ async fn an_old_socket_cannot_take_leave_for_the_new_one() {
     }
 }
 
-/// The server ends before its time to stop is over: it would log that connections were open then.
-async fn ends_by_itself(server: &mut Server) {
+/// Waits for the exit, and checks that the server did not reach its shutdown deadline, when it logs open connections.
+async fn shuts_down_before_the_deadline(server: &mut Server) {
     assert!(server.ended().await);
     assert!(!server.log().contains("still open"), "{}", server.log());
 }
 
 #[tokio::test]
-async fn nobody_holds_up_the_end() {
+async fn idle_sockets_do_not_delay_shutdown() {
     let mut server = Server::start().await;
     let member = member(&server).await;
-    let _gone = seated(&server, &member).await;
+    let _gone = connect_member(&server, &member).await;
     let mut silent = socket(&server).await;
     server.terminate();
     match within("a close", silent.next()).await {
         Some(Ok(Message::Close(Some(frame)))) => assert_eq!(u16::from(frame.code), CloseCode::Stopping.number()),
-        other => panic!("no hello yet, and no word of the end: {other:?}"),
+        other => panic!("no close on a socket without a hello: {other:?}"),
     }
     drop(silent);
-    ends_by_itself(&mut server).await;
+    shuts_down_before_the_deadline(&mut server).await;
 }
 
 #[tokio::test]
-async fn who_does_not_read_does_not_hold_up_the_end() {
+async fn stalled_reader_does_not_delay_shutdown() {
     let mut server = Server::start().await;
     let ana = member(&server).await;
-    let mut talker = seated(&server, &ana).await;
-    let (_silent, epoch) = silent(&server, &mut talker, 1).await;
-    // More than its socket takes, and less than may wait for it.
+    let mut talker = connect_member(&server, &ana).await;
+    let (_silent, epoch) = join_stalled_members(&server, &mut talker, 1).await;
+    // More than the socket accepts, less than the member's queue may hold.
     for counter in 1..=8 {
-        say_much(&mut talker, epoch, counter).await;
+        send_large_message(&mut talker, epoch, counter).await;
     }
     server.terminate();
-    ends_by_itself(&mut server).await;
+    shuts_down_before_the_deadline(&mut server).await;
 }
 
 #[tokio::test]
-async fn half_a_request_does_not_hold_up_the_end() {
+async fn partial_request_does_not_delay_shutdown() {
     let mut server = Server::start().await;
     let mut head = TcpStream::connect(&server.address).await.unwrap();
     head.write_all(b"GET / HTTP/1.1\r\nhost: loc").await.unwrap();
@@ -722,9 +731,9 @@ async fn half_a_request_does_not_hold_up_the_end() {
     let request =
         "POST /api/salt HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{";
     body.write_all(request.as_bytes()).await.unwrap();
-    // The server has both when it has answered a third.
+    // Once the server has answered a third request, it has both of these.
     assert_eq!(reqwest::get(format!("http://{}/healthz", server.address)).await.unwrap().status().as_u16(), 200);
     server.terminate();
-    assert!(server.ended().await, "it ends when its time to stop is over");
+    assert!(server.ended().await, "the server exits at its shutdown deadline");
     let _ = head.read(&mut [0; 1]).await;
 }

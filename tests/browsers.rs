@@ -1,6 +1,6 @@
-//! Cloakroom as people meet it: the real server and the real page, in Chromium and Firefox, and partly in WebKit.
+//! The real server and the real page in Chromium and Firefox, and some scenes in WebKit.
 
-/// Plays a scene in each engine: what its page does depends on the engine.
+/// Plays each scene once in each engine, for scenes whose outcome depends on the engine.
 macro_rules! with_each_engine {
     ($($scene:ident)*) => {
         $(
@@ -21,8 +21,8 @@ macro_rules! with_each_engine {
     };
 }
 
-/// Plays a scene in which both engines meet, led by the one that it is listed under. The other order is ignored by
-/// default; `-- --ignored other_order` plays all of them.
+/// Plays each scene with both engines. The engine that a scene is listed under leads. The tests with the other engine
+/// leading are ignored by default; `-- --ignored other_order` plays all of them.
 macro_rules! with_engines_in_turn {
     ($(chromium: $($by_chromium:ident)+;)? $(firefox: $($by_firefox:ident)+;)?) => {
         $($(with_engines_in_turn! { @ $by_chromium chromium Chromium firefox Firefox })+)?
@@ -46,7 +46,7 @@ macro_rules! with_engines_in_turn {
     };
 }
 
-/// Plays a scene in WebKit as well, which is slower to start and tells less.
+/// Plays a scene in WebKit as well. WebKit is slower to start, and its driver reports less.
 macro_rules! in_webkit_too {
     ($($scene:ident)*) => {
         mod in_webkit {

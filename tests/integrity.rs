@@ -1,5 +1,5 @@
-//! `cloak integrity` as people run it, against old programs: `integrity/peer.py` speaks the protocol of
-//! docs/INTEGRITY.md by itself, with unframed sends and receives.
+//! `cloak integrity` against old programs: `integrity/peer.py` is an independent implementation of the protocol in
+//! docs/INTEGRITY.md, with unframed sends and receives.
 
 use std::{
     fs,

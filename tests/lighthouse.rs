@@ -1,4 +1,4 @@
-//! What Lighthouse makes of the pages, on its slow phone.
+//! Lighthouse's scores of the pages, on its simulated slow phone.
 
 use std::{collections::BTreeMap, env, fs, process::Stdio};
 

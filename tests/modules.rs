@@ -1,5 +1,5 @@
-//! The page's pure modules, by Node's own test runner: each file in `tests/modules` is about the module of its name,
-//! where a hyphen stands for a folder.
+//! Tests of the page's pure modules with Node's test runner. Each file in `tests/modules` tests the module of the same
+//! name; a hyphen stands for a folder.
 
 use std::{fs, process::Command};
 

@@ -1,4 +1,4 @@
-//! What the program is made of, and what makes it anew.
+//! The server's dependencies, its build script, its settings, and the files embedded in it.
 
 use std::{
     collections::BTreeSet,
@@ -17,7 +17,7 @@ fn cargo(args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The packages that one is built from, with those that its build script is built from.
+/// Returns the packages that a package and its build script depend on.
 fn dependencies(package: &str) -> BTreeSet<String> {
     let tree = cargo(&[
         "tree",
@@ -35,10 +35,10 @@ fn dependencies(package: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_server_does_not_link_the_client_core() {
+fn server_does_not_link_the_client_core() {
     let server = dependencies("cloakroom");
-    assert!(server.contains("wire") && server.contains("axum"), "the list is one of dependencies");
-    // What stretches a password is there for the command that adds people to a gate; what opens a message is not.
+    assert!(server.contains("wire") && server.contains("axum"), "the list contains dependencies");
+    // The command that adds people to a gate needs password stretching. Nothing in the server needs message encryption.
     for crypto in ["web-crypto", "openmls", "hpke", "aes-gcm", "chacha20poly1305"] {
         assert!(!server.contains(crypto), "the server is built from {crypto}");
     }
@@ -55,7 +55,7 @@ fn the_server_does_not_link_the_client_core() {
     }
 }
 
-/// The folders of a package and of all in this workspace that it is built from.
+/// Returns the folders of a package and of the workspace packages that it depends on.
 fn folders(package: &str) -> BTreeSet<PathBuf> {
     let metadata = cargo(&["metadata", "--locked", "--format-version", "1", "--no-deps"]);
     let metadata: Value = serde_json::from_str(&metadata).unwrap();
@@ -66,7 +66,7 @@ fn folders(package: &str) -> BTreeSet<PathBuf> {
 }
 
 #[test]
-fn what_is_served_is_made_anew_when_its_source_changes() {
+fn build_script_watches_every_served_source() {
     let said = build_script_without_a_target().0;
     let watched = said.lines().filter_map(|line| line.strip_prefix("cargo::rerun-if-changed="));
     let watched = watched.map(|path| root().join("server").join(path)).collect::<Vec<_>>();
@@ -80,7 +80,7 @@ fn what_is_served_is_made_anew_when_its_source_changes() {
 }
 
 #[tokio::test]
-async fn the_program_needs_no_file_beside_it() {
+async fn program_runs_without_other_files() {
     let dir = std::env::temp_dir().join(format!("cloakroom-{}", std::process::id()));
     fs::create_dir_all(&dir).unwrap();
     let alone = dir.join("cloakroom");
@@ -94,7 +94,7 @@ async fn the_program_needs_no_file_beside_it() {
 }
 
 #[test]
-fn a_wrong_setting_is_named() {
+fn wrong_setting_is_named_in_the_error() {
     let run = |args: &[&str], variable: (&str, &str)| {
         let output =
             Command::new(server::program()).args(args).env_clear().env(variable.0, variable.1).output().unwrap();
@@ -129,7 +129,7 @@ fn a_wrong_setting_is_named() {
 }
 
 #[test]
-fn help_says_everything_once() {
+fn help_lists_flags_variables_and_defaults() {
     let output = Command::new(server::program()).arg("--help").output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
     let flags = ["--listen", "--public-origin", "--trusted-proxy", "--state", "--max-frame-bytes", "--grace"];
@@ -139,9 +139,9 @@ fn help_says_everything_once() {
     assert!(help.contains("[env: CLOAKROOM_GRACE") && help.contains("[default: 60]"), "{help}");
 }
 
-/// Nothing in a file that is served points to another site.
+/// No served file contains the address of another site.
 #[test]
-fn nothing_is_loaded_from_elsewhere() {
+fn served_files_name_no_other_site() {
     fn files(dir: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(dir).unwrap() {
             let path = entry.unwrap().path();
@@ -158,12 +158,12 @@ fn nothing_is_loaded_from_elsewhere() {
     }
 }
 
-/// The build script by itself, with a compiler that cannot make wasm: all that it says, and where it would write.
+/// Runs the build script alone, with a compiler that cannot build wasm. Returns its output and its output folder.
 fn build_script_without_a_target() -> (String, PathBuf) {
     let build = server::program().parent().unwrap().join("build");
     let scripts = fs::read_dir(build).unwrap().map(|entry| entry.unwrap().path().join("build-script-build"));
     let ours = scripts.filter(|path| path.to_str().unwrap().contains("/cloakroom-") && path.exists());
-    // Earlier builds left theirs.
+    // Earlier builds may have left their scripts.
     let latest = ours.max_by_key(|path| fs::metadata(path).unwrap().modified().unwrap()).unwrap();
     let out =
         std::env::temp_dir().join(format!("cloakroom-out-{}", std::process::id())).join("debug/build/cloakroom/out");
@@ -178,9 +178,9 @@ fn build_script_without_a_target() -> (String, PathBuf) {
 }
 
 #[test]
-fn a_missing_target_is_one_line_that_says_what_to_run() {
+fn missing_wasm_target_is_one_error_with_the_command_to_run() {
     let (said, out) = build_script_without_a_target();
     let errors = said.lines().filter_map(|line| line.strip_prefix("cargo::error=")).collect::<Vec<_>>();
     assert_eq!(errors, ["the target wasm32-unknown-unknown is not installed: run `rustup toolchain install`"]);
-    assert!(!out.exists(), "nothing else is done");
+    assert!(!out.exists(), "the build script writes nothing");
 }

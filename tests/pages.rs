@@ -1,4 +1,4 @@
-//! Pages and static files over HTTP, as a browser or a proxy would ask for them.
+//! Pages and static files over HTTP, as browsers and proxies request them.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ fn header<'a>(response: &'a Response, name: &str) -> &'a str {
     response.headers().get(name).map_or("", |value| value.to_str().unwrap())
 }
 
-/// The values of an attribute in a page.
+/// Returns an attribute's value for each tag of this kind in a page.
 fn attributes(html: &str, tag: &str, attribute: &str) -> Vec<String> {
     let start = format!("<{tag} ");
     let tags = html.split(&start).skip(1).map(|rest| rest.split('>').next().unwrap());
@@ -35,7 +35,7 @@ fn attributes(html: &str, tag: &str, attribute: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn every_answer_carries_the_security_headers() {
+async fn every_response_has_the_security_headers() {
     let server = Server::start().await;
     let client = Client::new();
     for (method, path) in [
@@ -80,9 +80,9 @@ async fn every_answer_carries_the_security_headers() {
     }
 }
 
-/// A connection that is reset takes with it an answer that is still on its way.
+/// A reset would discard a response that is still in flight.
 #[tokio::test]
-async fn what_comes_after_an_answer_resets_nothing() {
+async fn bytes_after_a_response_do_not_reset_the_connection() {
     let server = Server::start().await;
     let mut stream = TcpStream::connect(&server.address).await.unwrap();
     let head =
@@ -91,14 +91,14 @@ async fn what_comes_after_an_answer_resets_nothing() {
     let mut answer = String::new();
     within("an answer", stream.read_to_string(&mut answer)).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
-    // The second is refused by the system here, if the first was answered by a reset.
+    // If the server answered the first write with a reset, the second write fails.
     stream.write_all(b"{").await.unwrap();
     stream.write_all(b"}").await.unwrap();
 }
 
-/// How long a body is must not be said in two ways (RFC 9112, section 6.3): a proxy may believe the other one.
+/// A request must not give its body's length in two ways (RFC 9112, section 6.3): a proxy may use the other one.
 #[tokio::test]
-async fn a_request_with_two_lengths_is_refused_and_ends_the_connection() {
+async fn request_with_two_lengths_is_refused_and_closes_the_connection() {
     let server = Server::start().await;
     let (chunked, length) = ("transfer-encoding: chunked", "content-length: 15");
     for head in [[length, chunked], [chunked, length], [chunked, "x: y"], ["transfer-encoding: gzip, chunked", length]]
@@ -109,7 +109,7 @@ async fn a_request_with_two_lengths_is_refused_and_ends_the_connection() {
                 "{request} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n{}\r\n\r\n",
                 head.join("\r\n")
             );
-            // The second request is not answered: where the first one ends is not known.
+            // The server does not answer the second request: it cannot know where the first one ends.
             let body = "c\r\n{\"room\":\"x\"}\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
             stream.write_all((head + body).as_bytes()).await.unwrap();
             let mut answer = String::new();
@@ -135,9 +135,9 @@ async fn pages_are_the_same_bytes_for_everyone() {
     }
 }
 
-/// A proxy may hand a room's name on decoded, and an HTTP library would put such a path in order.
+/// A proxy may pass on a room's name decoded. The test writes raw requests, because an HTTP library normalises paths.
 #[tokio::test]
-async fn a_room_is_found_by_its_name_decoded_too() {
+async fn room_page_is_served_for_decoded_names() {
     let server = Server::start().await;
     let page = get(&server, "/login", &[]).await.bytes().await.unwrap();
     for path in [
@@ -166,7 +166,7 @@ async fn a_room_is_found_by_its_name_decoded_too() {
 }
 
 #[tokio::test]
-async fn pages_are_checked_anew_and_static_files_are_kept() {
+async fn pages_are_revalidated_and_static_files_are_immutable() {
     let server = Server::start().await;
     for path in PAGES {
         let page = get(&server, path, &[]).await;
@@ -176,7 +176,7 @@ async fn pages_are_checked_anew_and_static_files_are_kept() {
         assert_eq!((again.status().as_u16(), header(&again, "etag")), (304, tag.as_str()), "{path}");
         let changed = get(&server, path, &[("if-none-match", "\"other\"")]).await;
         assert_eq!(changed.status().as_u16(), 200);
-        // Another coding is another representation.
+        // Another content encoding is another representation.
         let brotli = get(&server, path, &[("accept-encoding", "br"), ("if-none-match", &tag)]).await;
         assert_eq!((brotli.status().as_u16(), header(&brotli, "vary")), (200, "accept-encoding"));
     }
@@ -186,19 +186,19 @@ async fn pages_are_checked_anew_and_static_files_are_kept() {
     assert_eq!(header(&file, "cache-control"), "public, max-age=31536000, immutable");
     let build = script.split('/').nth(2).unwrap();
     let gone = get(&server, &script.replace(build, "0123456789abcdef"), &[]).await;
-    assert_eq!(gone.status().as_u16(), 404, "a file of another build is not this one");
+    assert_eq!(gone.status().as_u16(), 404, "files of another build are not served");
     assert_eq!(header(&gone, "cache-control"), "no-cache");
 }
 
 #[tokio::test]
-async fn integrity_stands_beside_every_script_and_style_and_holds() {
+async fn every_script_and_style_has_a_matching_integrity_hash() {
     let server = Server::start().await;
     let mut checked = BTreeMap::new();
     for path in PAGES {
         let html = get(&server, path, &[]).await.text().await.unwrap();
         let handler = |word: &str| word.starts_with("on") && word.contains("=\"");
-        assert!(!html.contains("<style") && !html.contains(" style="), "{path}: no style inline");
-        assert!(!html.split_whitespace().any(handler), "{path}: no handler inline");
+        assert!(!html.contains("<style") && !html.contains(" style="), "{path}: inline style");
+        assert!(!html.split_whitespace().any(handler), "{path}: inline handler");
         let links = attributes(&html, "link", "href").into_iter().zip(attributes(&html, "link", "integrity"));
         let kinds = attributes(&html, "link", "rel");
         let scripts = attributes(&html, "script", "src").into_iter().zip(attributes(&html, "script", "integrity"));
@@ -209,7 +209,7 @@ async fn integrity_stands_beside_every_script_and_style_and_holds() {
             checked.insert(url, bytes);
         }
     }
-    // Every module that another one imports from the start is among them: none is loaded unchecked.
+    // Every statically imported module is among them, so the browser checks all of them.
     for (url, bytes) in &checked {
         let text = std::str::from_utf8(bytes).unwrap();
         for import in text.split(" from './").skip(1).map(|rest| rest.split('\'').next().unwrap()) {
@@ -220,9 +220,9 @@ async fn integrity_stands_beside_every_script_and_style_and_holds() {
     assert!(checked.len() > 5, "{}", checked.len());
 }
 
-/// A translated name, or safety word, would be another one.
+/// A translated name or safety word would be a different one.
 #[tokio::test]
-async fn names_are_not_for_translation() {
+async fn names_are_excluded_from_translation() {
     let server = Server::start().await;
     for path in ["/create", "/login"] {
         let html = get(&server, path, &[]).await.text().await.unwrap();
@@ -237,10 +237,10 @@ async fn names_are_not_for_translation() {
     }
 }
 
-/// A selector that looks into an element is asked again for whatever comes into that element: with one message more,
-/// the style of all messages would be worked out anew.
+/// A browser re-evaluates a `:has()` selector whenever its element gets a new child: one more message would recalculate
+/// the style of all messages.
 #[tokio::test]
-async fn no_style_depends_on_what_an_element_holds() {
+async fn no_style_sheet_uses_the_has_selector() {
     let server = Server::start().await;
     let mut checked = 0;
     for path in PAGES {
@@ -260,9 +260,9 @@ async fn brotli_size(server: &Server, path: &str) -> usize {
     file.bytes().await.unwrap().len()
 }
 
-/// The landing page is HTML and CSS, small, and has no script but the one that sets the theme.
+/// The landing page is at most 40 KiB of HTML and CSS, and its only script sets the theme.
 #[tokio::test]
-async fn the_landing_page_is_light() {
+async fn landing_page_fits_its_size_limit() {
     let server = Server::start().await;
     let html = get(&server, "/", &[]).await.text().await.unwrap();
     let scripts = attributes(&html, "script", "src");
@@ -274,9 +274,9 @@ async fn the_landing_page_is_light() {
     assert!(total <= 40 * 1024, "{total} bytes in brotli");
 }
 
-/// No page flashes in the wrong colours: the script that knows the theme has run before anything is painted.
+/// No page flashes in the wrong colours: the theme's script runs before the first paint.
 #[tokio::test]
-async fn the_theme_is_set_before_the_first_paint() {
+async fn theme_script_runs_before_the_first_paint() {
     let server = Server::start().await;
     for path in PAGES.into_iter().chain(["/nowhere"]) {
         let html = get(&server, path, &[]).await.text().await.unwrap();
@@ -286,14 +286,14 @@ async fn the_theme_is_set_before_the_first_paint() {
         for late in ["async", "defer", "type="] {
             assert!(!script.contains(late), "{path}: {script}");
         }
-        assert!(!before.contains("<body") && !before.contains("stylesheet"), "{path}: nothing is waited for before");
+        assert!(!before.contains("<body") && !before.contains("stylesheet"), "{path}: the theme script comes first");
         assert!(rest.contains("stylesheet"), "{path}");
     }
 }
 
-/// What a room loads, other than wasm, and the estimate of passwords that nothing waits for.
+/// Counts all files that a room loads, except wasm and the password estimate, which loads in the background.
 #[tokio::test]
-async fn a_room_is_small() {
+async fn room_page_fits_its_size_limit() {
     let server = Server::start().await;
     for page in ["/create", "/login"] {
         let html = get(&server, page, &[]).await.text().await.unwrap();
@@ -331,7 +331,7 @@ async fn a_room_is_small() {
 }
 
 #[tokio::test]
-async fn codings_carry_the_same_bytes() {
+async fn content_encodings_decode_to_the_same_bytes() {
     let server = Server::start().await;
     let html = get(&server, "/login", &[]).await.text().await.unwrap();
     let build = attributes(&html, "script", "src")[0].split('/').nth(2).unwrap().to_owned();
@@ -352,7 +352,7 @@ async fn codings_carry_the_same_bytes() {
 }
 
 #[tokio::test]
-async fn a_public_origin_is_the_only_one() {
+async fn only_the_public_origin_is_accepted() {
     let server = Server::with(&["--public-origin", "https://chat.example"]).await;
     let post = |origin: &'static str| {
         let request = Client::new().post(format!("http://{}/api/salt", server.address));
@@ -364,9 +364,9 @@ async fn a_public_origin_is_the_only_one() {
     assert_eq!(get(&server, "/healthz", &[("host", "anything")]).await.status().as_u16(), 200);
 }
 
-/// A proxy that hands on another host than people open, or none, is found in the log.
+/// The log helps to find a proxy that passes on another host than the one people open, or none.
 #[tokio::test]
-async fn a_refused_origin_is_logged_with_the_hosts_that_differ() {
+async fn refused_origin_is_logged_with_both_hosts() {
     let post = async |server: &Server, headers: &[(&str, &str)]| {
         let mut request = Client::new().post(format!("http://{}/api/salt?secret-query", server.address));
         for (name, value) in headers {
@@ -390,15 +390,15 @@ async fn a_refused_origin_is_logged_with_the_hosts_that_differ() {
     for _ in 0..20 {
         assert_eq!(post(&server, &[("origin", "http://evil.example")]).await, 403);
     }
-    assert_eq!(server.log().matches("origin refused").count(), 1, "nobody fills the log with them");
+    assert_eq!(server.log().matches("origin refused").count(), 1, "repeats are not logged");
     let server = Server::start().await;
     assert_eq!(post(&server, &[("host", "chat.example")]).await, 421);
     assert!(server.logged("host refused").await.contains("host=chat.example"));
 }
 
-/// A proxy that does not pass WebSockets on is found in the log.
+/// The log helps to find a proxy that does not pass on WebSocket upgrades.
 #[tokio::test]
-async fn a_socket_without_an_upgrade_is_logged_once() {
+async fn socket_request_without_upgrade_is_logged_once() {
     let server = Server::start().await;
     for _ in 0..3 {
         let stripped = [("sec-websocket-version", "13"), ("sec-websocket-key", "AAAAAAAAAAAAAAAAAAAAAA==")];
@@ -406,5 +406,5 @@ async fn a_socket_without_an_upgrade_is_logged_once() {
     }
     server.logged("socket request without Upgrade").await;
     assert_eq!(get(&server, "/healthz", &[]).await.status().as_u16(), 200);
-    assert_eq!(server.log().matches("without Upgrade").count(), 1, "nobody fills the log with them");
+    assert_eq!(server.log().matches("without Upgrade").count(), 1, "repeats are not logged");
 }

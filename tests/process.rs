@@ -1,4 +1,4 @@
-//! The server as a process: it goes on where its log cannot be written and where descriptors run out.
+//! The server as a process: it keeps working when its log cannot be written or file descriptors run out.
 
 use std::{
     fs::{self, File},
@@ -22,13 +22,13 @@ async fn socket(server: &Server) -> Socket {
     connect_async(format!("ws://{}/api/socket", server.address)).await.unwrap().0
 }
 
-async fn is_well(server: &Server) {
+async fn is_healthy(server: &Server) {
     let answer = within("an answer", reqwest::get(format!("http://{}/healthz", server.address))).await;
     assert_eq!(answer.unwrap().status().as_u16(), 200);
 }
 
-/// SIGTERM closes sockets with 1012, and the process ends well.
-async fn ends_well(mut server: Server) {
+/// SIGTERM closes sockets with code 1012, and the process exits with status 0.
+async fn shuts_down_cleanly(mut server: Server) {
     let mut open = socket(&server).await;
     server.terminate();
     match within("a close", open.next()).await {
@@ -36,49 +36,49 @@ async fn ends_well(mut server: Server) {
         other => panic!("no close: {other:?}"),
     }
     drop(open);
-    assert!(server.ended().await, "the exit status says so");
+    assert!(server.ended().await, "exit status 0");
 }
 
 #[tokio::test]
-async fn a_full_disk_under_the_log_stops_nothing() {
+async fn server_works_with_its_log_on_a_full_disk() {
     let full = File::options().write(true).open("/dev/full").unwrap();
     let server = Server::logging_to(Stdio::from(full), &["--log", "trace"]).await;
-    is_well(&server).await;
-    ends_well(server).await;
+    is_healthy(&server).await;
+    shuts_down_cleanly(server).await;
 }
 
 #[tokio::test]
-async fn a_log_whose_reader_is_gone_stops_nothing() {
+async fn server_works_with_its_log_pipe_closed() {
     let mut server = Server::with(&["--log", "trace"]).await;
     server.close_log().await;
-    is_well(&server).await;
-    ends_well(server).await;
+    is_healthy(&server).await;
+    shuts_down_cleanly(server).await;
 }
 
 #[tokio::test]
-async fn a_log_that_nobody_reads_stops_nothing() {
+async fn server_works_with_its_log_pipe_full() {
     let (_unread, log) = io::pipe().unwrap();
     let server = Server::logging_to(Stdio::from(log), &["--log", "cloakroom=debug"]).await;
-    // Two lines each: more than a pipe and the queue hold.
+    // Two log lines each: more than the pipe and the log queue hold.
     for _ in 0..2500 {
         within("a socket", socket(&server)).await;
     }
-    is_well(&server).await;
-    ends_well(server).await;
+    is_healthy(&server).await;
+    shuts_down_cleanly(server).await;
 }
 
-/// A start that fails says so by its exit status, though it can say so nowhere else.
+/// A failed start sets the exit status, even if the error cannot be written anywhere.
 #[test]
-fn a_failed_start_without_a_log_is_an_error() {
+fn failed_start_with_an_unwritable_log_exits_with_1() {
     let full = File::options().write(true).open("/dev/full").unwrap();
     let mut failing = std::process::Command::new(program());
     let ended = failing.args(["--listen", "192.0.2.1:80"]).stderr(full).status().unwrap();
     assert_eq!(ended.code(), Some(1));
 }
 
-/// Descriptors that ran out are there again when connections end, and then the server accepts again.
+/// The server accepts connections again once ended connections have freed their file descriptors.
 #[tokio::test]
-async fn it_accepts_again_after_descriptors_ran_out() {
+async fn server_accepts_again_after_running_out_of_descriptors() {
     const DESCRIPTORS: usize = 40;
     for with_log in [true, false] {
         let limited = format!("ulimit -n {DESCRIPTORS} && exec \"$0\"");
@@ -103,7 +103,7 @@ async fn it_accepts_again_after_descriptors_ran_out() {
             server.logged("cannot accept connections").await;
         }
         drop(held);
-        is_well(&server).await;
-        ends_well(server).await;
+        is_healthy(&server).await;
+        shuts_down_cleanly(server).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Two clients and more, the real core in each, over real sockets to the real server.
+//! Two or more clients with the real client core, over real sockets to the real server.
 
 use serde_json::Value;
 use support::{
@@ -19,7 +19,7 @@ async fn two(base: &str) -> (Person, Person) {
 }
 
 #[tokio::test]
-async fn two_people_talk_and_leave_nothing_behind() {
+async fn two_people_talk_and_the_room_ends_when_both_leave() {
     let server = Server::start().await;
     let (mut ana, mut bo) = two(&server.address).await;
     ana.say("Hello Bo").await;
@@ -36,7 +36,7 @@ async fn two_people_talk_and_leave_nothing_behind() {
     ana.leave().await;
     ana.sees("ended").await;
 
-    // The room is gone: its password opens nothing, and its name is free.
+    // The room is gone: its password is refused, and its name is free.
     let refused = Person::join(&server.address, "Book club", "Bo", PASSWORD).await.err().unwrap();
     assert_eq!(refused["code"], "wrong_credentials");
     let mut cy = Person::create(&server.address, "Book club", "Ana", "another password").await.unwrap();
@@ -46,10 +46,10 @@ async fn two_people_talk_and_leave_nothing_behind() {
 }
 
 #[tokio::test]
-async fn an_unknown_room_and_a_wrong_password_are_told_alike() {
+async fn unknown_room_and_wrong_password_get_the_same_error() {
     let server = Server::start().await;
     let _ana = Person::create(&server.address, "Book club", "Ana", PASSWORD).await.unwrap();
-    // Even for a name that is taken, and in a room that is full.
+    // Also for a name that is taken.
     let wrong = Person::join(&server.address, "Book club", "Ana", "wrong horse battery").await.err().unwrap();
     let unknown = Person::join(&server.address, "Cook club", "Ana", PASSWORD).await.err().unwrap();
     assert_eq!(wrong, unknown);
@@ -58,7 +58,7 @@ async fn an_unknown_room_and_a_wrong_password_are_told_alike() {
 }
 
 #[tokio::test]
-async fn names_are_taken_by_what_looks_the_same() {
+async fn lookalike_names_count_as_taken() {
     let server = Server::start().await;
     let _ana = Person::create(&server.address, "Book club", "Ana", PASSWORD).await.unwrap();
     for name in ["Ana", " ana ", "Аnа", "ＡＮＡ"] {
@@ -70,15 +70,15 @@ async fn names_are_taken_by_what_looks_the_same() {
 }
 
 #[tokio::test]
-async fn a_full_room_says_so() {
+async fn full_room_refuses_a_newcomer() {
     let server = Server::with(&["--max-members", "2"]).await;
     let _two = two(&server.address).await;
     let refused = Person::join(&server.address, "Book club", "Cy", PASSWORD).await.err().unwrap();
     assert_eq!(refused["code"], "room_full");
 }
 
-/// `missing`: how many messages are gone; if none, they come late.
-async fn lose_and_come_back(server: &Server, missing: Option<u64>) {
+/// Cuts and restores a connection. `missing` is the number of lost messages; with `None`, they arrive late.
+async fn lose_connection_and_reconnect(server: &Server, missing: Option<u64>) {
     let proxy = Proxy::start(&server.address).await;
     let mut ana = Person::create(&server.address, "Book club", "Ana", PASSWORD).await.unwrap();
     let mut bo = Person::join(&proxy.address, "Book club", "Bo", PASSWORD).await.unwrap();
@@ -113,18 +113,18 @@ async fn lose_and_come_back(server: &Server, missing: Option<u64>) {
 }
 
 #[tokio::test]
-async fn a_lost_connection_comes_back_and_misses_nothing() {
-    lose_and_come_back(&Server::start().await, None).await;
+async fn reconnecting_member_gets_missed_messages() {
+    lose_connection_and_reconnect(&Server::start().await, None).await;
 }
 
 #[tokio::test]
-async fn where_nothing_is_kept_what_was_missed_is_said() {
-    lose_and_come_back(&Server::with(&["--max-replay-bytes", "0"]).await, Some(2)).await;
+async fn without_a_replay_buffer_missed_messages_are_counted() {
+    lose_connection_and_reconnect(&Server::with(&["--max-replay-bytes", "0"]).await, Some(2)).await;
 }
 
-/// A picture that is larger than what is kept does not push out what is said before and after it.
+/// A picture larger than the replay buffer does not evict the texts before and after it.
 #[tokio::test]
-async fn a_picture_does_not_cost_one_the_words() {
+async fn large_picture_does_not_evict_texts_from_the_replay_buffer() {
     let server = Server::with(&["--max-replay-bytes", "100000"]).await;
     let proxy = Proxy::start(&server.address).await;
     let mut ana = Person::create(&server.address, "Book club", "Ana", PASSWORD).await.unwrap();
@@ -139,26 +139,26 @@ async fn a_picture_does_not_cost_one_the_words() {
     ana.shows(&shot).await;
     ana.wait("all is taken", |view| view["type"] == "picture_moved" && view["bytes"] == 200_000).await;
     ana.say("was it not good?").await;
-    // *Here*, two texts, and a picture in thirteen pieces behind what says that it comes.
+    // The announcement of the member, two texts, the picture's offer, and its thirteen pieces.
     ana.wait("taken", |view| view["type"] == "accepted" && view["counter"] == 17).await;
     proxy.refuse(false);
     bo.network(true).await;
     assert_eq!(bo.hears().await.1, "look");
     bo.sees("picture").await;
-    // Of thirteen pieces the last few are there still.
+    // The replay buffer still holds the last few of the thirteen pieces.
     let missed = bo.sees("missed").await;
     assert!(missed["count"].as_u64().is_some_and(|count| (5..13).contains(&count)), "{missed}");
     assert_eq!(bo.hears().await.1, "was it not good?");
 }
 
 #[tokio::test]
-async fn nothing_is_doubled_across_cuts() {
+async fn no_message_is_duplicated_across_cuts() {
     let server = Server::start().await;
     let proxy = Proxy::start(&server.address).await;
     let mut ana = Person::create(&server.address, "Book club", "Ana", PASSWORD).await.unwrap();
     let mut bo = Person::join(&proxy.address, "Book club", "Bo", PASSWORD).await.unwrap();
     for round in 0..20 {
-        // The cut comes before the server's answer can: whether it took the message is not known to Bo.
+        // The cut comes before the server's answer, so Bo does not know whether the server took the message.
         bo.say(&round.to_string()).await;
         if round % 2 == 0 {
             proxy.cut();
@@ -171,20 +171,20 @@ async fn nothing_is_doubled_across_cuts() {
 }
 
 #[tokio::test]
-async fn a_bad_line_loses_doubles_and_mixes_up_nothing() {
+async fn bad_network_neither_loses_duplicates_nor_reorders_messages() {
     let server = Server::start().await;
     let proxy = Proxy::start(&server.address).await;
     let (mut ana, mut bo) = two(&proxy.address).await;
     let troubles = ["cut", "stall", "crumbs", "cut in crumbs", "late bytes"].repeat(2);
-    // At last there is no more trouble than what comes late.
+    // The last round has no new fault, only the bytes held back before.
     for (round, trouble) in troubles.into_iter().chain(["none"]).enumerate() {
         proxy.stall(trouble == "stall");
         proxy.crumble(trouble.contains("crumbs"));
-        // What the last round held back comes now: all of it has been heard over new connections.
+        // The bytes held back in the last round arrive now. All of them were already repeated over new connections.
         proxy.hold_back(trouble == "late bytes");
         let texts = (0..10).map(|n| format!("{round} {n}")).collect::<Vec<_>>();
         for (n, text) in texts.iter().enumerate() {
-            // In the middle, so that what is heard of the rest shows that both are back before the next round.
+            // Cut in the middle: the remaining messages show that both are connected again before the next round.
             if n == 5 && trouble.starts_with("cut") {
                 proxy.cut();
             }
@@ -214,9 +214,9 @@ async fn a_bad_line_loses_doubles_and_mixes_up_nothing() {
     }
 }
 
-/// A hello that was on its way when its connection broke is late, and its member is there already.
+/// A hello that was under way when its connection broke arrives after its member has reconnected.
 #[tokio::test]
-async fn a_late_hello_puts_nobody_out() {
+async fn late_hello_does_not_replace_a_newer_connection() {
     let server = Server::with(&["--log", "cloakroom=debug"]).await;
     let proxy = Proxy::start(&server.address).await;
     let (mut ana, _bo) = two(&server.address).await;
@@ -225,7 +225,7 @@ async fn a_late_hello_puts_nobody_out() {
     proxy.hold_back_new();
     proxy.cut();
     proxy.halts(1).await;
-    // That one stays back, the next does not.
+    // This hello is held back, the next one is not.
     proxy.hold_back(true);
     proxy.cut();
     cy.say("back").await;
@@ -239,7 +239,7 @@ async fn a_late_hello_puts_nobody_out() {
 }
 
 #[tokio::test]
-async fn who_does_not_come_back_is_gone_after_the_grace() {
+async fn disconnected_member_is_removed_after_the_grace_period() {
     let server = Server::with(&["--grace", "1"]).await;
     let (mut ana, mut bo) = two(&server.address).await;
     let proxy = Proxy::start(&server.address).await;
@@ -249,10 +249,10 @@ async fn who_does_not_come_back_is_gone_after_the_grace() {
     proxy.cut();
     let left = ana.sees("left").await;
     assert_eq!((&left["name"], &left["lost"]), (&"Cy".into(), &true.into()));
-    // The name is free again, and who takes it is someone new.
+    // The name is free again, and its next owner is a new member.
     let new = Person::join(&server.address, "Book club", "Cy", PASSWORD).await.unwrap();
     assert_ne!(new.admitted["member_id"], cy.admitted["member_id"]);
-    // The old one is told, and offered to make the room again.
+    // The removed member is told, and offered to make the room again.
     proxy.refuse(false);
     cy.wait("offline", |view| view["state"] == "waiting").await;
     cy.network(true).await;
@@ -262,9 +262,9 @@ async fn who_does_not_come_back_is_gone_after_the_grace() {
     assert_eq!(ana.hears().await.1, "still here");
 }
 
-/// A member that knows the password and never says a word is on everyone's list until the server removes it.
+/// A member that knows the password and never sends a message is on everyone's list until the server removes it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_silent_member_is_shown_and_so_is_its_end() {
+async fn silent_member_is_listed_until_it_is_removed() {
     let server = Server::start().await;
     let mut ana = Person::create(&server.address, "Book club", "Ana", PASSWORD).await.unwrap();
     let mut bo = Person::join(&server.address, "Book club", "Bo", PASSWORD).await.unwrap();
@@ -274,7 +274,7 @@ async fn a_silent_member_is_shown_and_so_is_its_end() {
         let shown = person.wait("Mallory on the list", |view| view["people"][2]["name"] == "Mallory").await;
         assert_eq!(shown["people"][2]["place"], "coming");
     }
-    // It can read this, and both know.
+    // Mallory can read this, and both others see that.
     ana.say("hello").await;
     assert_eq!(mallory.hears().await, ("Ana".to_owned(), "hello".to_owned()));
     for person in [&mut ana, &mut bo] {
@@ -284,9 +284,9 @@ async fn a_silent_member_is_shown_and_so_is_its_end() {
     }
 }
 
-/// A member that was alone in the group has let somebody in whom no frame names: nobody else goes into that group.
+/// A member that was alone in the group has added another one that no frame names. Newcomers refuse that group.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_group_with_a_hidden_member_is_not_gone_into() {
+async fn newcomers_refuse_a_group_with_a_hidden_member() {
     let server = Server::start().await;
     let mut mallory = Person::create(&server.address, "Book club", "Mallory", PASSWORD).await.unwrap();
     mallory.haunts(900, "Ghost").await;
@@ -300,7 +300,7 @@ async fn a_group_with_a_hidden_member_is_not_gone_into() {
     let words = end.await["words"].take();
     assert!(words.as_str().unwrap().contains("somebody could read unseen"), "{words}");
 
-    // Where two are kept out, it is they who give up, or their word counts for more and the room begins anew.
+    // If two are kept out, they give up, or their reports outweigh Mallory's and the room is founded anew.
     for person in &mut [join("Ana"), join("Bo")] {
         person
             .wait("the end, or a room without Mallory", |view| {
@@ -314,7 +314,7 @@ async fn a_group_with_a_hidden_member_is_not_gone_into() {
 }
 
 #[tokio::test]
-async fn the_last_lost_connection_takes_the_room_along() {
+async fn room_ends_when_its_last_member_is_lost() {
     let server = Server::with(&["--grace", "1", "--log", "cloakroom=debug"]).await;
     let ana = Person::create(&server.address, "Book club", "Ana", PASSWORD).await.unwrap();
     drop(ana);
@@ -323,7 +323,7 @@ async fn the_last_lost_connection_takes_the_room_along() {
 }
 
 #[tokio::test]
-async fn a_restart_forgets_all_rooms_and_says_so() {
+async fn restart_forgets_all_rooms_and_members_are_told() {
     let mut server = Server::start().await;
     let (mut ana, _bo) = two(&server.address).await;
     server.terminate();
@@ -336,10 +336,10 @@ async fn a_restart_forgets_all_rooms_and_says_so() {
 }
 
 #[tokio::test]
-async fn open_connections_do_not_hold_up_the_end() {
+async fn open_connections_do_not_delay_shutdown() {
     let mut server = Server::start().await;
     let _two = two(&server.address).await;
-    // One that never says anything, and one in the middle of a request.
+    // A connection that never sends anything.
     let _silent = tokio::net::TcpStream::connect(&server.address).await.unwrap();
     server.terminate();
     assert!(server.ended().await);
@@ -347,24 +347,24 @@ async fn open_connections_do_not_hold_up_the_end() {
 }
 
 #[tokio::test]
-async fn many_people_in_one_order() {
-    many_people(Server::start().await).await;
+async fn six_people_hear_messages_in_order() {
+    six_people_talk(Server::start().await).await;
 }
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn many_people_where_there_is_one_core() {
+async fn six_people_hear_messages_in_order_on_one_core() {
     let server = Server::on_one_core().await;
     let threads = std::fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap();
     let name = |thread: std::path::PathBuf| std::fs::read_to_string(thread.join("comm")).unwrap();
     let mut names = threads.map(|thread| name(thread.unwrap().path())).collect::<Vec<_>>();
     names.sort();
-    // The log may have to wait for its reader; all else is done by one.
+    // The log has its own thread, because its reader may be slow. One thread does everything else.
     assert_eq!(names, ["cloakroom\n", "log\n"]);
-    many_people(server).await;
+    six_people_talk(server).await;
 }
 
-async fn many_people(server: Server) {
+async fn six_people_talk(server: Server) {
     let mut first = Person::create(&server.address, "Crowd", "P0", PASSWORD).await.unwrap();
     let mut others = Vec::new();
     for n in 1..6 {
@@ -387,7 +387,7 @@ async fn many_people(server: Server) {
 }
 
 #[tokio::test]
-async fn a_picture_arrives_through_a_lost_connection() {
+async fn picture_arrives_despite_a_lost_connection() {
     let server = Server::start().await;
     let (mut ana, mut bo) = two(&server.address).await;
     let bytes = (0..1024 * 1024).map(|at| (at / 250) as u8).collect::<Vec<_>>();
@@ -400,7 +400,7 @@ async fn a_picture_arrives_through_a_lost_connection() {
     ana.say("meanwhile").await;
     assert!(bo.sees_picture().await == ("image/jpeg".into(), [640, 480], shot.bytes.clone()));
     ana.wait("all is taken", |view| view["type"] == "picture_moved" && view["bytes"] == shot.bytes.len()).await;
-    // And one that is thought better of.
+    // A picture that is cancelled while it is sent.
     ana.shows(&Shot { number: 2, ..shot.clone() }).await;
     let number = bo.sees("picture").await["picture"].clone();
     ana.cancels(2).await;

@@ -1,5 +1,5 @@
-//! What the server gets to see: its memory, its log and the traffic are searched for what was said,
-//! for the password and for every key. What the search must find is planted, so that it is known to search.
+//! Searches the server's memory, its log and the traffic for message texts, the password and every key. Planted strings
+//! that the search must find show that it works.
 
 use std::{
     fs::{self, File},
@@ -20,11 +20,10 @@ const ROOM: &str = "Zanzibar-planning-room";
 const ANA: &str = "Anastasia-the-planted";
 const TEXT: &str = "the plaintext that nobody else may read 0451";
 
-/// All memory of a process that can be read.
+/// Returns all readable memory of a process.
 fn memory(pid: u32) -> Vec<u8> {
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
-    let mut file =
-        File::open(format!("/proc/{pid}/mem")).expect("to read another process's memory takes the right to trace it");
+    let mut file = File::open(format!("/proc/{pid}/mem")).expect("the test needs permission to trace the server");
     let mut all = Vec::new();
     for line in maps.lines().filter(|line| line.split(' ').nth(1).is_some_and(|mode| mode.starts_with('r'))) {
         let (from, to) = line.split(' ').next().unwrap().split_once('-').unwrap();
@@ -50,7 +49,7 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     false
 }
 
-/// In each form in which it could have been written down.
+/// Returns the bytes in each encoding in which they could be stored.
 fn forms(bytes: &[u8]) -> Vec<Vec<u8>> {
     use base64ct::Encoding;
     let hex = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
@@ -64,7 +63,7 @@ fn forms(bytes: &[u8]) -> Vec<Vec<u8>> {
 }
 
 #[tokio::test]
-async fn the_server_sees_only_ciphertext() {
+async fn server_sees_only_ciphertext() {
     let server = Server::with(&["--log", "trace"]).await;
     let proxy = Proxy::start(&server.address).await;
     let mut ana = Person::create(&proxy.address, ROOM, ANA, PASSWORD).await.unwrap();
@@ -75,7 +74,7 @@ async fn the_server_sees_only_ciphertext() {
         bo.hears().await;
     }
 
-    // The keys, worked out anew from what the two of them know.
+    // Derive the keys from the values that both members know.
     let room: RoomName = ROOM.parse().unwrap();
     let room_id: RoomId = serde_json::from_value(ana.admitted["room_id"].clone()).unwrap();
     let (_, salt) = server.post("/api/salt", &serde_json::json!({ "room": ROOM })).await;
@@ -88,11 +87,14 @@ async fn the_server_sees_only_ciphertext() {
 
     let (memory, traffic, log) = (memory(server.pid()), proxy.seen(), server.log().into_bytes());
 
-    // Planted: what the server has to know is found where it belongs.
+    // Planted: the search finds values that the server must know.
     assert!(contains(&memory, ROOM.as_bytes()), "the search reads memory");
     assert!(contains(&traffic, ANA.as_bytes()), "the search reads traffic");
-    assert!(forms(verifier.as_bytes()).iter().any(|form| contains(&traffic, form)), "the door was shown the verifier");
-    assert!(contains(&traffic, token.as_bytes()), "the hello was unmasked");
+    assert!(
+        forms(verifier.as_bytes()).iter().any(|form| contains(&traffic, form)),
+        "the traffic contains the verifier"
+    );
+    assert!(contains(&traffic, token.as_bytes()), "the traffic contains the unmasked hello");
     assert!(contains(&log, b"socket open"), "the search reads the log");
 
     let keys = [secret.room_psk(room_id), secret.door_key(room_id)];
@@ -108,7 +110,7 @@ async fn the_server_sees_only_ciphertext() {
             );
         }
     }
-    // The log names nobody and shows nothing that opens a door.
+    // The log contains no names and no credentials.
     for named in [ROOM.as_bytes(), ANA.as_bytes(), b"127.0.0.1:"] {
         let after_start = String::from_utf8_lossy(&log).split_once("http://localhost").unwrap().1.to_owned();
         assert!(!contains(after_start.as_bytes(), named), "{:?} in the log", String::from_utf8_lossy(named));
@@ -119,13 +121,13 @@ async fn the_server_sees_only_ciphertext() {
 }
 
 #[test]
-fn the_search_finds_what_is_there() {
+fn memory_search_finds_planted_bytes() {
     let planted = b"planted in this very process".to_vec();
     assert!(contains(&memory(std::process::id()), &planted));
     assert!(!contains(b"aab", b"ab c") && contains(b"aaab", b"aab"));
 }
 
-/// A request, and the body of its answer. The connection stays open, unless the headers say otherwise.
+/// Sends a request and returns the response's body. The connection stays open, unless the headers say otherwise.
 async fn post(stream: &mut TcpStream, path: &str, headers: &str, body: &Value) -> Value {
     let body = body.to_string();
     let length = body.len();
@@ -157,12 +159,12 @@ fn upgrade(headers: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// A frame with a mask of zeros (RFC 6455, section 5.2), so that what is read is what is searched for.
+/// Returns a frame with a mask of zeros (RFC 6455, section 5.2), so that the socket receives the searched bytes.
 fn framed(first: u8, payload: &[u8]) -> Vec<u8> {
     [&[first, 0x80 | u8::try_from(payload.len()).unwrap(), 0, 0, 0, 0], payload].concat()
 }
 
-/// Reads up to a welcome.
+/// Reads until a welcome frame.
 async fn welcomed(stream: &mut TcpStream) {
     let mut read = Vec::new();
     while !read.ends_with(&[0x01, 0x81]) {
@@ -170,7 +172,8 @@ async fn welcomed(stream: &mut TcpStream) {
     }
 }
 
-/// Which halves of these are there, in which form. In one pass: there is much to search, and this is not optimised.
+/// Returns the halves of secrets that the memory contains, in any encoding. It makes one pass, because the memory is
+/// large and this is an unoptimised build.
 fn halves(memory: &[u8], secrets: &[(&str, [u8; 32])]) -> Vec<String> {
     let forms = secrets.iter().flat_map(|(name, secret)| forms(secret).into_iter().map(move |form| (name, form)));
     let halves = forms.flat_map(|(name, form)| {
@@ -193,12 +196,12 @@ fn halves(memory: &[u8], secrets: &[(&str, [u8; 32])]) -> Vec<String> {
     found
 }
 
-/// Waits until a process has none of these in its memory, in no form and by no half.
-async fn forgets(server: &Server, when: &str, secrets: &[(&str, [u8; 32])]) {
+/// Waits until the server's memory contains no half of a secret in any encoding.
+async fn await_forgotten(server: &Server, when: &str, secrets: &[(&str, [u8; 32])]) {
     let mut found = Vec::new();
     let forgotten = async {
         loop {
-            // What is on a stack is written over by what is done next.
+            // Further requests overwrite remains on the stacks.
             for _ in 0..20 {
                 reqwest::get(format!("http://{}/healthz", server.address)).await.unwrap();
             }
@@ -212,10 +215,10 @@ async fn forgets(server: &Server, when: &str, secrets: &[(&str, [u8; 32])]) {
     assert!(forgotten.is_ok(), "{when}: {found:?}");
 }
 
-/// Verifiers and tokens are hashed as they come, and what they came in is wiped: at the door and in hellos, on connections
-/// that end and on those that stay open.
+/// The server hashes verifiers and tokens as they arrive and wipes the buffers they arrived in, for requests and for
+/// hellos, on connections that end and on those that stay open.
 #[tokio::test]
-async fn the_server_keeps_no_verifier_and_no_token() {
+async fn server_memory_keeps_no_verifier_and_no_token() {
     let server = Server::with(&["--trusted-proxy", "127.0.0.1"]).await;
     let [verifier, guess] = [(); 2].map(|()| {
         let mut bytes = [0; 32];
@@ -232,7 +235,7 @@ async fn the_server_keeps_no_verifier_and_no_token() {
     let ana = post(&mut kept, "/api/create", "", &create).await;
     let bo = post(&mut brief, "/api/join", "connection: close\r\n", &join("Bo", verifier)).await;
     assert_eq!(post(&mut wrong, "/api/join", "", &join("Eve", guess)).await["error"], "wrong_credentials");
-    // A body that comes in two pieces.
+    // A body in two writes.
     let body = join("Cy", verifier).to_string();
     let (front, back) = body.split_at(body.len() - 20);
     let head = "POST /api/join HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ";
@@ -250,7 +253,8 @@ async fn the_server_keeps_no_verifier_and_no_token() {
     };
     let (mut at_once, mut later, mut moved, mut never) =
         (connect().await, connect().await, connect().await, connect().await);
-    // A hello right behind the request, one by itself, and one in fragments, with the verifier, from another address.
+    // A hello in the same write as the request, one in its own write, and one in fragments, with the verifier, from
+    // another address.
     at_once.write_all(&[upgrade(""), framed(0x82, &hello(&ana, None))].concat()).await.unwrap();
     later.write_all(&upgrade("")).await.unwrap();
     answer(&mut later).await;
@@ -260,7 +264,7 @@ async fn the_server_keeps_no_verifier_and_no_token() {
     moved.write_all(&upgrade("x-forwarded-for: 192.0.2.1\r\n")).await.unwrap();
     answer(&mut moved).await;
     moved.write_all(&framed(0x02, front)).await.unwrap();
-    // One whose end never comes.
+    // A message whose last fragment never arrives.
     never.write_all(&[upgrade(""), framed(0x02, &hello(&dan, None))].concat()).await.unwrap();
     answer(&mut never).await;
     drop(never);
@@ -271,12 +275,12 @@ async fn the_server_keeps_no_verifier_and_no_token() {
 
     let mut secrets = vec![("the verifier", verifier), ("a guess", guess)];
     secrets.extend([("Ana's token", token(&ana)), ("Bo's", token(&bo)), ("Cy's", token(&cy)), ("Dan's", token(&dan))]);
-    forgets(&server, "while they are there", &secrets).await;
+    await_forgotten(&server, "while they are there", &secrets).await;
     let leave = json!({ "room_id": RoomId([1; 16]), "member_id": ana["member_id"], "token": ana["token"] });
     post(&mut kept, "/api/leave", "", &leave).await;
     later.write_all(&framed(0x82, &ClientFrame::Leave.to_bytes())).await.unwrap();
     drop(moved);
-    forgets(&server, "when they are gone", &secrets).await;
+    await_forgotten(&server, "when they are gone", &secrets).await;
     drop((kept, slow, wrong));
-    forgets(&server, "when all connections are closed", &secrets).await;
+    await_forgotten(&server, "when all connections are closed", &secrets).await;
 }

@@ -1,5 +1,5 @@
-//! TLS on the server's own port: versions, what plain HTTP is told, certificates from files and of the server's own,
-//! talk, and peers that mean harm.
+//! TLS on the server's port: versions, answers to plain HTTP, certificates from files, the self-signed certificate,
+//! chats over TLS, and hostile peers.
 
 use std::{
     fs,

@@ -1,5 +1,5 @@
-//! The vectors of an independent program, walked natively and in the browser's own wasm; and a recorded room, replayed
-//! over another cryptography.
+//! Test vectors from an independent generator, checked natively and in the browser's wasm, and a recorded room, replayed
+//! with another cryptographic library.
 
 #[path = "vectors/record.rs"]
 mod record;

@@ -1,5 +1,5 @@
-//! The server's WebSocket layer against RFC 6455, by what an echo over it answers: the cases that the public suites
-//! try, in a table. Each is sent at once, in crumbs, and a frame at a time.
+//! The server's WebSocket layer against RFC 6455: a table of the cases that public test suites try, run against an echo
+//! server. Each case is sent in one write, frame by frame, and byte by byte.
 
 use futures_util::{SinkExt, StreamExt};
 use support::{echo, within};
@@ -19,7 +19,7 @@ async fn server() -> String {
     address
 }
 
-/// A client's frame, by its first byte.
+/// Returns a client's frame with this first byte.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![first];
     match payload.len() {
@@ -38,7 +38,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The same, of a whole message.
+/// Returns a frame with a whole text message.
 fn text(payload: impl AsRef<[u8]>) -> Vec<u8> {
     frame(0x81, payload.as_ref())
 }
@@ -55,7 +55,7 @@ fn close(code: u16, reason: &str) -> Vec<u8> {
     frame(0x88, &[&code.to_be_bytes(), reason.as_bytes()].concat())
 }
 
-/// What a server's frames say. They must be whole, unmasked, and as short as they can be.
+/// Describes a server's frames. They must be complete, unmasked, and use the shortest length encoding.
 fn answers(mut bytes: &[u8]) -> Vec<String> {
     let mut said = Vec::new();
     while let [first, short, rest @ ..] = bytes {
@@ -89,7 +89,7 @@ fn answers(mut bytes: &[u8]) -> Vec<String> {
     said
 }
 
-/// A long one by its length and its end.
+/// Shortens a long text to its length and its end.
 fn brief(text: &str) -> String {
     let end = text.char_indices().rev().nth(9).map_or(text, |(at, _)| &text[at..]);
     if text.len() > 60 { format!("({}) …{end}", text.len()) } else { text.to_owned() }
@@ -98,7 +98,7 @@ fn brief(text: &str) -> String {
 const OPENING: &str = "GET / HTTP/1.1\r\nhost: localhost\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
                        sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
-/// Opens, sends these pieces, and reads until the server is done.
+/// Opens a socket, sends these pieces, reads until the connection ends, and returns the answers.
 async fn exchange(address: &str, pieces: &[&[u8]]) -> Vec<String> {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.set_nodelay(true).unwrap();
@@ -113,7 +113,7 @@ async fn exchange(address: &str, pieces: &[&[u8]]) -> Vec<String> {
     let (mut reading, mut writing) = stream.split();
     let send = async {
         for piece in pieces {
-            // The server may have ended it by now.
+            // The server may have closed the connection by now.
             if writing.write_all(piece).await.is_err() {
                 return;
             }
@@ -126,7 +126,7 @@ async fn exchange(address: &str, pieces: &[&[u8]]) -> Vec<String> {
     answers(&bytes)
 }
 
-/// A case: its name, the client's frames, and what is answered.
+/// A case: its name, the client's frames, and the expected answers.
 type Case = (String, Vec<Vec<u8>>, Vec<String>);
 
 fn cases() -> Vec<Case> {
@@ -136,7 +136,7 @@ fn cases() -> Vec<Case> {
     };
     let end = || close(1000, "");
 
-    // Framing: every way to say a length, and its edges.
+    // Framing: every length encoding, and its edges.
     for length in [0, 1, 124, 125, 126, 127, 128, 65_535, 65_536, 300_000] {
         let words = "*".repeat(length);
         case(
@@ -255,7 +255,7 @@ fn cases() -> Vec<Case> {
         let bytes = [frame(0x01, b"")].into_iter().chain(bytes).chain([frame(0x80, b""), end()]).collect();
         case(&format!("{bad:x?} by the byte"), bytes, &["close 1007"]);
     }
-    // It is not waited for what cannot make it good again.
+    // The server does not wait for more bytes once the text is invalid.
     case("bad and never ended", vec![frame(0x01, b"good \xf4\x90")], &["close 1007"]);
     case("bad bytes that are no text", vec![binary(b"\xff\xfe"), end()], &["binary [ff, fe]", "close 1000"]);
 
@@ -284,7 +284,7 @@ fn cases() -> Vec<Case> {
 }
 
 #[tokio::test]
-async fn every_case_is_answered_as_the_rfc_has_it() {
+async fn every_case_is_answered_as_rfc_6455_requires() {
     let address = server().await;
     let cases = cases();
     assert!(cases.len() > 150, "{}", cases.len());
@@ -301,7 +301,7 @@ async fn every_case_is_answered_as_the_rfc_has_it() {
 }
 
 #[tokio::test]
-async fn the_first_frame_may_come_with_the_request() {
+async fn first_frame_may_arrive_with_the_request() {
     let address = server().await;
     let mut stream = TcpStream::connect(&address).await.unwrap();
     let all = [OPENING.as_bytes(), &text("early"), &close(1000, "")].concat();
@@ -313,7 +313,7 @@ async fn the_first_frame_may_come_with_the_request() {
 }
 
 #[tokio::test]
-async fn what_opens_nothing_says_so() {
+async fn invalid_handshakes_get_an_error_status() {
     let address = server().await;
     let with = |from: &str, to: &str| {
         assert!(OPENING.contains(from));
@@ -339,9 +339,9 @@ async fn what_opens_nothing_says_so() {
     }
 }
 
-/// Another implementation, with all that it does by itself.
+/// Another implementation, with its own framing and close handshake.
 #[tokio::test]
-async fn an_independent_client_is_at_home() {
+async fn independent_client_exchanges_messages() {
     let (mut socket, _) = connect_async(format!("ws://{}", server().await)).await.unwrap();
     for length in [0, 125, 126, 4096, 65_535, 65_536, 900_000] {
         for message in [Message::binary(vec![3; length]), Message::text("é".repeat(length / 2))] {

@@ -2,6 +2,7 @@
 
 mod canonical;
 mod joining;
+mod tags;
 
 use core::{fmt, str::FromStr};
 

@@ -8,6 +8,7 @@ use unicode_properties::{
 use super::{
     NameError,
     joining::{is_transparent, joins_next, joins_previous},
+    tags::{is_tag, region_tags},
 };
 use crate::limits;
 
@@ -20,7 +21,6 @@ const EMOJI_SELECTOR: char = '\u{fe0f}';
 const KEYCAP: char = '\u{20e3}';
 const MONGOLIAN_VOWEL_SEPARATOR: char = '\u{180e}';
 const BLACK_FLAG: char = '\u{1f3f4}';
-const TAG_END: char = '\u{e007f}';
 /// Bengali and Kannada RA. A joiner between it and a virama keeps the letter's full form.
 const RA: [char; 2] = ['\u{9b0}', '\u{cb0}'];
 
@@ -178,20 +178,6 @@ fn is_pictograph(c: char) -> bool {
 
 fn is_modifier(c: char) -> bool {
     matches!(c, '\u{1f3fb}'..='\u{1f3ff}')
-}
-
-pub(super) fn is_tag(c: char) -> bool {
-    matches!(c, '\u{e0020}'..=TAG_END)
-}
-
-/// Returns how many leading characters are the tags of a region's flag: two letters, one to four letters or digits, and
-/// the end tag.
-fn region_tags(tags: &[char]) -> usize {
-    let is_tag_letter = |c: &char| matches!(c, '\u{e0061}'..='\u{e007a}');
-    let is_tag_digit = |c: &char| matches!(c, '\u{e0030}'..='\u{e0039}');
-    let region = tags.iter().take_while(|c| is_tag_letter(c) || is_tag_digit(c)).count();
-    let is_region = (3..=6).contains(&region) && tags.iter().take(2).all(is_tag_letter);
-    if is_region && tags.get(region) == Some(&TAG_END) { region + 1 } else { 0 }
 }
 
 fn is_letter(c: char) -> bool {

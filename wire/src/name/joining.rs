@@ -2,7 +2,7 @@
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
-use super::canonical::is_tag;
+use super::tags::is_tag;
 
 use Joins::{Both, Next, Previous};
 

@@ -40,7 +40,7 @@ fn main() {
         return;
     }
     let cache = Cache::new(browser_target.join("cache"));
-    let mut files = site::read(&root.join("static"));
+    let mut files = site::with_catalog(site::read(&root.join("static")));
     files.extend(browser::compile(&root, &browser_target, &cache));
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let build = site::build_hash(&files);

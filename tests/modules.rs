@@ -13,7 +13,13 @@ fn pure_modules() {
     let mut files = files.filter(|file| file.extension().is_some_and(|end| end == "mjs")).collect::<Vec<_>>();
     files.sort();
     assert!(!files.is_empty());
-    let output = Command::new("node").arg("--test").args(&files).output().unwrap();
+    let output = Command::new("node")
+        .arg("--import")
+        .arg(root().join("tests/tools/catalog.mjs"))
+        .arg("--test")
+        .args(&files)
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 

@@ -35,6 +35,21 @@ pub fn read(dir: &Path) -> Vec<File> {
     files
 }
 
+/// The catalog of words, where it is written and as modules import it.
+const CATALOG: (&str, &str) = ("words/en.json", "js/catalog.js");
+
+/// Makes a module of the catalog: scripts are checked against their hashes, and JSON could not be.
+pub fn with_catalog(files: Vec<File>) -> Vec<File> {
+    let to_module = |file: File| {
+        if file.path != CATALOG.0 {
+            return file;
+        }
+        let json = serde_json::from_slice::<serde_json::Value>(&file.bytes).expect("the catalog is JSON");
+        File { path: CATALOG.1.to_owned(), bytes: format!("export default {json};\n").into_bytes() }
+    };
+    files.into_iter().map(to_module).collect()
+}
+
 /// What editors and systems leave beside the files they show.
 fn is_leftover(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();

@@ -189,9 +189,9 @@ export class Gate {
     this.#first.hidden = true;
     this.#code.hidden = false;
     const { name = '' } = this.#asked ?? {};
-    const from = this.#isAnother ? words.another : words.from[this.#kind];
+    const from = this.#isAnother ? words.another(name) : words.from(this.#kind, name);
     this.#isAnother = false;
-    element('gate-code-from').replaceChildren(...from?.(name).map(isolated) ?? []);
+    element('gate-code-from').replaceChildren(...from.map(isolated));
     this.fields.code.focus();
   }
 
@@ -211,7 +211,7 @@ export class Gate {
   }
 }
 
-/** @param {import('./words.js').Part} part */
+/** @param {import('./text.js').Part} part */
 function isolated(part) {
   if (typeof part === 'string') return part;
   const name = document.createElement('bdi');

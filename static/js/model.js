@@ -4,7 +4,8 @@ import { Log } from './log.js';
 import { notes, notLoaded, stopped } from './words.js';
 
 /**
- * @import { Noted, Part } from './words.js'
+ * @import { Part } from './text.js'
+ * @import { Noted } from './words.js'
  *
  * @typedef {'deriving' | 'entering' | 'connecting'} Stage
  * @typedef {'room' | 'user' | 'password'} Field

@@ -1,6 +1,6 @@
 // Small pieces of the page. People's words get into it here, as text and never as markup.
 
-/** @import { Part } from './words.js' */
+/** @import { Part } from './text.js' */
 
 import { links } from './links.js';
 import { leadsTo } from './words.js';

@@ -13,7 +13,7 @@ use futures_util::{SinkExt, StreamExt, future::join_all};
 use serde_json::{Value, json};
 use stretch::person_verifier;
 use support::{
-    client::{Person, Socket, System},
+    client::{Person, Socket, now, seed},
     gate::{Mail, State},
     root,
     server::Server,
@@ -248,10 +248,10 @@ async fn after_raw(scene: &Scene, bytes: &[u8]) -> String {
 
 /// The refusal that the core shows for these inputs, as the table has it.
 fn core(room: &str, user: &str, inputs: Vec<Input<'_>>) -> String {
-    let mut session = Session::new(Intent::Join, room, user, "this build", &mut System);
+    let mut session = Session::new(Intent::Join, room, user, "this build", seed().into());
     let mut shown = String::new();
     for input in inputs {
-        session.handle(input, &mut System);
+        session.handle(input, now());
     }
     while let Some(output) = session.poll() {
         if let Output::Show(view) = output {

@@ -233,7 +233,7 @@ async fn in_the_browser(engine: Engine) {
               return { expect: code };
             }
             const found = { expect: 'ok', stretched: hex(stretched) };
-            const visit = new Session(0, false, vector.room, 'Bo', '');
+            const visit = new Session(false, vector.room, 'Bo', '');
             visit.answered(0, 200, json({ salt: base64(unhex(vector.server_salt)), build: '' }));
             found.canonical_room = outputs(visit).find(({ kind }) => kind === 'stretch').text;
             visit.stretched(0, stretched);

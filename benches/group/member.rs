@@ -13,10 +13,11 @@ use tokio::{
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
 use web_crypto::{
     Stretched,
-    session::{Connection, Env, Input, Intent, Output, Session, View},
+    session::{Connection, Input, Intent, Output, Session, View},
     stretch::stretch,
 };
 use wire::{RoomName, door::SaltAnswer, limits};
+use zeroize::Zeroizing;
 
 /// A room as its members know it.
 #[derive(Clone)]
@@ -83,7 +84,7 @@ impl Member {
         let (says, said) = unbounded_channel();
         let (show, views) = unbounded_channel();
         let intent = if makes { Intent::Create } else { Intent::Join };
-        let session = Session::new(intent, &room.name, name, "", &mut System);
+        let session = Session::new(intent, &room.name, name, "", seed());
         let client = Client { session, room: room.clone(), socket: None, wake: None, show };
         Self { says, views, client: tokio::spawn(client.run(said)).abort_handle() }
     }
@@ -124,17 +125,15 @@ impl Drop for Member {
     }
 }
 
-struct System;
+fn seed() -> Zeroizing<[u8; 32]> {
+    let mut seed = Zeroizing::new([0; 32]);
+    getrandom::fill(seed.as_mut_slice()).unwrap();
+    seed
+}
 
-impl Env for System {
-    fn now(&self) -> u64 {
-        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-        START.elapsed().as_millis() as u64
-    }
-
-    fn random(&mut self, bytes: &mut [u8]) {
-        getrandom::fill(bytes).unwrap();
-    }
+fn now() -> u64 {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    START.elapsed().as_millis() as u64
 }
 
 struct Client {
@@ -176,7 +175,7 @@ impl Client {
     }
 
     async fn input(&mut self, input: Input<'_>) {
-        self.session.handle(input, &mut System);
+        self.session.handle(input, now());
         self.drain().await;
     }
 
@@ -188,15 +187,15 @@ impl Client {
                     let request = self.room.http.post(url).header("content-type", "application/json");
                     let answer = request.body(body.to_vec()).send().await.unwrap();
                     let (status, body) = (answer.status().as_u16(), answer.bytes().await.unwrap());
-                    self.session.handle(Input::Answered { status, body: &body }, &mut System);
+                    self.session.handle(Input::Answered { status, body: &body }, now());
                 }
                 Output::Stretch(..) => {
-                    self.session.handle(Input::Stretched(Stretched::from(self.room.stretched)), &mut System);
+                    self.session.handle(Input::Stretched(Stretched::from(self.room.stretched)), now());
                 }
                 Output::Connect => {
                     let (socket, _) = connect_async(format!("ws://{}/api/socket", self.room.address)).await.unwrap();
                     self.socket = Some(socket);
-                    self.session.handle(Input::Opened, &mut System);
+                    self.session.handle(Input::Opened, now());
                 }
                 Output::Send(frame) => {
                     if let Some(socket) = &mut self.socket {

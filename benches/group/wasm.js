@@ -11,7 +11,7 @@ class Driver {
   commits = 0; // seen, one's own included
 
   constructor(Session, create, user) {
-    this.session = new Session(performance.now(), create, room, user, '');
+    this.session = new Session(create, room, user, '');
     this.drain();
   }
 

@@ -2,31 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use web_crypto::session::{Env, Intent, Session};
+use web_crypto::session::{Intent, Session};
 use wire::{Counter, Epoch, MemberId, RoomId, Token};
 
 use super::{hostile_member::Mischief, random::Random, readers::Shown};
-
-/// What a session may not reach for itself, from the seed.
-pub struct Chance {
-    pub now: u64,
-    random: Random,
-    /// What may be secret: every draw of 32 bytes.
-    pub drawn: Vec<[u8; 32]>,
-}
-
-impl Env for Chance {
-    fn now(&self) -> u64 {
-        self.now
-    }
-
-    fn random(&mut self, bytes: &mut [u8]) {
-        self.random.fill(bytes);
-        if let Ok(drawn) = <[u8; 32]>::try_from(&*bytes) {
-            self.drawn.push(drawn);
-        }
-    }
-}
 
 /// What a session has come to know of another member.
 #[derive(Default)]
@@ -42,7 +21,8 @@ pub struct Heard {
 
 pub struct Client {
     pub session: Session,
-    pub chance: Chance,
+    /// The seed of the session's randomness, which nothing may give away.
+    pub seed: [u8; 32],
     pub name: String,
     pub password: u8,
     pub mischief: Option<Mischief>,
@@ -77,13 +57,13 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn new(index: usize, intent: Intent, name: &str, password: u8, seed: u64, now: u64) -> Self {
-        let random = Random::new(seed ^ ((index as u64 + 1) << 40));
-        let mut chance = Chance { now, random, drawn: Vec::new() };
-        let session = Session::new(intent, "den", name, "", &mut chance);
+    pub fn new(index: usize, intent: Intent, name: &str, password: u8, world: u64) -> Self {
+        let mut seed = [0; 32];
+        Random::new(world ^ ((index as u64 + 1) << 40)).fill(&mut seed);
+        let session = Session::new(intent, "den", name, "", seed.into());
         Self {
             session,
-            chance,
+            seed,
             name: name.to_owned(),
             password,
             mischief: None,

@@ -37,9 +37,9 @@ impl Scan {
         self.frames.push(frame.to_vec());
     }
 
-    pub fn look<'a>(mut self, drawn: impl Iterator<Item = &'a [u8; 32]>, clients: &[Client]) {
-        drawn.for_each(|drawn| self.keep(drawn));
+    pub fn look(mut self, clients: &[Client]) {
         for client in clients {
+            self.keep(&client.seed);
             self.keep(&[client.password; 32]);
             if let Some(room) = client.room() {
                 let secret = RoomSecret::extract(b"", Stretched::from([client.password; 32]));

@@ -14,8 +14,7 @@ pub fn look(world: &mut World) {
     }
     forward_and_backward(world);
     if let Some(scan) = world.checks.scan.take() {
-        let drawn = world.clients.iter().flat_map(|client| client.chance.drawn.iter());
-        scan.look(drawn, &world.clients);
+        scan.look(&world.clients);
     }
 }
 

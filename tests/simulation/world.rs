@@ -138,7 +138,7 @@ impl World {
     pub fn arrive(&mut self, intent: Intent, name: &str, password: u8) -> usize {
         let index = self.clients.len();
         self.note(|| format!("{index} {name:?} sets out: {intent:?}"));
-        self.clients.push(Client::new(index, intent, name, password, self.seed, self.now));
+        self.clients.push(Client::new(index, intent, name, password, self.seed));
         self.carry_out(index);
         index
     }
@@ -149,8 +149,7 @@ impl World {
         if !client.lives() {
             return;
         }
-        client.chance.now = self.now;
-        client.session.handle(input, &mut client.chance);
+        client.session.handle(input, self.now);
         self.carry_out(index);
         Checks::after(self, index);
     }

@@ -17,7 +17,7 @@ use web_crypto::{
     group::{Forgery, Me},
     passphrase::safety_words,
     picture::Media,
-    session::{Env, Input, Intent, Output, Picture, Session},
+    session::{Input, Intent, Output, Picture, Session},
     stretch::{stretch, stretch_safety},
 };
 use wire::{ClientFrame, Counter, MemberId};
@@ -26,18 +26,19 @@ use crate::within;
 
 pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// The client core's environment: the system's clock and entropy.
-pub struct System;
+/// A seed for a session, from the system.
+#[must_use]
+pub fn seed() -> [u8; 32] {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).unwrap();
+    seed
+}
 
-impl Env for System {
-    fn now(&self) -> u64 {
-        static START: LazyLock<std::time::Instant> = LazyLock::new(std::time::Instant::now);
-        START.elapsed().as_millis().try_into().unwrap()
-    }
-
-    fn random(&mut self, bytes: &mut [u8]) {
-        getrandom::fill(bytes).unwrap();
-    }
+/// Milliseconds of the system's monotonic clock.
+#[must_use]
+pub fn now() -> u64 {
+    static START: LazyLock<std::time::Instant> = LazyLock::new(std::time::Instant::now);
+    START.elapsed().as_millis().try_into().unwrap()
 }
 
 /// A person with a client. The client runs in its own task, because members let newcomers in even when they are silent.
@@ -108,7 +109,7 @@ impl Person {
         let (commands, receiver) = mpsc::unbounded_channel();
         let (show, shown) = mpsc::unbounded_channel();
         let client = Client {
-            session: Session::new(intent, room, user, "", &mut System),
+            session: Session::new(intent, room, user, "", seed().into()),
             base: base.to_owned(),
             password: password.to_owned(),
             socket: None,
@@ -294,9 +295,7 @@ impl Client {
             Command::AdmitUnnamed(id, name) => {
                 let observed = self.session.observe().expect("the client is in the room");
                 let group = observed.group.expect("the client is in the group");
-                let mut seed = [0; 32];
-                System.random(&mut seed);
-                let ghost = Me::new(id, name.parse().unwrap(), [0; 32].into(), seed.into());
+                let ghost = Me::new(id, name.parse().unwrap(), [0; 32].into(), seed().into());
                 let forgery = Forgery::Unnamed(ghost.key_package().unwrap());
                 let epoch = group.epoch();
                 let commit = group.forge(observed.me, &[], observed.gone, &forgery).unwrap().commit;
@@ -315,7 +314,7 @@ impl Client {
     }
 
     async fn input(&mut self, input: Input<'_>) {
-        self.session.handle(input, &mut System);
+        self.session.handle(input, now());
         self.drain().await;
     }
 
@@ -331,23 +330,23 @@ impl Client {
                         Ok(answer) => {
                             let status = answer.status().as_u16();
                             let body = answer.bytes().await.unwrap();
-                            self.session.handle(Input::Answered { status, body: &body }, &mut System);
+                            self.session.handle(Input::Answered { status, body: &body }, now());
                         }
-                        Err(_) => self.session.handle(Input::Unanswered, &mut System),
+                        Err(_) => self.session.handle(Input::Unanswered, now()),
                     }
                 }
                 Output::Stretch(room, salt) => match stretch(&self.password, &room, &salt) {
-                    Ok(stretched) => self.session.handle(Input::Stretched(stretched), &mut System),
+                    Ok(stretched) => self.session.handle(Input::Stretched(stretched), now()),
                     Err(error) => {
-                        self.session.handle(Input::NotStretched(error.code(), &error.to_string()), &mut System);
+                        self.session.handle(Input::NotStretched(error.code(), &error.to_string()), now());
                     }
                 },
                 Output::Connect => match connect_async(format!("ws://{}/api/socket", self.base)).await {
                     Ok((socket, _)) => {
                         self.socket = Some(socket);
-                        self.session.handle(Input::Opened, &mut System);
+                        self.session.handle(Input::Opened, now());
                     }
-                    Err(_) => self.session.handle(Input::Closed(1006), &mut System),
+                    Err(_) => self.session.handle(Input::Closed(1006), now()),
                 },
                 Output::Send(frame) => {
                     if self.silent && matches!(ClientFrame::parse(&frame), Ok(ClientFrame::Message { .. })) {

@@ -128,7 +128,7 @@ const requests = {
       if (data.stretched) handle('stretched', data.stretched);
       else handle('notStretched', data.code, data.words);
     };
-    session = new Session(performance.now(), intent === 'create', room, user, build);
+    session = new Session(intent === 'create', room, user, build);
     if (pass) session.bring(pass);
     drain(session);
   },

@@ -43,7 +43,7 @@ declare module '*/wasm/session.js' {
 
   export type Handlers = { [Input in keyof Inputs]: (now: number, ...values: Inputs[Input]) => void };
   export type Session = Handlers & { bring(pass: string): void; poll(): Output | undefined };
-  export const Session: new (now: number, create: boolean, room: string, user: string, build: string) => Session;
+  export const Session: new (create: boolean, room: string, user: string, build: string) => Session;
 
   export interface Output {
     readonly kind: 'post' | 'stretch' | 'connect' | 'send' | 'disconnect' | 'wake' | 'safety' | 'picture' | 'show';

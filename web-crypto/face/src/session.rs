@@ -7,46 +7,31 @@ use zeroize::Zeroizing;
 
 use web_crypto::{
     Stretched,
-    session::{Env, Input, Intent, Output, Picture, Session},
+    session::{Input, Intent, Output, Picture, Session},
 };
 use wire::Pass;
 
-struct Browser {
-    now: u64,
+/// performance.now(): milliseconds since the worker started, far below 2^53.
+fn ms(now: f64) -> u64 {
+    now as u64
 }
 
-impl Env for Browser {
-    fn now(&self) -> u64 {
-        self.now
-    }
-
-    fn random(&mut self, bytes: &mut [u8]) {
-        // getRandomValues is there in every worker. Were it not, to stop is the one safe answer.
-        if getrandom::fill(bytes).is_err() {
-            wasm_bindgen::throw_str("no entropy");
-        }
-    }
-}
-
-fn browser(now: f64) -> Browser {
-    // performance.now() counts milliseconds from the worker's start: far below 2^53.
-    Browser { now: now as u64 }
-}
-
-/// One [`Session`]; `now` is always `performance.now()`: a clock that is never set.
+/// One [`Session`]. `now` is always `performance.now()`, which is monotonic.
 #[wasm_bindgen(js_name = Session)]
 pub struct SessionFace(Session);
 
 #[wasm_bindgen(js_class = Session)]
 impl SessionFace {
-    /// [`Session::new`]; `create` is the intent.
+    /// [`Session::new`]; `create` is the intent. Throws if the browser has no entropy: without it there is no safe session.
     #[wasm_bindgen(constructor)]
-    pub fn new(now: f64, create: bool, room: &str, user: &str, build: &str) -> Self {
+    pub fn new(create: bool, room: &str, user: &str, build: &str) -> Result<Self, JsError> {
+        let mut seed = Zeroizing::new([0; 32]);
+        getrandom::fill(seed.as_mut_slice())?;
         let intent = if create { Intent::Create } else { Intent::Join };
-        Self(Session::new(intent, room, user, build, &mut browser(now)))
+        Ok(Self(Session::new(intent, room, user, build, seed)))
     }
 
-    /// [`Session::bring`]; what is no pass is passed over, and the door says so.
+    /// [`Session::bring`]. Text that is no pass is ignored; the door then asks for a pass.
     pub fn bring(&mut self, pass: String) {
         if let Some(pass) = Pass::from_text(pass.into()) {
             self.0.bring(pass);
@@ -56,78 +41,78 @@ impl SessionFace {
     /// [`Input::Stretched`]; 32 bytes.
     pub fn stretched(&mut self, now: f64, bytes: &mut [u8]) {
         if let Ok(stretched) = <[u8; 32]>::try_from(&*bytes) {
-            self.0.handle(Input::Stretched(Stretched::from(stretched)), &mut browser(now));
+            self.0.handle(Input::Stretched(Stretched::from(stretched)), ms(now));
         }
-        // wasm-bindgen copies the slice back: what JavaScript held is wiped with it.
+        // wasm-bindgen copies the slice back, which wipes JavaScript's copy.
         bytes.fill(0);
     }
 
     /// [`Input::NotStretched`].
     #[wasm_bindgen(js_name = notStretched)]
     pub fn not_stretched(&mut self, now: f64, code: &str, words: &str) {
-        self.0.handle(Input::NotStretched(code, words), &mut browser(now));
+        self.0.handle(Input::NotStretched(code, words), ms(now));
     }
 
     /// [`Input::Answered`].
     pub fn answered(&mut self, now: f64, status: u16, body: &[u8]) {
-        self.0.handle(Input::Answered { status, body }, &mut browser(now));
+        self.0.handle(Input::Answered { status, body }, ms(now));
     }
 
     /// [`Input::Unanswered`].
     pub fn unanswered(&mut self, now: f64) {
-        self.0.handle(Input::Unanswered, &mut browser(now));
+        self.0.handle(Input::Unanswered, ms(now));
     }
 
     /// [`Input::Opened`].
     pub fn opened(&mut self, now: f64) {
-        self.0.handle(Input::Opened, &mut browser(now));
+        self.0.handle(Input::Opened, ms(now));
     }
 
     /// [`Input::Received`].
     pub fn received(&mut self, now: f64, bytes: &[u8]) {
-        self.0.handle(Input::Received(bytes), &mut browser(now));
+        self.0.handle(Input::Received(bytes), ms(now));
     }
 
     /// [`Input::Closed`].
     pub fn closed(&mut self, now: f64, code: u16) {
-        self.0.handle(Input::Closed(code), &mut browser(now));
+        self.0.handle(Input::Closed(code), ms(now));
     }
 
     /// [`Input::Woken`].
     pub fn woken(&mut self, now: f64) {
-        self.0.handle(Input::Woken, &mut browser(now));
+        self.0.handle(Input::Woken, ms(now));
     }
 
     /// [`Input::Say`].
     pub fn say(&mut self, now: f64, text: &str) {
-        self.0.handle(Input::Say(text), &mut browser(now));
+        self.0.handle(Input::Say(text), ms(now));
     }
 
     /// [`Input::Picture`]; the members of [`Picture`].
     #[expect(clippy::too_many_arguments, reason = "a structure would have to be a class in JavaScript")]
     pub fn picture(&mut self, now: f64, number: u32, media: u8, width: u16, height: u16, alt: &str, bytes: &[u8]) {
         let picture = Picture { number, media, width, height, alt, bytes };
-        self.0.handle(Input::Picture(picture), &mut browser(now));
+        self.0.handle(Input::Picture(picture), ms(now));
     }
 
     /// [`Input::Cancel`].
     pub fn cancel(&mut self, now: f64, number: u32) {
-        self.0.handle(Input::Cancel(number), &mut browser(now));
+        self.0.handle(Input::Cancel(number), ms(now));
     }
 
     /// [`Input::Safety`].
     pub fn safety(&mut self, now: f64) {
-        self.0.handle(Input::Safety, &mut browser(now));
+        self.0.handle(Input::Safety, ms(now));
     }
 
     /// [`Input::Leave`].
     pub fn leave(&mut self, now: f64) {
-        self.0.handle(Input::Leave, &mut browser(now));
+        self.0.handle(Input::Leave, ms(now));
     }
 
     /// [`Input::Network`].
     pub fn network(&mut self, now: f64, there: bool) {
-        self.0.handle(Input::Network(there), &mut browser(now));
+        self.0.handle(Input::Network(there), ms(now));
     }
 
     /// [`Session::poll`].
@@ -136,8 +121,8 @@ impl SessionFace {
     }
 }
 
-/// One [`Output`]: its name in snake case, and what it carries. What is read crosses into JavaScript without
-/// another copy on this side; this one is wiped.
+/// One [`Output`]: its name in snake case, and its values. A getter copies its value straight into JavaScript; the copy on
+/// this side is wiped.
 #[wasm_bindgen(js_name = Output)]
 #[derive(Default)]
 pub struct OutputFace {
@@ -161,7 +146,7 @@ impl OutputFace {
         self.text.as_str().into()
     }
 
-    /// `post`: the body; `stretch`: the salt; `send`: the frame; `safety`: what to make the words of; `picture`: itself.
+    /// `post`: the body; `stretch`: the salt; `send`: the frame; `safety`: the input of the words; `picture`: the picture.
     #[wasm_bindgen(getter)]
     pub fn bytes(&self) -> Uint8Array {
         Uint8Array::from(self.bytes.as_slice())
@@ -170,7 +155,7 @@ impl OutputFace {
     /// `wake`: milliseconds.
     #[wasm_bindgen(getter)]
     pub fn ms(&self) -> f64 {
-        // A wait of more than 2^53 milliseconds does not come up.
+        // No wait is as long as 2^53 milliseconds.
         self.ms as f64
     }
 }
@@ -203,6 +188,6 @@ impl From<Output> for OutputFace {
     }
 }
 
-/// Elsewhere there is nothing to do.
+/// Natively this program does nothing.
 #[cfg(not(target_family = "wasm"))]
 fn main() {}

@@ -34,6 +34,7 @@ pub use knock::{Knock, Newcomer};
 pub use me::Me;
 #[cfg(any(test, feature = "observe"))]
 pub use observe::Forgery;
+pub(crate) use provider::Random;
 pub use roster::{Mate, Roster, fingerprint};
 
 /// MLS_128_MLKEM768X25519_AES128GCM_SHA256_Ed25519 (0x004F, draft-ietf-mls-pq-ciphersuites).

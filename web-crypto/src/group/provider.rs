@@ -77,14 +77,14 @@ struct Keys {
 }
 
 impl Random {
-    fn new(seed: Zeroizing<[u8; 32]>) -> Self {
+    pub(crate) fn new(seed: Zeroizing<[u8; 32]>) -> Self {
         let random = Self(Mutex::new(Keys { next: *seed, bound: [0; 32] }));
         random.fill(&mut []);
         random
     }
 
     /// next ‖ bound ‖ bytes = ChaCha20(next), the keys by what is on the left
-    pub(super) fn fill(&self, bytes: &mut [u8]) {
+    pub(crate) fn fill(&self, bytes: &mut [u8]) {
         // Nothing here panics half-way: a poisoned lock still guards whole keys.
         let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut stream = Stream::new(keys.next);

@@ -1,37 +1,37 @@
-//! When to connect, when to ask, when to give up: the times of one connection.
+//! When to connect, when to ping, when to give a connection up; and how to notice a network that blocks WebSockets.
 
 use core::time::Duration;
 
 use wire::limits;
 
-use super::Env;
+use super::io::Io;
 
-/// How long it may take until a socket is open, and then until the welcome.
+/// How long opening a socket may take, and then how long the welcome may take.
 const ATTEMPT: Duration = Duration::from_secs(10);
-/// How long the other side may take to answer when the network is in doubt.
+/// How long the server may take to answer a ping when the network is in doubt.
 const PROBE: Duration = Duration::from_secs(3);
 
-/// Attempts in a row whose sockets never opened, before the door is asked whether it can be reached.
+/// After this many attempts in a row without an open socket, the client asks the door whether it can be reached.
 const UNOPENED: u32 = 3;
-/// What the person reads where the door can be reached, and no socket opens.
+/// Shown when the door can be reached and no socket opens.
 const BLOCKED: &str = "Something between you and the server blocks WebSockets. \
                        Ask the administrator of the network or of the server's proxy.";
 
-/// However little is left, attempts come no faster one after the other.
-const HASTE: Duration = Duration::from_secs(1);
+/// The shortest wait that the end of the grace period may lead to.
+const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 
-/// The connection's state; times are those of [`Env::now`].
+/// The connection's state. Times are those of [`Io::now`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
-    /// The next attempt comes at this time.
+enum State {
+    /// The next attempt starts at this time.
     Waiting { until: u64 },
-    /// Opening or greeting; given up at this time.
+    /// The socket is opening, or is open and waits for the welcome. The attempt is given up at this time.
     Trying { until: u64 },
-    /// Welcomed: silent since `heard`, which must not pass `deadline`; asks at `ping`.
+    /// Welcomed. The connection is given up at `deadline` if nothing arrives before; the next ping is due at `ping`.
     Up { deadline: u64, ping: u64 },
 }
 
-/// What the time has come for.
+/// What is due now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Due {
     Connect,
@@ -42,25 +42,25 @@ pub(super) enum Due {
 
 #[derive(Debug)]
 pub(super) struct Timing {
-    pub(super) state: State,
-    /// Failed attempts since it was last up.
+    state: State,
+    /// Failed attempts since the connection was last up.
     failures: u32,
-    /// Until when the server keeps the place at least.
-    kept: u64,
+    /// The earliest end of the grace period, in which the server keeps the member's place.
+    grace_end: u64,
 }
 
-/// Whether sockets pass where requests do. A proxy or a network may stop the one and let the other through.
+/// Notices a network or a proxy that lets requests through and blocks WebSockets.
 #[derive(Debug, Default)]
-pub(super) struct Passage {
-    /// The last attempt came as far as an open socket.
+pub(super) struct BlockDetector {
+    /// Whether the current attempt, or the last one, opened its socket.
     opened: bool,
-    /// Attempts in a row that did not.
+    /// Attempts in a row that opened none.
     unopened: u32,
-    /// After those, the door answered.
+    /// Whether the door answered after [`UNOPENED`] of them.
     blocked: bool,
 }
 
-impl Passage {
+impl BlockDetector {
     pub(super) fn connecting(&mut self) {
         self.opened = false;
     }
@@ -69,8 +69,8 @@ impl Passage {
         *self = Self { opened: true, ..Self::default() };
     }
 
-    /// An attempt or a connection is over. Whether the door is to be asked now: without its answer, a line that is cut
-    /// looks the same.
+    /// Notes that an attempt or a connection has ended. Returns whether to ask the door now: without the door's answer, a
+    /// network that is down looks the same as one that blocks.
     pub(super) fn closed(&mut self) -> bool {
         if !self.opened {
             self.unopened = self.unopened.saturating_add(1);
@@ -78,109 +78,110 @@ impl Passage {
         self.unopened >= UNOPENED
     }
 
-    /// Whether the door has answered. Whether that changes what the person is to read.
-    pub(super) fn door(&mut self, answered: bool) -> bool {
+    /// Notes whether the door answered. Returns whether [`BlockDetector::words`] has changed.
+    pub(super) fn door_answered(&mut self, answered: bool) -> bool {
         let blocked = answered && self.unopened >= UNOPENED;
         core::mem::replace(&mut self.blocked, blocked) != blocked
     }
 
-    /// What the person is to read, if anything.
+    /// Returns what to show while sockets are blocked.
     pub(super) fn words(&self) -> Option<&'static str> {
         self.blocked.then_some(BLOCKED)
     }
 }
 
-fn ms(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+/// The whole milliseconds of a duration.
+pub(super) const fn ms(duration: Duration) -> u64 {
+    duration.as_secs() * 1000 + duration.subsec_millis() as u64
 }
 
 impl Timing {
-    pub(super) fn trying(env: &impl Env) -> Self {
-        let now = env.now();
+    /// The first attempt, which starts now.
+    pub(super) fn trying(now: u64) -> Self {
         let state = State::Trying { until: now.saturating_add(ms(ATTEMPT)) };
-        Self { state, failures: 0, kept: now.saturating_add(ms(limits::GRACE)) }
+        Self { state, failures: 0, grace_end: now.saturating_add(ms(limits::GRACE)) }
     }
 
-    /// The connection is lost, or did not come about: how long to wait. Doubles from
-    /// [`limits::RECONNECT_MIN`] to [`limits::RECONNECT_MAX`], and anything from half of it to all of
-    /// it, so that what befalls many does not bring them all back in one moment. The less is left of the time for which
-    /// the place is kept, the shorter: whoever is on line again before it is over is to be there before it is over.
-    pub(super) fn lost(&mut self, env: &mut impl Env) -> u64 {
-        let now = env.now();
+    /// Notes that the connection was lost, or that an attempt failed. Returns how long to wait.
+    ///
+    /// The wait doubles from [`limits::RECONNECT_MIN`] to [`limits::RECONNECT_MAX`] and is shortened at random by up to a
+    /// half, so that an outage does not bring all clients back at one moment. As the grace period runs out, waits become
+    /// shorter: a client whose network is back in time keeps its place.
+    pub(super) fn lost(&mut self, io: &Io) -> u64 {
         if self.is_up() {
-            self.kept = now.saturating_add(ms(limits::GRACE));
+            self.grace_end = io.now.saturating_add(ms(limits::GRACE));
         }
-        let most = match self.kept.saturating_sub(now) {
+        let most = match self.grace_end.saturating_sub(io.now) {
             0 => ms(limits::RECONNECT_MAX),
-            left => (left / 2).clamp(ms(HASTE), ms(limits::RECONNECT_MAX)),
+            left => (left / 2).clamp(ms(SHORTEST_WAIT), ms(limits::RECONNECT_MAX)),
         };
-        let full = ms(limits::RECONNECT_MIN)
-            .saturating_mul(1_u64.checked_shl(self.failures.min(32)).unwrap_or(u64::MAX))
-            .min(most);
+        let full = ms(limits::RECONNECT_MIN).saturating_mul(1 << self.failures.min(32)).min(most);
         self.failures = self.failures.saturating_add(1);
-        let wait = full / 2 + jitter(full / 2, env);
-        self.wait(wait, env)
+        self.wait(full / 2 + io.jitter(full / 2), io.now)
     }
 
-    /// The server stops, for everyone at once: how long to wait, so that they come back one after the other.
-    pub(super) fn stopped(&mut self, env: &mut impl Env) -> u64 {
-        let wait = ms(limits::RECONNECT_MIN) + jitter(ms(limits::RESTART_SPREAD), env);
-        self.wait(wait, env)
+    /// Notes that the server stops, which disconnects all clients at once. Returns how long to wait: the wait is spread,
+    /// so that they come back one after the other.
+    pub(super) fn stopped(&mut self, io: &Io) -> u64 {
+        self.wait(ms(limits::RECONNECT_MIN) + io.jitter(ms(limits::RESTART_SPREAD)), io.now)
     }
 
-    fn wait(&mut self, wait: u64, env: &impl Env) -> u64 {
-        self.state = State::Waiting { until: env.now().saturating_add(wait) };
+    fn wait(&mut self, wait: u64, now: u64) -> u64 {
+        self.state = State::Waiting { until: now.saturating_add(wait) };
         wait
     }
 
-    /// A socket is being opened, or is open now and waits for the welcome.
-    pub(super) fn try_now(&mut self, env: &impl Env) {
-        self.state = State::Trying { until: env.now().saturating_add(ms(ATTEMPT)) };
+    /// Notes that a socket is being opened, or has just opened and waits for the welcome.
+    pub(super) fn try_now(&mut self, now: u64) {
+        self.state = State::Trying { until: now.saturating_add(ms(ATTEMPT)) };
     }
 
-    /// The system or the person says that there may be a line again: if not, the next waits are short all the same.
-    pub(super) fn hope(&mut self) {
+    /// Starts again from the shortest wait: the system or the person said that the network may be back.
+    pub(super) fn reset_backoff(&mut self) {
         self.failures = 0;
     }
 
-    /// Whether it has tried for so long that another attempt may well be quicker.
-    pub(super) fn is_in_vain(&self, now: u64) -> bool {
+    /// True when the current attempt has taken so long that a new one is likely to be quicker.
+    pub(super) fn is_attempt_slow(&self, now: u64) -> bool {
         matches!(self.state, State::Trying { until } if until <= now.saturating_add(ms(ATTEMPT - PROBE)))
     }
 
-    pub(super) fn up(&mut self, env: &mut impl Env) {
+    pub(super) fn up(&mut self, io: &Io) {
         self.failures = 0;
-        let ping = env.now().saturating_add(ms(limits::PING_EVERY) - jitter(ms(limits::PING_EVERY) / 4, env));
-        self.state = State::Up { deadline: env.now().saturating_add(ms(limits::SILENCE)), ping };
+        self.state = State::Up { deadline: io.now.saturating_add(ms(limits::SILENCE)), ping: next_ping(io) };
     }
 
-    /// Something was heard.
-    pub(super) fn heard(&mut self, env: &impl Env) {
+    /// Notes that the server sent something.
+    pub(super) fn heard(&mut self, now: u64) {
         if let State::Up { deadline, .. } = &mut self.state {
-            *deadline = env.now().saturating_add(ms(limits::SILENCE));
+            *deadline = now.saturating_add(ms(limits::SILENCE));
         }
     }
 
-    /// A ping was just sent: the next one, and when the answer must be there if the network is in doubt.
-    pub(super) fn asked(&mut self, in_doubt: bool, env: &mut impl Env) {
+    /// Notes that a ping was sent. When the network is in doubt, the answer is due within [`PROBE`].
+    pub(super) fn pinged(&mut self, in_doubt: bool, io: &Io) {
         if let State::Up { deadline, ping } = &mut self.state {
-            *ping = env.now().saturating_add(ms(limits::PING_EVERY) - jitter(ms(limits::PING_EVERY) / 4, env));
+            *ping = next_ping(io);
             if in_doubt {
-                *deadline = (*deadline).min(env.now().saturating_add(ms(PROBE)));
+                *deadline = (*deadline).min(io.now.saturating_add(ms(PROBE)));
             }
         }
     }
 
-    /// How long it is until the next attempt, if that is waited for.
-    pub(super) fn wait_left(&self, env: &impl Env) -> Option<u64> {
+    /// Returns how long it is until the next attempt, while one is waited for.
+    pub(super) fn wait_left(&self, now: u64) -> Option<u64> {
         match self.state {
-            State::Waiting { until } => Some(until.saturating_sub(env.now())),
+            State::Waiting { until } => Some(until.saturating_sub(now)),
             State::Trying { .. } | State::Up { .. } => None,
         }
     }
 
     pub(super) fn is_up(&self) -> bool {
         matches!(self.state, State::Up { .. })
+    }
+
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(self.state, State::Waiting { .. })
     }
 
     pub(super) fn due(&self, now: u64) -> Due {
@@ -193,7 +194,7 @@ impl Timing {
         }
     }
 
-    /// When to look again.
+    /// Returns when [`Timing::due`] changes next.
     pub(super) fn next(&self) -> u64 {
         match self.state {
             State::Waiting { until } | State::Trying { until } => until,
@@ -202,9 +203,6 @@ impl Timing {
     }
 }
 
-/// From 0 to `most`, near enough to even.
-pub(super) fn jitter(most: u64, env: &mut impl Env) -> u64 {
-    let mut bytes = [0; 4];
-    env.random(&mut bytes);
-    u64::from(u32::from_le_bytes(bytes)) % most.saturating_add(1)
+fn next_ping(io: &Io) -> u64 {
+    io.now.saturating_add(ms(limits::PING_EVERY) - io.jitter(ms(limits::PING_EVERY) / 4))
 }

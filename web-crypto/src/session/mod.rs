@@ -1,24 +1,23 @@
-//! The session: what a client does, from the names typed in to leaving the room, without IO.
+//! The session: everything a client does, from the names in the form to leaving the room, without IO.
 //!
-//! A driver (the browser's worker, the native client) hands in each [`Input`] as it happens and then
+//! A driver (the browser's worker, the native client) hands in each [`Input`] as it happens, with the time, and then
 //! carries out every [`Output`]:
 //!
 //! ```text
-//! session.handle(Input::Received(frame), &mut env);
+//! session.handle(Input::Received(frame), now);
 //! while let Some(output) = session.poll() { … }
 //! ```
 
-mod circle;
 mod connection;
 mod incoming;
-mod inside;
+mod io;
+mod link;
+mod membership;
 mod outgoing;
 mod peers;
 mod refresh;
 mod talk;
 mod view;
-
-use std::collections::VecDeque;
 
 use wire::{
     MemberId, Pass, Refusal, RoomId, RoomName, Salt, UserName, Verifier,
@@ -27,24 +26,17 @@ use wire::{
 use zeroize::Zeroizing;
 
 use crate::{Stretched, keys::RoomSecret, picture::Offer};
-use inside::Inside;
+use io::Io;
+use membership::Membership;
 pub use outgoing::Picture;
 pub use view::{Connection, Field, PersonView, PictureEnd, Place, Stage, Unreadable, View};
 
-/// What the core may not reach for itself.
-pub trait Env {
-    /// Milliseconds of a clock that is never set.
-    fn now(&self) -> u64;
-    /// Bytes from a cryptographically secure generator.
-    fn random(&mut self, bytes: &mut [u8]);
-}
-
-/// What a person sets out to do.
+/// What the person asks the door for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Intent {
     /// Make a room and enter it.
     Create,
-    /// Enter a room that is there.
+    /// Enter an existing room.
     Join,
 }
 
@@ -53,7 +45,7 @@ pub enum Intent {
 pub enum Input<'a> {
     /// The answer to [`Output::Stretch`].
     Stretched(Stretched),
-    /// [`Output::Stretch`] could not be carried out: a code of PROTOCOL's table, and its words.
+    /// [`Output::Stretch`] failed: a code of PROTOCOL's table, and what the person reads.
     NotStretched(&'a str, &'a str),
     /// The answer to the last [`Output::Post`].
     Answered {
@@ -66,7 +58,7 @@ pub enum Input<'a> {
     Unanswered,
     /// The socket asked for by [`Output::Connect`] is open.
     Opened,
-    /// A binary message came in.
+    /// A binary message arrived.
     Received(&'a [u8]),
     /// The socket is closed, or could not be opened; the close code, 1006 if there was none.
     Closed(u16),
@@ -76,44 +68,44 @@ pub enum Input<'a> {
     Say(&'a str),
     /// The person sends a picture.
     Picture(Picture<'a>),
-    /// The person does not want the picture of this [`Picture::number`] sent any more.
+    /// The person cancels the picture of this [`Picture::number`].
     Cancel(u32),
-    /// The person wants to see the safety words.
+    /// The person asks for the safety words.
     Safety,
     /// The person leaves.
     Leave,
-    /// The system says that the network is there, or is not; or the person came back to the page.
+    /// The system says whether the network is there; true also when the person comes back to the page.
     Network(bool),
 }
 
-/// What is to be done.
+/// What the driver does.
 pub enum Output {
     /// `POST` this JSON to this path.
     Post(&'static str, Zeroizing<Vec<u8>>),
-    /// Stretch the password for this room with this salt.
+    /// Stretch the password for this room with this salt, and hand in the result.
     Stretch(RoomName, Salt),
-    /// Open the socket, in place of any other.
+    /// Open a socket, and close the one before.
     Connect,
     /// Send a binary message.
     Send(Vec<u8>),
-    /// Close the socket; nothing more is to be handed in from it.
+    /// Close the socket, and hand in nothing more from it.
     Disconnect,
-    /// Hand in [`Input::Woken`] after so many milliseconds, in place of any other such wish.
+    /// Hand in [`Input::Woken`] after this many milliseconds. Replaces the last such wish.
     Wake(u64),
-    /// Make safety words of this and show them: epoch authenticator 32 ‖ group id 20 ‖ number of the epoch u64.
+    /// Show the safety words of this: epoch authenticator 32 ‖ group id 20 ‖ number of the epoch u64.
     Safety(Zeroizing<Vec<u8>>),
-    /// Look whether this is what was offered, which [`View::Picture`] told of, and show it.
+    /// Check that this is the picture that was offered, and show it. [`View::Picture`] announced it.
     Picture {
-        /// Whose.
+        /// Its sender.
         id: MemberId,
-        /// Which.
+        /// Its number.
         picture: u64,
-        /// What it is said to be.
+        /// What its sender claims it to be.
         offer: Offer,
-        /// As it came, whole: the hash is right, nothing else is known.
+        /// The whole picture. Its hash is right; nothing else was checked.
         bytes: Zeroizing<Vec<u8>>,
     },
-    /// Tell the person.
+    /// Show this to the person.
     Show(View),
 }
 
@@ -122,30 +114,31 @@ pub struct Session {
     build: String,
     pass: Option<Pass>,
     phase: Phase,
-    outputs: VecDeque<Output>,
+    /// The queue outside the room. Inside, [`Membership`] has it.
+    io: Io,
 }
 
 /// What a simulation sees of a session in the room.
 #[cfg(any(test, feature = "observe"))]
 pub struct Observed<'a> {
-    /// Oneself.
+    /// The client's own member.
     pub me: &'a crate::group::Me,
-    /// The group, while one is in it.
+    /// The group, while the client is in it.
     pub group: Option<&'a mut crate::group::Group>,
-    /// Those who are gone and still in the group.
+    /// Members that have gone and are still in the group.
     pub gone: &'a std::collections::BTreeSet<wire::MemberId>,
-    /// Whether one was welcomed, on a connection that is up.
+    /// Whether the server has welcomed the client on the current connection.
     pub connected: bool,
 }
 
-/// Phases follow one another and none comes back.
+/// A session goes through its phases in this order, and never back.
 enum Phase {
-    /// The salt is asked for, then the password stretched.
+    /// The client asks for the salt, then stretches the password.
     Keys(Approach),
-    /// The verifier is shown.
+    /// The client shows the verifier.
     Door(Approach, RoomSecret, Verifier),
     /// In the room.
-    Inside(Box<Inside>),
+    Inside(Box<Membership>),
     Over,
 }
 
@@ -157,10 +150,11 @@ struct Approach {
 }
 
 impl Session {
-    /// Sets out for a room. `build` is the build of the page that asks; a server that carries another
-    /// has the person reload it. A native client gives an empty one.
-    pub fn new(intent: Intent, room: &str, user: &str, build: &str, env: &mut impl Env) -> Self {
-        let mut session = Self { build: build.to_owned(), pass: None, phase: Phase::Over, outputs: VecDeque::new() };
+    /// Sets out for a room. All randomness of the session comes from `seed`, which the driver draws from a
+    /// cryptographically secure generator. `build` is the page's build: if the server carries another one, the person is
+    /// asked to reload the page. A native client gives an empty one.
+    pub fn new(intent: Intent, room: &str, user: &str, build: &str, seed: Zeroizing<[u8; 32]>) -> Self {
+        let mut session = Self { build: build.to_owned(), pass: None, phase: Phase::Over, io: Io::new(seed) };
         let (room, user) = match (room.parse::<RoomName>(), user.parse::<UserName>()) {
             (Err(_), _) => {
                 session.refuse(Refusal::BadRoomName);
@@ -172,37 +166,37 @@ impl Session {
             }
             (Ok(room), Ok(user)) => (room, user),
         };
-        let mut room_id = RoomId([0; 16]);
-        env.random(&mut room_id.0);
-        session.show(View::Progress { stage: Stage::Deriving });
-        session.post(door::SALT, &SaltRequest { room: room.as_str().to_owned() });
+        let room_id = RoomId(*session.io.random());
+        session.io.show(View::Progress { stage: Stage::Deriving });
+        session.io.post(door::SALT, &SaltRequest { room: room.as_str().to_owned() });
         session.phase = Phase::Keys(Approach { intent, room, user, room_id });
         session
     }
 
-    /// Takes along what the server's gate gave; at the door, it is shown.
+    /// Takes the pass that the server's gate gave. The session shows it at the door.
     pub fn bring(&mut self, pass: Pass) {
         self.pass = Some(pass);
     }
 
-    /// Takes in what happened. Inputs that do not fit the phase are passed over: a driver's events
-    /// may cross with the end of what they belonged to.
-    pub fn handle(&mut self, input: Input<'_>, env: &mut impl Env) {
+    /// Takes in what happened at the time `now`, in milliseconds of a monotonic clock. Inputs that do not fit the phase are
+    /// ignored: a driver's event may arrive after the phase that it belongs to has ended.
+    pub fn handle(&mut self, input: Input<'_>, now: u64) {
         self.phase = match (core::mem::replace(&mut self.phase, Phase::Over), input) {
             (Phase::Over, _) => Phase::Over,
-            (Phase::Inside(mut inside), input) => {
-                if inside.handle(input, env, &mut self.outputs) {
-                    Phase::Inside(inside)
+            (Phase::Inside(mut membership), input) => {
+                if membership.handle(input, now) {
+                    Phase::Inside(membership)
                 } else {
+                    self.io = membership.io;
                     Phase::Over
                 }
             }
             (Phase::Keys(_) | Phase::Door(..), Input::Leave) => {
-                self.show(View::Ended { code: "left", words: wire::CloseCode::Left.words(), remake: false });
+                self.io.show(View::Ended { code: "left", words: wire::CloseCode::Left.words(), remake: false });
                 Phase::Over
             }
             (_, Input::Unanswered) => {
-                self.show(View::Refused {
+                self.io.show(View::Refused {
                     code: "unreachable".into(),
                     words: "The server cannot be reached. Check your connection and try again.".into(),
                     field: None,
@@ -211,7 +205,7 @@ impl Session {
                 Phase::Over
             }
             (Phase::Keys(_), Input::NotStretched(code, words)) => {
-                self.show(View::Refused {
+                self.io.show(View::Refused {
                     code: code.into(),
                     words: words.into(),
                     field: Some(Field::Password),
@@ -222,7 +216,7 @@ impl Session {
             (Phase::Keys(approach), Input::Answered { status: 200, body }) => self.salted(approach, body),
             (Phase::Keys(approach), Input::Stretched(stretched)) => self.knock(approach, stretched),
             (Phase::Door(approach, secret, verifier), Input::Answered { status: 200, body }) => {
-                self.enter(approach, &secret, verifier, body, env)
+                self.enter(approach, &secret, verifier, body, now)
             }
             (Phase::Keys(_) | Phase::Door(..), Input::Answered { status, body }) => {
                 self.refused(status, body);
@@ -232,24 +226,27 @@ impl Session {
         };
     }
 
-    /// Oneself and the group, once one is in the room.
+    /// Returns the client's member and its group, once the client is in the room.
     #[cfg(any(test, feature = "observe"))]
     pub fn observe(&mut self) -> Option<Observed<'_>> {
         match &mut self.phase {
-            Phase::Inside(inside) => Some(inside.observe()),
+            Phase::Inside(membership) => Some(membership.observe()),
             _ => None,
         }
     }
 
-    /// The next thing to be done, until there is none.
+    /// Returns the next thing to do, until there is none.
     pub fn poll(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        match &mut self.phase {
+            Phase::Inside(membership) => membership.io.poll(),
+            _ => self.io.poll(),
+        }
     }
 
     fn salted(&mut self, approach: Approach, body: &[u8]) -> Phase {
         match serde_json::from_slice(body).map(|Object::<SaltAnswer>(answer)| answer) {
             Ok(answer) if !self.build.is_empty() && answer.build != self.build => {
-                self.show(View::Refused {
+                self.io.show(View::Refused {
                     code: "stale".into(),
                     words: "Cloakroom was updated on the server. Reload the page to go on.".into(),
                     field: None,
@@ -258,7 +255,7 @@ impl Session {
                 Phase::Over
             }
             Ok(answer) => {
-                self.outputs.push_back(Output::Stretch(approach.room.clone(), answer.salt));
+                self.io.push(Output::Stretch(approach.room.clone(), answer.salt));
                 Phase::Keys(approach)
             }
             Err(_) => {
@@ -269,7 +266,7 @@ impl Session {
     }
 
     fn knock(&mut self, approach: Approach, stretched: Stretched) -> Phase {
-        self.show(View::Progress { stage: Stage::Entering });
+        self.io.show(View::Progress { stage: Stage::Entering });
         let secret = RoomSecret::extract(b"", stretched);
         let verifier = secret.verifier(&approach.room);
         let (room, user) = (approach.room.as_str().to_owned(), approach.user.as_str().to_owned());
@@ -277,36 +274,29 @@ impl Session {
         match approach.intent {
             Intent::Create => {
                 let room_id = approach.room_id;
-                self.post(door::CREATE, &CreateRequest { room, user, room_id, verifier: verifier.clone(), pass });
+                self.io.post(door::CREATE, &CreateRequest { room, user, room_id, verifier: verifier.clone(), pass });
             }
             Intent::Join => {
-                self.post(door::JOIN, &JoinRequest { room, user, verifier: verifier.clone(), pass });
+                self.io.post(door::JOIN, &JoinRequest { room, user, verifier: verifier.clone(), pass });
             }
         }
         Phase::Door(approach, secret, verifier)
     }
 
-    fn enter(
-        &mut self,
-        approach: Approach,
-        secret: &RoomSecret,
-        verifier: Verifier,
-        body: &[u8],
-        env: &mut impl Env,
-    ) -> Phase {
+    fn enter(&mut self, approach: Approach, secret: &RoomSecret, verifier: Verifier, body: &[u8], now: u64) -> Phase {
         match serde_json::from_slice(body).map(|Object::<Admission>(admission)| admission) {
-            // A creator's room has the id that the creator gave it, and no other.
+            // The creator chose the id of its room. The server must not give it another.
             Ok(admission) if approach.intent == Intent::Join || admission.room_id == approach.room_id => {
-                self.show(View::Admitted {
+                self.io.show(View::Admitted {
                     room: approach.room.as_str().to_owned(),
                     user: approach.user.as_str().to_owned(),
                     room_id: admission.room_id,
                     member_id: admission.member_id,
                     token: admission.token.clone(),
                 });
-                self.show(View::Progress { stage: Stage::Connecting });
-                let inside = Inside::new(admission, approach.user, secret, verifier, env, &mut self.outputs);
-                Phase::Inside(Box::new(inside))
+                self.io.show(View::Progress { stage: Stage::Connecting });
+                let io = self.io.hand_over();
+                Phase::Inside(Box::new(Membership::new(admission, approach.user, secret, verifier, io, now)))
             }
             _ => {
                 self.refuse(Refusal::Internal);
@@ -315,7 +305,7 @@ impl Session {
         }
     }
 
-    /// The door's own words where it sent any that are known; a proxy's error page is not shown.
+    /// Shows the door's refusal, if its body is one. A proxy's error page is not shown.
     fn refused(&mut self, status: u16, body: &[u8]) {
         #[derive(serde::Deserialize)]
         struct Body {
@@ -340,17 +330,7 @@ impl Session {
             Refusal::WrongCredentials => Some(Field::Password),
             _ => None,
         };
-        self.show(View::Refused { code: refusal.code().into(), words: refusal.words().into(), field, wait });
-    }
-
-    fn post(&mut self, path: &'static str, body: &impl serde::Serialize) {
-        // Names, ids and secrets all have a JSON form.
-        let body = Zeroizing::new(serde_json::to_vec(body).unwrap_or_default());
-        self.outputs.push_back(Output::Post(path, body));
-    }
-
-    fn show(&mut self, view: View) {
-        self.outputs.push_back(Output::Show(view));
+        self.io.show(View::Refused { code: refusal.code().into(), words: refusal.words().into(), field, wait });
     }
 }
 

@@ -1,11 +1,11 @@
-//! One's own pictures on their way out: one after the other, each cut into pieces as there is place for them.
+//! The member's own pictures: sent one after the other, each cut into pieces as the queue of messages has room.
 
 use std::collections::VecDeque;
 
 use wire::{MemberId, limits};
 use zeroize::Zeroizing;
 
-use super::{Output, View, view::PictureEnd};
+use super::{View, io::Io, view::PictureEnd};
 use crate::{
     content::Content,
     picture::{Media, Offer, Piece},
@@ -14,22 +14,22 @@ use crate::{
 /// A picture that the person sends.
 #[derive(Clone, Copy, Debug)]
 pub struct Picture<'a> {
-    /// By which the driver knows it: another one for each.
+    /// The driver's number for it, different for each picture.
     pub number: u32,
-    /// What it is encoded as, [`Media::number`].
+    /// Its encoding, as [`Media::number`].
     pub media: u8,
     /// Pixels.
     pub width: u16,
     /// Pixels.
     pub height: u16,
-    /// What it shows, in words; or nothing.
+    /// A description in words; may be empty.
     pub alt: &'a str,
     /// The picture itself.
     pub bytes: &'a [u8],
 }
 
-/// Pictures of which the server has not taken everything yet, oldest first. Of those behind the first that is not wholly
-/// handed out nothing is: so a piece needs no name of its picture.
+/// Pictures that the server has not wholly taken yet, oldest first. The next one starts only after all pieces of the one
+/// before were handed out: so a piece need not name its picture.
 #[derive(Default)]
 pub(super) struct Outgoing(VecDeque<Sending>);
 
@@ -38,16 +38,16 @@ struct Sending {
     offer: Offer,
     offered: bool,
     bytes: Zeroizing<Vec<u8>>,
-    /// Bytes that were cut off and handed out.
+    /// Bytes that were handed out in pieces.
     handed: usize,
     /// Bytes that the server has taken.
     taken: usize,
 }
 
 impl Sending {
-    fn moved(&self, id: MemberId) -> Output {
+    fn moved(&self, id: MemberId) -> View {
         let on_its_way = self.handed == self.bytes.len();
-        Output::Show(View::PictureMoved { id, picture: self.number.into(), bytes: self.taken, on_its_way })
+        View::PictureMoved { id, picture: self.number.into(), bytes: self.taken, on_its_way }
     }
 
     fn cut(&mut self) -> Option<Content> {
@@ -63,13 +63,13 @@ impl Sending {
 }
 
 impl Outgoing {
-    /// Takes a picture; why not, if it cannot be taken.
+    /// Queues a picture, or returns what to tell the person.
     pub(super) fn add(
         &mut self,
         me: MemberId,
         name: &str,
         picture: Picture<'_>,
-        out: &mut VecDeque<Output>,
+        io: &mut Io,
     ) -> Result<(), &'static str> {
         let Picture { number, media, width, height, alt, bytes } = picture;
         if self.0.len() >= limits::UNSENT_PICTURES {
@@ -77,7 +77,7 @@ impl Outgoing {
         }
         let offer = Media::from_number(media).and_then(|media| Offer::of(media, width, height, alt, bytes));
         let offer = offer.ok_or("This picture is too large to be sent.")?;
-        out.push_back(Output::Show(View::Picture {
+        io.show(View::Picture {
             id: me,
             name: name.to_owned(),
             mine: true,
@@ -86,35 +86,35 @@ impl Outgoing {
             height,
             length: bytes.len(),
             alt: alt.to_owned(),
-        }));
+        });
         let bytes = Zeroizing::new(bytes.to_vec());
         self.0.push_back(Sending { number, offer, offered: false, bytes, handed: 0, taken: 0 });
         Ok(())
     }
 
-    /// The next thing to say of a picture, and of which one.
-    pub(super) fn next(&mut self, me: MemberId, out: &mut VecDeque<Output>) -> Option<(u32, Content)> {
+    /// Returns the next content to send, with the number of its picture.
+    pub(super) fn next(&mut self, me: MemberId, io: &mut Io) -> Option<(u32, Content)> {
         let sending = self.0.iter_mut().find(|sending| sending.handed < sending.bytes.len())?;
         let content = sending.cut()?;
         if sending.handed == sending.bytes.len() {
-            out.push_back(sending.moved(me));
+            io.show(sending.moved(me));
         }
         Some((sending.number, content))
     }
 
-    /// The server has taken a piece of so many bytes.
-    pub(super) fn taken(&mut self, me: MemberId, number: u32, bytes: usize, out: &mut VecDeque<Output>) {
+    /// Called when the server has taken a piece of this many bytes.
+    pub(super) fn taken(&mut self, me: MemberId, number: u32, bytes: usize, io: &mut Io) {
         let Some(sending) = self.0.iter_mut().find(|sending| sending.number == number) else { return };
         sending.taken += bytes;
-        out.push_back(sending.moved(me));
+        io.show(sending.moved(me));
         self.0.retain(|sending| sending.taken < sending.bytes.len());
     }
 
-    /// Holds back what is not handed out yet. Whether the others have to be told.
-    pub(super) fn cancel(&mut self, me: MemberId, number: u32, out: &mut VecDeque<Output>) -> bool {
+    /// Drops what was not handed out yet. Returns whether the other members were offered the picture.
+    pub(super) fn cancel(&mut self, me: MemberId, number: u32, io: &mut Io) -> bool {
         let is_it = |sending: &Sending| sending.number == number && sending.handed < sending.bytes.len();
         let Some(sending) = self.0.iter().position(is_it).and_then(|at| self.0.remove(at)) else { return false };
-        out.push_back(Output::Show(View::PictureEnded { id: me, picture: number.into(), why: PictureEnd::Cancelled }));
+        io.show(View::PictureEnded { id: me, picture: number.into(), why: PictureEnd::Cancelled });
         sending.offered
     }
 }

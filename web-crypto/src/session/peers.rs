@@ -1,48 +1,48 @@
-//! The people in the room, and how far each one's messages have come.
+//! The members of the group as the person sees them, and the counter of each one's messages.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use wire::{Counter, Departure, MemberId, Skeleton, UserName};
 
-use super::{Output, PersonView, Place, View};
+use super::{PersonView, Place, View, io::Io};
 use crate::group::{Mate, Roster};
 
-/// How many names of this visit are remembered, to mark a later one that looks like one of them.
+/// How many names of this visit are remembered, to mark a later name that looks like one of them.
 const NAMES: usize = 4096;
 
-/// Someone in the group. The counters move only for messages that opened; what the server merely says is remembered apart,
-/// so that it can announce a gap but not hide a message behind one.
+/// A member of the group. `opened` moves only for messages that opened. What the server claims is kept apart: so the server
+/// can announce a gap, and cannot hide a message behind one.
 pub(super) struct Peer {
     pub(super) name: UserName,
     key: Vec<u8>,
     fingerprint: String,
     pub(super) connected: bool,
-    /// Whether a message of it has opened, or the server says that it has sent one.
+    /// Whether one of its messages has opened, or the server says that it has sent one.
     pub(super) here: bool,
-    /// Why it is gone, while its leaf is still in the tree.
+    /// Why it has gone, while its leaf is still in the tree.
     pub(super) leaving: Option<Departure>,
-    /// Whether its name looks like one that another key had in this visit.
+    /// Whether its name looks like one that another key had during this visit.
     pub(super) another: bool,
-    /// Up to here its messages were before one's time, for all that the server says. That counts until one of them has
-    /// opened, and no longer: what is left out after that cannot be hidden by it.
+    /// The server's claim of how many messages it had sent before this client came in. The claim counts until a message
+    /// has opened, and no longer: after that it cannot hide a missing message.
     before: Counter,
     /// The highest counter of a message that opened.
     opened: Counter,
-    /// Up to here the person has been told what is missing or unreadable.
+    /// The person was told of missing and unreadable messages up to this counter.
     told: Counter,
 }
 
-/// Where a message that opened stands among its sender's.
+/// The place of a message that opened among its sender's messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// New, with so many missing before it.
+    /// New. `missing` messages before it did not arrive.
     New { missing: u64 },
-    /// Seen before.
+    /// Not newer than one that opened before.
     Replayed,
 }
 
 impl Peer {
-    /// Someone whose messages up to `before` were before one's time.
+    /// A member that had sent `before` messages when this client came in.
     fn new(mate: &Mate, connected: bool, here: bool, before: Counter, another: bool) -> Self {
         Self {
             name: mate.name.clone(),
@@ -62,7 +62,7 @@ impl Peer {
         self.key == mate.key && self.name == mate.name
     }
 
-    /// Up to here nothing is left to be told.
+    /// Returns the counter up to which the person knows of every message.
     fn known(&self) -> Counter {
         let known = self.opened.max(self.told);
         if self.opened == Counter(0) { known.max(self.before) } else { known }
@@ -74,7 +74,7 @@ impl Peer {
             return Standing::Replayed;
         }
         let missing = counter.0.saturating_sub(self.known().0.saturating_add(1));
-        // What was told on top of a false word is none of its own.
+        // The claim was false, and so was all that was told on top of it.
         if self.opened == Counter(0) && counter <= self.before {
             self.told = Counter(0);
         }
@@ -82,16 +82,16 @@ impl Peer {
         Standing::New { missing }
     }
 
-    /// Notes that the person was told of a message with this counter that could not be shown.
+    /// Notes that the person was told of an unreadable message with this counter.
     pub(super) fn unreadable(&mut self, counter: Counter) {
         let expected = self.known().next();
-        // A forged far counter must not excuse a gap.
+        // A forged counter that is too high must not excuse a gap.
         if counter == expected {
             self.told = counter;
         }
     }
 
-    /// Takes the server's word for how far this member's messages have come: how many are missing.
+    /// Takes the server's claim of the member's last counter. Returns how many messages are missing up to it.
     pub(super) fn heard_of(&mut self, counter: Counter) -> u64 {
         let missing = counter.0.saturating_sub(self.known().0);
         self.told = self.told.max(counter);
@@ -99,25 +99,25 @@ impl Peer {
     }
 }
 
-/// Everyone in the group, as of its last epoch that one was in; and those who were in the group before, and may come
-/// into this one yet: their counters go on.
+/// The members of the last epoch that this client was in, and members of an earlier group that may still come into this
+/// one: their counters go on.
 #[derive(Default)]
 pub(super) struct Peers {
     peers: BTreeMap<MemberId, Peer>,
     names: Names,
-    /// How far the messages of those had come who were there before oneself, and may come into the group yet.
+    /// The last counters of members that were in the room before this client and may still come into the group.
     before: BTreeMap<MemberId, Counter>,
-    /// The same of all others.
+    /// The same for all other members.
     others: Counter,
 }
 
-/// Names that were in the group during this visit, oldest first, and the key that each one stood for.
+/// The names that were in the group during this visit, oldest first, each with its member's key.
 #[derive(Default)]
 struct Names(VecDeque<(Skeleton, Vec<u8>)>);
 
 impl Names {
-    /// Remembers a name. Returns whether it looks like one that another key had. Where there are too many, the oldest
-    /// goes of those whose members are not `there` any more.
+    /// Remembers a name. Returns whether it looks like one that another key had. When the list is full, the oldest name
+    /// goes whose member is not `there` any more.
     fn meet(&mut self, mate: &Mate, there: &BTreeMap<MemberId, Peer>) -> bool {
         let mut known = self.0.iter().filter(|(skeleton, _)| skeleton.same(&mate.skeleton));
         let another = known.clone().any(|(_, key)| *key != mate.key);
@@ -133,11 +133,11 @@ impl Names {
     }
 }
 
-/// What one finds on coming in, of someone who was there.
+/// The result of [`Peers::find`].
 pub(super) struct Found {
-    /// How many of its messages one has missed.
+    /// How many of its messages this client has missed.
     pub(super) missing: u64,
-    /// It came while one was outside.
+    /// Whether it came in while this client was outside.
     pub(super) is_new: bool,
 }
 
@@ -146,34 +146,34 @@ impl Peers {
         self.peers.get_mut(&id)
     }
 
-    /// Members that `left` has named, and that were in the last tree.
+    /// Returns the members of the last tree that have left.
     pub(super) fn leaving(&self) -> Vec<MemberId> {
         self.peers.iter().filter(|(_, peer)| peer.leaving.is_some()).map(|(id, _)| *id).collect()
     }
 
-    /// Those who were in an earlier group, and are not in this tree.
+    /// Returns the members of an earlier group that are not in this tree.
     pub(super) fn absent(&self, roster: &Roster) -> Vec<MemberId> {
         self.ids().into_iter().filter(|id| roster.get(*id).is_none()).collect()
     }
 
-    /// Forgets a member whose leaf is no longer in the tree, and says so. One that `left` did not name can come in again:
-    /// its count goes on then. A number that `left` has named is never given again, so nothing of it is kept.
-    pub(super) fn depart(&mut self, id: MemberId, out: &mut VecDeque<Output>) {
+    /// Forgets a member whose leaf is no longer in the tree, and shows that it left. If the server did not say that it
+    /// left, it can come in again, and its counter goes on then. The number of a member that left is never given again.
+    pub(super) fn depart(&mut self, id: MemberId, io: &mut Io) {
         if let Some(peer) = self.peers.remove(&id) {
             if peer.leaving.is_none() {
                 self.before.insert(id, peer.known());
             }
             let name = peer.name.as_str().to_owned();
             let lost = peer.leaving == Some(Departure::Lost);
-            out.push_back(Output::Show(View::Left { id, name, lost, here: peer.here }));
+            io.show(View::Left { id, name, lost, here: peer.here });
         }
     }
 
-    /// Says that a member is new in the tree.
-    pub(super) fn show_entered(&self, id: MemberId, out: &mut VecDeque<Output>) {
+    /// Shows that a member is new in the tree.
+    pub(super) fn show_entered(&self, id: MemberId, io: &mut Io) {
         if let Some(Peer { name, another, here, .. }) = self.peers.get(&id) {
             let name = name.as_str().to_owned();
-            out.push_back(Output::Show(View::Entered { id, name, another: *another, here: *here }));
+            io.show(View::Entered { id, name, another: *another, here: *here });
         }
     }
 
@@ -181,14 +181,14 @@ impl Peers {
         self.peers.keys().copied().collect()
     }
 
-    /// Takes in a member that has just been let in, or let in again. Returns whether it is new.
+    /// Adds a member that was just let in, or let in again. Returns whether it is new.
     pub(super) fn admit(&mut self, mate: &Mate) -> bool {
         let is_new = !self.knows(mate);
         if is_new {
             let before = self.before.remove(&mate.member_id).unwrap_or(self.others);
             self.meet(mate, true, false, before);
         } else if let Some(peer) = self.peers.get_mut(&mate.member_id) {
-            // Only a connected member knocks, and the presence of one that is outside is told to nobody.
+            // Only a connected member knocks, and the server does not tell the presence of members outside.
             peer.connected = true;
             peer.leaving = None;
         }
@@ -200,7 +200,7 @@ impl Peers {
         self.peers.insert(mate.member_id, Peer::new(mate, connected, here, before, another));
     }
 
-    /// Takes someone in who was there when one came in oneself. What it said before one came is not missing.
+    /// Adds a member that was there when this client came in. What it said before is not missing.
     pub(super) fn find(&mut self, mate: &Mate, connected: bool, counter: Counter) -> Found {
         if !self.knows(mate) {
             self.meet(mate, connected, counter > Counter(0), counter);
@@ -215,24 +215,24 @@ impl Peers {
         Found { missing, is_new: false }
     }
 
-    /// Notes how far the messages of those had come who were not in the group when one came in, and may come yet.
+    /// Notes the last counters of members that are in the room and outside the group, and may still come in.
     pub(super) fn expect(&mut self, before: BTreeMap<MemberId, Counter>) {
         self.before = before;
         self.others = Counter(0);
     }
 
-    /// Nobody tells how far anyone's messages had come: one begins a group anew that one was never in.
+    /// Called when this client founds a later group as the first that it is in: nobody tells it anyone's counter.
     pub(super) fn expect_anything(&mut self) {
         self.before.clear();
         self.others = Counter(u64::MAX);
     }
 
-    /// Takes oneself in.
+    /// Adds this client's own member.
     pub(super) fn be(&mut self, mate: &Mate) {
         self.meet(mate, true, true, Counter(0));
     }
 
-    /// Everyone whose leaf is in the tree. The tree decides who can read, so nothing else decides who is shown.
+    /// Returns all members whose leaf is in the tree. The tree decides who can read, so nothing else decides who is shown.
     pub(super) fn view(&self, me: MemberId, roster: &Roster) -> Vec<PersonView> {
         roster.iter().map(|mate| self.view_of(mate, me)).collect()
     }

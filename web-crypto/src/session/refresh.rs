@@ -1,17 +1,19 @@
-//! When to renew one's own keys.
+//! When a member renews its keys by a commit of its own.
 
 use core::time::Duration;
 
-use super::{Env, connection::jitter};
+use super::{connection::ms, io::Io};
 
-/// After one's last commit, if one has spoken since.
+/// The time after the member's last commit, if it has spoken since.
 const SPOKEN: Duration = Duration::from_secs(15 * 60);
-/// After one's last commit, if one has not.
+/// The time after the member's last commit, if it has not spoken since.
 const SILENT: Duration = Duration::from_secs(60 * 60);
-/// Before another try, where the last one lost against another's commit.
-const AGAIN: Duration = Duration::from_secs(5 * 60);
+/// The time before the next try, when another member's commit took the place of this one's.
+const RETRY: Duration = Duration::from_secs(5 * 60);
+/// Members that came in by one commit do not all refresh at one moment.
+const SPREAD: Duration = Duration::from_secs(60);
 
-/// The times of one member's refreshing commits; those of [`Env::now`].
+/// The times of one member's refreshing commits, on the clock of [`Io::now`].
 #[derive(Debug, Default)]
 pub(super) struct Refresh {
     last: u64,
@@ -19,27 +21,23 @@ pub(super) struct Refresh {
     not_before: u64,
 }
 
-fn ms(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
 impl Refresh {
-    /// One's own commit was merged, or one has come in. Those who came in together are not to refresh together.
-    pub(super) fn committed(&mut self, env: &mut impl Env) {
-        let last = env.now().saturating_add(jitter(ms(Duration::from_secs(60)), env));
-        *self = Self { last, ..Self::default() };
+    /// Called when the member's own commit was merged, or when the member has come in.
+    pub(super) fn committed(&mut self, io: &Io) {
+        *self = Self { last: io.now.saturating_add(io.jitter(ms(SPREAD))), ..Self::default() };
     }
 
-    /// One has spoken.
+    /// Called when the member has said something.
     pub(super) fn spoke(&mut self) {
         self.spoken = true;
     }
 
-    /// A commit was made, which may not be taken.
-    pub(super) fn tried(&mut self, env: &impl Env) {
-        self.not_before = env.now().saturating_add(ms(AGAIN));
+    /// Called when a commit was made. The server may order another member's commit first.
+    pub(super) fn tried(&mut self, now: u64) {
+        self.not_before = now.saturating_add(ms(RETRY));
     }
 
+    /// Returns when the next refreshing commit is due.
     pub(super) fn due(&self) -> u64 {
         let after = if self.spoken { SPOKEN } else { SILENT };
         self.last.saturating_add(ms(after)).max(self.not_before)

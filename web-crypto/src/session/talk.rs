@@ -1,4 +1,4 @@
-//! What is said: one's own messages until the server has taken them, and the others' as they come.
+//! Messages: the member's own until the server has taken them, and the other members' as they arrive.
 
 use std::collections::VecDeque;
 
@@ -6,8 +6,9 @@ use wire::{ClientFrame, Counter, MemberId, limits};
 use zeroize::Zeroizing;
 
 use super::{
-    Output, Picture, Unreadable, View,
+    Picture, Unreadable, View,
     incoming::Incoming,
+    io::Io,
     outgoing::Outgoing,
     peers::{Peer, Standing},
 };
@@ -16,13 +17,13 @@ use crate::{
     group::{Group, Me, Stuck},
 };
 
-/// One's own messages that the server has not yet taken, oldest first; and pictures, either way.
+/// The member's own messages that the server has not yet taken, oldest first; and pictures in both directions.
 #[derive(Default)]
 pub(super) struct Talk {
-    /// The counter of the last one.
+    /// The counter of the member's last message.
     counter: Counter,
     unsent: VecDeque<Unsent>,
-    /// What is still to be said of pictures has no counter yet: texts overtake it.
+    /// Offers and pieces get a counter when they are sent: texts overtake them.
     outgoing: Outgoing,
     incoming: Incoming,
 }
@@ -30,56 +31,55 @@ pub(super) struct Talk {
 struct Unsent {
     counter: Counter,
     content: Content,
-    /// Which of one's own pictures it is of.
+    /// The number of the picture that the content belongs to.
     picture: Option<u32>,
-    /// As it was sealed in this epoch: what goes out again in it is the very same.
+    /// The content sealed in this epoch: within one epoch the client sends the same bytes again.
     sealed: Option<Vec<u8>>,
-    /// Sent on this connection, in this epoch.
+    /// Whether it was sent on this connection in this epoch.
     sent: bool,
 }
 
 impl Talk {
-    /// Takes a text; one that cannot be taken is handed back. Whether it was taken.
-    pub(super) fn say(&mut self, me: &Me, text: &str, out: &mut VecDeque<Output>) -> bool {
+    /// Queues a text, or hands it back to the person. Returns whether it was queued.
+    pub(super) fn say(&mut self, me: &Me, text: &str, io: &mut Io) -> bool {
         let words = match Content::text(text) {
             Some(content) if self.count(|content| matches!(content, Content::Text(_))) < limits::UNSENT_MESSAGES => {
                 let counter = self.push(content, None);
-                out.push_back(Output::Show(View::Message {
+                io.show(View::Message {
                     id: me.member_id(),
                     name: me.name().as_str().to_owned(),
                     text: text.to_owned(),
                     mine: true,
                     counter,
-                }));
+                });
                 return true;
             }
             Some(_) => "Too many messages are waiting to be sent. Wait until the connection is back.",
             None => "A message has 1 to 10,000 characters. Shorten it, or send it in parts.",
         };
-        out.push_back(Output::Show(View::Rejected { text: text.to_owned(), words }));
+        io.show(View::Rejected { text: text.to_owned(), words });
         false
     }
 
-    /// Takes a picture. Whether it was taken.
-    pub(super) fn picture(&mut self, me: &Me, picture: Picture<'_>, out: &mut VecDeque<Output>) -> bool {
-        let added = self.outgoing.add(me.member_id(), me.name().as_str(), picture, out);
+    /// Queues a picture. Returns whether it was queued.
+    pub(super) fn picture(&mut self, me: &Me, picture: Picture<'_>, io: &mut Io) -> bool {
+        let added = self.outgoing.add(me.member_id(), me.name().as_str(), picture, io);
         if let Err(words) = added {
-            out.push_back(Output::Show(View::Rejected { text: String::new(), words }));
+            io.show(View::Rejected { text: String::new(), words });
         }
         added.is_ok()
     }
 
-    /// Sends no more of a picture than is on its way.
-    pub(super) fn cancel(&mut self, me: &Me, picture: u32, out: &mut VecDeque<Output>) {
-        if self.outgoing.cancel(me.member_id(), picture, out) {
+    /// Drops the pieces of a picture that were not handed out yet.
+    pub(super) fn cancel(&mut self, me: &Me, picture: u32, io: &mut Io) {
+        if self.outgoing.cancel(me.member_id(), picture, io) {
             self.push(Content::Cancelled, None);
         }
     }
 
-    /// One has come in: whatever else waits, the others hear of that first.
+    /// Called when the member has come into the group: the others learn that before anything else.
     pub(super) fn here(&mut self) {
-        // What was taken by the server before is not sent again, and what was not keeps its counter: `here` comes after it,
-        // and any of them says as much.
+        // A queued message keeps its counter, so `here` would follow it; and any message says that its sender is in.
         if self.unsent.is_empty() {
             self.push(Content::Here, None);
         }
@@ -95,25 +95,25 @@ impl Talk {
         self.unsent.iter().filter(|message| of(&message.content)).count()
     }
 
-    /// The server has taken everything up to here.
-    pub(super) fn accepted(&mut self, me: &Me, up_to: Counter, out: &mut VecDeque<Output>) {
+    /// Called when the server has taken all messages up to this counter.
+    pub(super) fn accepted(&mut self, me: &Me, up_to: Counter, io: &mut Io) {
         while let Some(message) = self.unsent.pop_front_if(|message| message.counter <= up_to) {
             match (message.content, message.picture) {
-                (Content::Text(_), _) => out.push_back(Output::Show(View::Accepted { counter: message.counter })),
+                (Content::Text(_), _) => io.show(View::Accepted { counter: message.counter }),
                 (Content::Piece(piece), Some(picture)) => {
-                    self.outgoing.taken(me.member_id(), picture, piece.bytes.len(), out);
+                    self.outgoing.taken(me.member_id(), picture, piece.bytes.len(), io);
                 }
                 _ => {}
             }
         }
     }
 
-    /// On a new connection everything has to be sent again.
+    /// Called on a new connection: all queued messages are sent again.
     pub(super) fn reconnected(&mut self) {
         self.unsent.iter_mut().for_each(|message| message.sent = false);
     }
 
-    /// In a new epoch everything has to be sealed anew.
+    /// Called in a new epoch: all queued messages are sealed again.
     pub(super) fn epoch_changed(&mut self) {
         for message in &mut self.unsent {
             message.sealed = None;
@@ -121,10 +121,10 @@ impl Talk {
         }
     }
 
-    /// Seals and sends what is not yet sent.
-    pub(super) fn flush(&mut self, me: &Me, group: &mut Group, out: &mut VecDeque<Output>) -> Result<(), Stuck> {
+    /// Seals and sends the messages that were not sent on this connection in this epoch.
+    pub(super) fn flush(&mut self, me: &Me, group: &mut Group, io: &mut Io) -> Result<(), Stuck> {
         while self.count(|content| matches!(content, Content::Piece(_))) < limits::PIECES_UNDER_WAY
-            && let Some((picture, content)) = self.outgoing.next(me.member_id(), out)
+            && let Some((picture, content)) = self.outgoing.next(me.member_id(), io)
         {
             self.push(content, Some(picture));
         }
@@ -135,64 +135,64 @@ impl Talk {
                 None => group.seal(me, &message.content.to_padded(message.counter))?,
             };
             let frame = ClientFrame::Message { epoch, counter: message.counter, sealed: &sealed };
-            out.push_back(Output::Send(frame.to_bytes()));
+            io.send(&frame);
             message.sealed = Some(sealed);
             message.sent = true;
         }
         Ok(())
     }
 
-    /// Someone is gone.
-    pub(super) fn left(&mut self, id: MemberId, out: &mut VecDeque<Output>) {
-        self.incoming.lose(id, out);
+    /// Called when a member has gone.
+    pub(super) fn left(&mut self, id: MemberId, io: &mut Io) {
+        self.incoming.lose(id, io);
     }
 
-    /// Takes what another member sent: `padded` if it opened. Returns whether the list of people has changed by it.
+    /// Takes another member's message; `padded` is its content, if it opened. Returns whether this changes the list of people.
     pub(super) fn hear(
         &mut self,
         id: MemberId,
         peer: &mut Peer,
         counter: Counter,
         padded: Option<Zeroizing<Vec<u8>>>,
-        out: &mut VecDeque<Output>,
+        io: &mut Io,
     ) -> bool {
         let name = peer.name.as_str().to_owned();
-        let unreadable = |why| Output::Show(View::Unreadable { id, name: name.clone(), why });
+        let unreadable = |why| View::Unreadable { id, name: name.clone(), why };
         let content = padded.map_or(Err(ContentError::Malformed), |padded| Content::from_padded(&padded));
         let (inner, content) = match content {
             Ok((inner, content)) => (Some(inner), Ok(content)),
             Err(ContentError::Unknown(inner)) => (Some(inner), Err(Unreadable::Kind)),
             Err(ContentError::Malformed) => (None, Err(Unreadable::Sealed)),
         };
-        // The server may not move a message to another place among its sender's.
+        // The counter inside is the sender's: the server cannot move a message to another place among its sender's.
         if inner != Some(counter) {
             peer.unreadable(counter);
-            out.push_back(unreadable(Unreadable::Sealed));
+            io.show(unreadable(Unreadable::Sealed));
             return false;
         }
         if counter == Counter(0) {
-            // Of what may be dropped this version knows no kind.
+            // Messages that may be dropped have this counter. This version knows no kind of them.
             return false;
         }
         let Standing::New { missing } = peer.opened(counter) else {
-            out.push_back(unreadable(Unreadable::Replayed));
+            io.show(unreadable(Unreadable::Replayed));
             return false;
         };
         let arrived = !std::mem::replace(&mut peer.here, true);
         if missing > 0 {
-            out.push_back(Output::Show(View::Missed { id, name: name.clone(), count: missing }));
-            self.incoming.lose(id, out);
+            io.show(View::Missed { id, name: name.clone(), count: missing });
+            self.incoming.lose(id, io);
         }
         match content {
             Ok(Content::Here) => {}
             Ok(Content::Text(text)) => {
                 let text = text.as_str().to_owned();
-                out.push_back(Output::Show(View::Message { id, name, text, mine: false, counter }));
+                io.show(View::Message { id, name, text, mine: false, counter });
             }
-            Ok(Content::Picture(offer)) => self.incoming.offered(id, &name, counter, offer, out),
-            Ok(Content::Piece(piece)) => self.incoming.came(id, &piece, out),
-            Ok(Content::Cancelled) => self.incoming.cancelled(id, out),
-            Err(why) => out.push_back(unreadable(why)),
+            Ok(Content::Picture(offer)) => self.incoming.offered(id, &name, counter, offer, io),
+            Ok(Content::Piece(piece)) => self.incoming.came(id, &piece, io),
+            Ok(Content::Cancelled) => self.incoming.cancelled(id, io),
+            Err(why) => io.show(unreadable(why)),
         }
         arrived
     }

@@ -162,8 +162,8 @@ fn a_commit_that_is_never_answered_does_not_stop_the_renewing_of_keys() {
     let knock = Other::new(CY, "Cy").knock(0);
     scene.duty(0, &[(CY, &knock)]);
     assert_eq!(scene.commits_sent().len(), 1);
-    let until = scene.env.now + 100 * 60_000;
-    while scene.env.now < until {
+    let until = scene.now + 100 * 60_000;
+    while scene.now < until {
         scene.wake();
         scene.frame(ServerFrame::Pong);
     }

@@ -41,7 +41,7 @@ fn one_who_founds_it_does_not_wait_for_ever() {
     scene.input(Input::Say("two"));
     scene.messages_sent();
     scene.event(|seq| ServerFrame::Anew { seq, generation: 1, founder: true });
-    scene.env.now += 2999;
+    scene.now += 2999;
     scene.input(Input::Woken);
     assert_eq!(scene.counters_sent(), [0; 0]);
     assert_eq!(scene.wake, Some(1));

@@ -25,7 +25,7 @@ fn waits_grow_with_jitter_and_the_network_shortens_them() {
     scene.input(Input::Network(true));
     assert_eq!(scene.connects, connects + 1, "one attempt at a time");
     let disconnects = scene.disconnects;
-    scene.env.now += 3000;
+    scene.now += 3000;
     scene.input(Input::Network(true));
     assert_eq!((scene.connects, scene.disconnects), (connects + 2, disconnects + 1), "that one took too long");
     // Where it fails, whoever said that there is a line does not wait longer for having said it.
@@ -44,11 +44,11 @@ fn waits_grow_with_jitter_and_the_network_shortens_them() {
 fn attempts_come_closer_as_the_grace_runs_out() {
     let mut scene = Scene::inside();
     scene.input(Input::Closed(1006));
-    let lost = scene.env.now;
+    let lost = scene.now;
     let mut attempts = Vec::new();
     while attempts.last().is_none_or(|at| *at < 300_000) {
         scene.wake();
-        attempts.push(scene.env.now - lost);
+        attempts.push(scene.now - lost);
         scene.input(Input::Closed(1006));
     }
     let between = |from: u64, to: u64| attempts.iter().filter(|at| (from..to).contains(at)).count();
@@ -64,8 +64,8 @@ fn attempts_come_closer_as_the_grace_runs_out() {
 fn a_restart_does_not_bring_everyone_back_at_once() {
     let mut waits = Vec::new();
     for number in 0..100_u8 {
-        let mut scene = Scene::inside();
-        scene.env.seed = number;
+        let mut scene = Scene::seeded(Intent::Join, number).admitted();
+        scene.welcome(Standing::Outside, 0);
         scene.input(Input::Closed(CloseCode::Stopping.number()));
         let shown = scene.take("connection").pop().unwrap();
         assert_eq!((&shown["state"], &shown["words"]), (&json!("waiting"), &json!(CloseCode::Stopping.words())));
@@ -140,9 +140,9 @@ fn an_attempt_that_gets_on_has_more_time() {
     let mut scene = Scene::inside();
     scene.input(Input::Closed(1006));
     scene.wake();
-    scene.env.now += 9000;
+    scene.now += 9000;
     scene.input(Input::Opened);
-    scene.env.now += 9000;
+    scene.now += 9000;
     scene.input(Input::Woken);
     assert_eq!(scene.disconnects, 0);
     scene.welcome(Standing::Inside, 1);
@@ -152,18 +152,18 @@ fn an_attempt_that_gets_on_has_more_time() {
 #[test]
 fn silence_ends_a_connection_and_doubt_ends_it_sooner() {
     let mut scene = Scene::inside();
-    let started = scene.env.now;
+    let started = scene.now;
     while scene.disconnects == 0 {
         scene.wake();
     }
-    assert_eq!(scene.env.now - started, 28_000);
+    assert_eq!(scene.now - started, 28_000);
     assert!(scene.sent.iter().any(|frame| *frame == ClientFrame::Ping.to_bytes()), "it asked before");
 
     let mut scene = Scene::inside();
     scene.sent.clear();
     scene.input(Input::Network(false));
     assert_eq!(scene.sent, [ClientFrame::Ping.to_bytes()]);
-    scene.env.now += 1000;
+    scene.now += 1000;
     scene.frame(ServerFrame::Pong);
     scene.wake();
     assert_eq!(scene.disconnects, 0, "it answered");
@@ -173,11 +173,11 @@ fn silence_ends_a_connection_and_doubt_ends_it_sooner() {
 
     // One who knocks listens as well.
     let mut scene = Scene::outside();
-    let started = scene.env.now;
+    let started = scene.now;
     while scene.disconnects == 0 {
         scene.wake();
     }
-    assert_eq!(scene.env.now - started, 28_000);
+    assert_eq!(scene.now - started, 28_000);
 }
 
 #[test]

@@ -231,7 +231,7 @@ fn any_order_of_inputs() {
         };
         scene.shown.clear();
         for _ in 0..12 {
-            scene.env.now += dice.next() % 20_000;
+            scene.now += dice.next() % 20_000;
             scene.input(match dice.below(14) {
                 0 => Input::Stretched(stretched()),
                 1 => Input::NotStretched("code", "words"),

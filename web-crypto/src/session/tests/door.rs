@@ -81,7 +81,7 @@ fn what_the_door_says_reaches_the_right_field() {
 fn names_that_are_none_go_nowhere() {
     for (room, user, code) in [("", "Bo", "bad_room_name"), ("Book club", ".", "bad_user_name")] {
         let mut scene = Scene::new(Intent::Join);
-        scene.session = Session::new(Intent::Join, room, user, "", &mut scene.env);
+        scene.session = Session::new(Intent::Join, room, user, "", seed_of(0));
         scene.posted.clear();
         scene.input(Input::Answered { status: 200, body: b"{}" });
         assert_eq!(scene.each("refused", "code"), [code]);
@@ -92,7 +92,7 @@ fn names_that_are_none_go_nowhere() {
 #[test]
 fn a_page_of_another_build_is_told_to_reload() {
     let mut scene = Scene::new(Intent::Join);
-    scene.session = Session::new(Intent::Join, "Book club", "Bo", "mine", &mut scene.env);
+    scene.session = Session::new(Intent::Join, "Book club", "Bo", "mine", seed_of(0));
     scene.answer(200, &json!({ "salt": Token::from([1; 32]).to_text(), "build": "another" }));
     assert_eq!(scene.each("refused", "code"), ["stale"]);
 }

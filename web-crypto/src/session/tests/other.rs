@@ -23,7 +23,7 @@ pub(super) struct Other {
 
 impl Other {
     pub(super) fn new(id: u32, name: &str) -> Self {
-        // Far from the seeds that a bench counts.
+        // Not the seed of a session.
         let me = Me::new(
             MemberId(id),
             name.parse().unwrap(),

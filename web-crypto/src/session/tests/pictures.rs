@@ -1,5 +1,7 @@
 //! Pictures: cut into pieces, put together again, and bounded.
 
+use std::collections::VecDeque;
+
 use serde_json::json;
 use wire::{Standing, limits};
 
@@ -249,29 +251,30 @@ fn a_picture_with_a_hole_in_it_did_not_arrive_whole() {
 
 #[test]
 fn unfinished_pictures_do_not_fill_the_memory() {
-    use super::super::incoming::Incoming;
+    use super::super::{incoming::Incoming, io::Io};
     let mut incoming = Incoming::default();
-    let mut out = VecDeque::new();
+    let mut io = Io::new(seed_of(0));
     let whole = bytes(limits::PICTURE_BYTES);
     let sent = contents(&whole);
-    let begin = |incoming: &mut Incoming, id: u32, out: &mut VecDeque<Output>| {
+    let begin = |incoming: &mut Incoming, id: u32, io: &mut Io| {
         let [Content::Picture(offer), Content::Piece(piece), ..] = &sent[..] else { unreachable!() };
-        incoming.offered(MemberId(id), "Eve", wire::Counter(1), offer.clone(), out);
-        incoming.came(MemberId(id), piece, out);
+        incoming.offered(MemberId(id), "Eve", wire::Counter(1), offer.clone(), io);
+        incoming.came(MemberId(id), piece, io);
     };
-    let go_on = |incoming: &mut Incoming, index: usize, out: &mut VecDeque<Output>| {
+    let go_on = |incoming: &mut Incoming, index: usize, io: &mut Io| {
         let Content::Piece(piece) = &sent[index + 1] else { unreachable!() };
-        incoming.came(MemberId(0), piece, out);
+        incoming.came(MemberId(0), piece, io);
     };
-    begin(&mut incoming, 0, &mut out);
+    begin(&mut incoming, 0, &mut io);
     for id in 1..80 {
-        begin(&mut incoming, id, &mut out);
-        go_on(&mut incoming, id as usize, &mut out);
+        begin(&mut incoming, id, &mut io);
+        go_on(&mut incoming, id as usize, &mut io);
         assert!(incoming.held() <= limits::UNFINISHED_BYTES, "{id}");
     }
     for index in 80..limits::PICTURE_BYTES.div_ceil(PIECE) {
-        go_on(&mut incoming, index, &mut out);
+        go_on(&mut incoming, index, &mut io);
     }
+    let out = core::iter::from_fn(|| io.poll()).collect::<Vec<_>>();
     let whole_ones = out.iter().filter(|output| matches!(output, Output::Picture { id, .. } if id.0 == 0)).count();
     assert_eq!(whole_ones, 1, "the one that moves comes through");
     let lost = |output: &&Output| matches!(output, Output::Show(View::PictureEnded { why: PictureEnd::Broken, .. }));

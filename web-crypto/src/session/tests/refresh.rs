@@ -6,13 +6,13 @@ const MINUTE: u64 = 60_000;
 
 /// Lets the time go by, with a server that answers every ping, until a commit is sent: after how many minutes.
 fn minutes_to_refresh(scene: &mut Scene, at_most: u64) -> Option<u64> {
-    let started = scene.env.now;
-    while scene.env.now - started < at_most * MINUTE {
+    let started = scene.now;
+    while scene.now - started < at_most * MINUTE {
         scene.wake();
         scene.sent.retain(|frame| *frame != wire::ClientFrame::Ping.to_bytes());
         scene.frame(wire::ServerFrame::Pong);
         if scene.sent.iter().any(|frame| frame[1] == 0x06) {
-            return Some((scene.env.now - started) / MINUTE);
+            return Some((scene.now - started) / MINUTE);
         }
     }
     assert_eq!(scene.disconnects, 0);
@@ -81,7 +81,7 @@ fn not_alone_and_not_while_someone_is_gone() {
     assert_eq!(minutes_to_refresh(&mut scene, 100), None);
     let mut scene = Scene::inside();
     scene.input(Input::Closed(1006));
-    scene.env.now += 100 * MINUTE;
+    scene.now += 100 * MINUTE;
     scene.input(Input::Woken);
     assert!(scene.commits_sent().is_empty());
 }

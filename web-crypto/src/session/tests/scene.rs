@@ -1,4 +1,4 @@
-//! What the tests stand on: a clock, and a server played by hand.
+//! What the tests share: a clock that the test moves, and a server that it plays.
 
 use serde_json::{Value, json};
 use wire::{
@@ -15,6 +15,10 @@ pub(super) const ANA: u32 = 1;
 /// Bo, whose session it is.
 pub(super) const ME: u32 = 2;
 pub(super) const CY: u32 = 3;
+
+pub(super) fn seed_of(byte: u8) -> Zeroizing<[u8; 32]> {
+    Zeroizing::new([byte; 32])
+}
 
 pub(super) fn stretched() -> Stretched {
     Stretched::from([9; 32])
@@ -48,23 +52,6 @@ pub(super) fn content(head: [u8; 2], counter: u64, body: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A clock that the test moves, and entropy that counts.
-pub(super) struct Bench {
-    pub(super) now: u64,
-    pub(super) seed: u8,
-}
-
-impl Env for Bench {
-    fn now(&self) -> u64 {
-        self.now
-    }
-
-    fn random(&mut self, bytes: &mut [u8]) {
-        self.seed = self.seed.wrapping_add(1);
-        bytes.fill(self.seed);
-    }
-}
-
 /// A commit that the session sent.
 pub(super) struct Sent {
     pub(super) epoch: Epoch,
@@ -76,7 +63,7 @@ pub(super) struct Sent {
 
 pub(super) struct Scene {
     pub(super) session: Session,
-    pub(super) env: Bench,
+    pub(super) now: u64,
     pub(super) shown: Vec<Value>,
     pub(super) sent: Vec<Vec<u8>>,
     pub(super) posted: Vec<(&'static str, Value)>,
@@ -94,20 +81,41 @@ pub(super) struct Scene {
 impl Scene {
     /// At the form's end.
     pub(super) fn new(intent: Intent) -> Self {
-        let mut env = Bench { now: 1_000_000, seed: 0 };
-        let session = Session::new(intent, "Book club", "Bo", "", &mut env);
+        Self::seeded(intent, 0)
+    }
+
+    /// The same, with randomness from a seed of this byte.
+    pub(super) fn seeded(intent: Intent, seed: u8) -> Self {
+        let session = Session::new(intent, "Book club", "Bo", "", seed_of(seed));
         let (shown, sent, posted, safety, pictures) = Default::default();
         let (connects, disconnects, wake, seq) = Default::default();
         let ana = Other::new(ANA, "Ana");
-        let mut scene =
-            Self { session, env, shown, sent, posted, safety, pictures, connects, disconnects, wake, seq, ana };
+        let mut scene = Self {
+            session,
+            now: 1_000_000,
+            shown,
+            sent,
+            posted,
+            safety,
+            pictures,
+            connects,
+            disconnects,
+            wake,
+            seq,
+            ana,
+        };
         scene.drain();
         scene
     }
 
-    /// The door is open, and the socket: a welcome is awaited. Ana has said three things before.
+    /// The door has admitted Bo and the socket is open: the client waits for the welcome. Ana has said three things before.
     pub(super) fn greeting() -> Self {
-        let mut scene = Self::new(Intent::Join);
+        Self::new(Intent::Join).admitted()
+    }
+
+    /// [`Scene::greeting`], from here.
+    pub(super) fn admitted(mut self) -> Self {
+        let scene = &mut self;
         scene.answer(200, &json!({ "salt": Token::from([1; 32]).to_text(), "build": "b" }));
         scene.input(Input::Stretched(stretched()));
         let token = Token::from([5; 32]).to_text();
@@ -116,7 +124,7 @@ impl Scene {
         scene.ana.found(0);
         scene.ana.counter = 3;
         scene.seq = 4;
-        scene
+        self
     }
 
     /// Before the group's door, with a knock sent.
@@ -150,7 +158,7 @@ impl Scene {
     }
 
     pub(super) fn input(&mut self, input: Input<'_>) {
-        self.session.handle(input, &mut self.env);
+        self.session.handle(input, self.now);
         self.drain();
     }
 
@@ -255,7 +263,7 @@ impl Scene {
 
     /// Lets the time pass that the session asked for.
     pub(super) fn wake(&mut self) {
-        self.env.now += self.wake.take().expect("the session waits for a time");
+        self.now += self.wake.take().expect("the session waits for a time");
         self.input(Input::Woken);
     }
 

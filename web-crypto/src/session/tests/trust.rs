@@ -75,7 +75,7 @@ fn the_list_of_people_comes_before_what_is_sealed_for_them() {
         removed,
         commit: &commit.commit,
     };
-    scene.session.handle(Input::Received(&frame.to_bytes()), &mut scene.env);
+    scene.session.handle(Input::Received(&frame.to_bytes()), scene.now);
     let mut told = Vec::new();
     while let Some(output) = scene.session.poll() {
         match output {
@@ -277,8 +277,8 @@ fn a_member_that_does_not_come_back_into_a_new_group_is_said_to_have_left() {
     let mut scene = Scene::inside();
     scene.event(|seq| ServerFrame::Anew { seq, generation: 1, founder: true });
     assert_eq!(scene.people(), ["Bo"]);
-    let until = scene.env.now + 15_000;
-    while scene.env.now < until {
+    let until = scene.now + 15_000;
+    while scene.now < until {
         assert!(scene.take("left").is_empty(), "not before it had time to");
         scene.wake();
         scene.frame(ServerFrame::Pong);
@@ -318,6 +318,6 @@ fn a_person_is_told_once_in_a_while_however_often_it_happens() {
         scene.ana.confirm();
         let_in(&mut scene, &commit.welcome, vec![person(ME, 0)]);
         assert_eq!(scene.take("unlisted").len(), usize::from(times != 1));
-        scene.env.now += if times == 0 { 59_999 } else { 1 };
+        scene.now += if times == 0 { 59_999 } else { 1 };
     }
 }

@@ -1,17 +1,15 @@
-//! What happens in the room, in its one order.
-
-use std::collections::VecDeque;
+//! The room's events, in their one order.
 
 use wire::{Counter, Departure, Epoch, MemberId, Seq};
 
-use super::{Circle, Trouble, show_missed};
+use super::{Membership, Trouble, show_missed};
 use crate::{
     group::{Received, Roster},
-    session::{Env, Output, View},
+    session::View,
 };
 
-impl Circle {
-    /// One order without holes: a server that leaves a number out or repeats one is not to be followed.
+impl Membership {
+    /// Takes the next place in the order. The client does not follow a server that skips a number or repeats one.
     pub(super) fn advance(&mut self, seq: Seq) -> Result<(), Trouble> {
         if self.group.is_none() || seq != self.seq.next() {
             return Err(Trouble::Disturbed);
@@ -20,13 +18,7 @@ impl Circle {
         Ok(())
     }
 
-    pub(super) fn hear(
-        &mut self,
-        sender: MemberId,
-        counter: Counter,
-        sealed: &[u8],
-        out: &mut VecDeque<Output>,
-    ) -> Result<(), Trouble> {
+    pub(super) fn hear(&mut self, sender: MemberId, counter: Counter, sealed: &[u8]) -> Result<(), Trouble> {
         if !self.has(sender) || sender == self.me.member_id() || self.gone.contains(&sender) {
             return Err(Trouble::Disturbed);
         }
@@ -36,90 +28,73 @@ impl Circle {
         if opened.as_ref().is_ok_and(|(from, _)| *from != sender) {
             return Err(Trouble::Disturbed);
         }
-        if self.talk.hear(sender, peer, counter, opened.ok().map(|(_, padded)| padded), out) {
-            self.show_people(out);
+        if self.talk.hear(sender, peer, counter, opened.ok().map(|(_, padded)| padded), &mut self.io) {
+            self.show_people();
         }
         Ok(())
     }
 
-    pub(super) fn left(
-        &mut self,
-        id: MemberId,
-        departure: Departure,
-        counter: Counter,
-        out: &mut VecDeque<Output>,
-    ) -> Result<(), Trouble> {
+    pub(super) fn left(&mut self, id: MemberId, departure: Departure, counter: Counter) -> Result<(), Trouble> {
         if !self.has(id) || id == self.me.member_id() || !self.gone.insert(id) {
             return Err(Trouble::Disturbed);
         }
-        self.talk.left(id, out);
+        self.talk.left(id, &mut self.io);
         if let Some(peer) = self.peers.get_mut(id) {
             peer.leaving = Some(departure);
             let missing = peer.heard_of(counter);
-            show_missed(id, peer.name.as_str(), missing, out);
+            show_missed(id, peer.name.as_str(), missing, &mut self.io);
         }
-        self.show_people(out);
+        self.show_people();
         Ok(())
     }
 
-    pub(super) fn follow(
-        &mut self,
-        epoch: Epoch,
-        received: &Received<'_>,
-        env: &mut impl Env,
-        out: &mut VecDeque<Output>,
-    ) -> Result<(), Trouble> {
+    pub(super) fn follow(&mut self, epoch: Epoch, received: &Received<'_>) -> Result<(), Trouble> {
         let group = self.group.as_mut().filter(|group| group.epoch() == epoch).ok_or(Trouble::Disturbed)?;
         if received.author == self.me.member_id() {
             return Err(Trouble::Disturbed);
         }
         let before = group.roster().clone();
         match group.follow(&self.me, received, &self.gone) {
-            Ok(()) => self.advanced(&before, out),
-            Err(why) => self.stuck(epoch, why, env, out),
+            Ok(()) => self.advanced(&before),
+            Err(why) => self.stuck(epoch, why),
         }
     }
 
-    pub(super) fn confirm(
-        &mut self,
-        epoch: Epoch,
-        env: &mut impl Env,
-        out: &mut VecDeque<Output>,
-    ) -> Result<(), Trouble> {
+    pub(super) fn confirm(&mut self, epoch: Epoch) -> Result<(), Trouble> {
         let group = self.group.as_mut().filter(|group| group.epoch() == epoch).ok_or(Trouble::Disturbed)?;
         let before = group.roster().clone();
-        // The server says that it ordered what it was never sent.
+        // The server claims to have ordered a commit that this client never sent.
         if !group.has_commit() {
             return Err(Trouble::Disturbed);
         }
         if let Err(why) = group.confirm(&self.me) {
-            return self.stuck(epoch, why, env, out);
+            return self.stuck(epoch, why);
         }
-        self.refresh.committed(env);
-        self.advanced(&before, out)
+        self.refresh.committed(&self.io);
+        self.advanced(&before)
     }
 
-    /// A commit was merged.
-    pub(super) fn advanced(&mut self, before: &Roster, out: &mut VecDeque<Output>) -> Result<(), Trouble> {
+    /// Called when a commit was merged.
+    fn advanced(&mut self, before: &Roster) -> Result<(), Trouble> {
         let Some(group) = &self.group else { return Err(Trouble::Fault) };
         let roster = group.roster();
         self.latest = Some(group.epoch());
         self.gone.retain(|id| roster.get(*id).is_some());
         for id in before.ids().filter(|id| roster.get(*id).is_none()) {
-            self.peers.depart(id, out);
+            self.peers.depart(id, &mut self.io);
         }
         for mate in roster.iter().filter(|mate| before.get(mate.member_id).is_none()) {
             if self.peers.admit(mate) {
-                self.peers.show_entered(mate.member_id, out);
+                self.peers.show_entered(mate.member_id, &mut self.io);
             }
         }
         self.talk.epoch_changed();
+        self.io.show(View::Keys { epoch: group.epoch(), anew: false });
         if self.is_complete() {
             self.gathering = None;
             self.awaiting = None;
         }
-        out.push_back(Output::Show(View::Keys { epoch: group.epoch(), anew: false }));
-        self.show_people(out);
-        self.caught_up(out)
+        self.show_people();
+        self.caught_up()
     }
 }

@@ -251,7 +251,7 @@ async fn disconnected_member_is_removed_after_the_grace_period() {
     assert_eq!((&left["name"], &left["lost"]), (&"Cy".into(), &true.into()));
     // The name is free again, and its next owner is a new member.
     let new = Person::join(&server.address, "Book club", "Cy", PASSWORD).await.unwrap();
-    assert_ne!(new.admitted["member_id"], cy.admitted["member_id"]);
+    assert_ne!(new.farewell["member_id"], cy.farewell["member_id"]);
     // The removed member is told, and offered to make the room again.
     proxy.refuse(false);
     cy.wait("offline", |view| view["state"] == "waiting").await;

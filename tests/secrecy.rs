@@ -76,14 +76,14 @@ async fn server_sees_only_ciphertext() {
 
     // Derive the keys from the values that both members know.
     let room: RoomName = ROOM.parse().unwrap();
-    let room_id: RoomId = serde_json::from_value(ana.admitted["room_id"].clone()).unwrap();
+    let room_id: RoomId = serde_json::from_value(ana.farewell["room_id"].clone()).unwrap();
     let (_, salt) = server.post("/api/salt", &serde_json::json!({ "room": ROOM })).await;
     let salt: Salt = serde_json::from_value(salt["salt"].clone()).unwrap();
     let stretched = stretch(PASSWORD, &room, &salt).unwrap();
     let stretched_bytes = *stretched.as_bytes();
     let secret = RoomSecret::extract(b"", stretched);
     let verifier = secret.verifier(&room);
-    let token: wire::Token = serde_json::from_value(ana.admitted["token"].clone()).unwrap();
+    let token: wire::Token = serde_json::from_value(ana.farewell["token"].clone()).unwrap();
 
     let (memory, traffic, log) = (memory(server.pid()), proxy.seen(), server.log().into_bytes());
 

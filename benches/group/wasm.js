@@ -49,10 +49,12 @@ class Driver {
   }
 
   connect() {
-    this.socket = new WebSocket(new URL('/api/socket', location.href).href.replace('http', 'ws'));
-    this.socket.binaryType = 'arraybuffer';
-    this.socket.onopen = () => this.handle('opened');
-    this.socket.onmessage = ({ data }) => this.received(new Uint8Array(data));
+    const socket = new WebSocket(new URL('/api/socket', location.href).href.replace('http', 'ws'));
+    socket.binaryType = 'arraybuffer';
+    socket.onopen = () => this.handle('opened');
+    socket.onmessage = ({ data }) => this.received(new Uint8Array(data));
+    socket.onclose = ({ code }) => { if (this.socket === socket) this.handle('closed', code); };
+    this.socket = socket;
   }
 
   received(bytes) {
@@ -69,7 +71,7 @@ class Driver {
   }
 
   send({ bytes }) {
-    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(bytes);
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(bytes);
   }
 
   wake({ ms }) {
@@ -84,7 +86,9 @@ class Driver {
   }
 
   disconnect() {
-    this.socket?.close();
+    const closing = this.socket;
+    this.socket = null;
+    closing?.close();
   }
 }
 

@@ -5,14 +5,9 @@ import { startWorker } from './trusted.js';
  * @import { FromSafety, FromSession, OwnPicture, RequestOf, SessionRequests, ToDerive, ToSafety } from './trusted.js'
  */
 
-/** By then the server has noticed by itself. */
-const FAREWELL_WITHIN_MS = 90_000;
-const ANSWER_WITHIN_MS = 5000;
-const AGAIN_AFTER_MS = 2000;
-
 /**
- * The page's end of the two workers. The password goes to the one that stretches it; everything else, keys
- * included, lives in the other. What proves this visit to the server stays in here, for the one use of leaving.
+ * The page's side of the two workers. The password goes to the worker that stretches it; everything else, keys included,
+ * lives in the other one.
  */
 export class Client {
   #tell;
@@ -23,8 +18,8 @@ export class Client {
   /** @type {Worker | null} */
   #safety = null;
   #listening = new AbortController();
-  /** @type {Blob | null} */
-  #farewell = null; // what is sent on leaving, ready to go
+  /** @type {{ path: string, body: Blob } | null} */
+  #farewell = null; // while in the room: the beacon for closing the page
 
   /** @param {(event: EventOf) => void} tell */
   constructor(tell) {
@@ -86,8 +81,11 @@ export class Client {
     this.#post({ do: 'safety', port: port1 }, [port1]);
   }
 
+  /** Leaves, and tells the page nothing more. The worker goes on until the server knows. */
   leave() {
     this.#post({ do: 'leave' });
+    this.#tell({ type: 'ended', code: 'left', words: '' });
+    this.#tell = () => {};
   }
 
   /** @param {boolean} online */
@@ -99,7 +97,7 @@ export class Client {
     this.#post({ do: 'visible' });
   }
 
-  /** A message may still be on its way from a worker that was ended: nobody listens to it any more. */
+  /** Ends the workers. A message of theirs that is still on its way is not heard. */
   stop() {
     this.#listening.abort();
     this.#derive?.terminate();
@@ -109,31 +107,14 @@ export class Client {
     this.#session = null;
   }
 
-  /** Takes leave of the server, again and again until it answers: on a line that is dead, nobody would hear of it. */
-  async takeLeave() {
-    this.stop();
-    const until = performance.now() + FAREWELL_WITHIN_MS;
-    while (this.#farewell && performance.now() < until) {
-      try {
-        const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
-        await fetch('/api/leave', { method: 'POST', body: this.#farewell, keepalive: true, signal });
-        break;
-      } catch {
-        await new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER_MS));
-      }
-    }
-    this.#farewell = null;
-  }
-
   /**
-   * Takes leave on the way out, when no worker would live long enough to do it; one that was already taken is
-   * taken twice without harm. A browser that closes a tab may stop its scripts after their first few steps: the
-   * beacon is the first.
+   * Leaves when the page is closed: no worker lives long enough to do it. A browser that closes a tab may stop the page's
+   * scripts after their first few steps, so the beacon comes first.
    */
   close() {
     const farewell = this.#farewell;
-    if (farewell && !navigator.sendBeacon('/api/leave', farewell)) {
-      fetch('/api/leave', { method: 'POST', body: farewell, keepalive: true }).catch(() => {});
+    if (farewell && !navigator.sendBeacon(farewell.path, farewell.body)) {
+      fetch(farewell.path, { method: 'POST', body: farewell.body, keepalive: true }).catch(() => {});
     }
     this.#farewell = null;
     this.stop();
@@ -150,13 +131,16 @@ export class Client {
 
   /** @param {FromSession} event */
   #hear(event) {
-    if (event.type !== 'admitted') {
-      this.#tell(event);
+    if (event.type === 'farewell') {
+      this.#farewell = { path: event.path, body: new Blob([event.body], { type: 'application/json' }) };
+      event.body.fill(0);
       return;
     }
-    const { room_id, member_id, token, ...told } = event;
-    this.#farewell = new Blob([JSON.stringify({ room_id, member_id, token })], { type: 'application/json' });
-    this.#tell(told);
+    if (event.type === 'ended' && event.code === 'left') {
+      this.#farewell = null;
+      this.stop();
+    }
+    this.#tell(event);
   }
 
   /**

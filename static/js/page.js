@@ -5,8 +5,6 @@ import { idle } from './idle.js';
 import { next, start } from './model.js';
 import { lacking } from './support.js';
 
-const LEAVE_WITHIN_MS = 1000;
-
 /** One document's life: a door that becomes a room, and nothing left of either when it is closed. */
 export class Page {
   #state = start;
@@ -89,11 +87,7 @@ export class Page {
       history.replaceState(null, '', roomPath(room));
       this.#room.focus();
     }
-    if (type === 'ended' && code === 'left') {
-      history.replaceState(null, '', '/');
-      // The worker may still have to tell the server.
-      setTimeout(() => this.#client.takeLeave(), LEAVE_WITHIN_MS);
-    }
+    if (type === 'ended' && code === 'left') history.replaceState(null, '', '/');
   }
 
   async #enter(attempt) {
@@ -109,14 +103,8 @@ export class Page {
   }
 
   #leave() {
-    if (this.#state.phase === 'over') {
-      location.replace('/');
-      return;
-    }
-    this.#client.leave();
-    setTimeout(() => {
-      if (this.#state.phase === 'room') this.#tell({ type: 'ended', code: 'left', words: '' });
-    }, LEAVE_WITHIN_MS);
+    if (this.#state.phase === 'over') location.replace('/');
+    else this.#client.leave();
   }
 
   #close() {

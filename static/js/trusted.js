@@ -22,8 +22,8 @@
  * @property {{}} visible
  *
  * @typedef {{ number: number, type: string, width: number, height: number, alt: string, bytes: Uint8Array<ArrayBuffer> }} OwnPicture
- * @typedef {{ room_id: string, member_id: number, token: string }} Pass what leaving takes
- * @typedef {EventOf<Exclude<keyof Told, 'admitted'>> | (EventOf<'admitted'> & Pass)} FromSession
+ * @typedef {{ type: 'farewell', path: string, body: Uint8Array<ArrayBuffer> }} Beacon sent when the page is closed
+ * @typedef {EventOf<keyof Told> | Beacon} FromSession
  *
  * @typedef {{ port: MessagePort }} ToSafety over the port comes ToSafetyWords
  * @typedef {{ of: Uint8Array }} ToSafetyWords

@@ -46,8 +46,8 @@ pub struct Person {
     commands: mpsc::UnboundedSender<(Command, oneshot::Sender<()>)>,
     shown: mpsc::UnboundedReceiver<Value>,
     client: AbortHandle,
-    /// The last `admitted` event. Adversaries in tests use its token and ids.
-    pub admitted: Value,
+    /// The body of the last farewell. Adversaries in tests use its token and ids.
+    pub farewell: Value,
 }
 
 /// An action of the person, or an event on its network.
@@ -118,7 +118,7 @@ impl Person {
             show,
         };
         let client = tokio::spawn(client.run(receiver)).abort_handle();
-        Self { commands, shown, client, admitted: Value::Null }
+        Self { commands, shown, client, farewell: Value::Null }
     }
 
     /// Makes a room.
@@ -199,8 +199,8 @@ impl Person {
         within(what, async {
             loop {
                 let view = self.shown.recv().await.unwrap_or_else(|| panic!("the client ended before: {what}"));
-                if view["type"] == "admitted" {
-                    self.admitted = view.clone();
+                if view["type"] == "farewell" {
+                    self.farewell = view["body"].clone();
                 }
                 if fits(&view) {
                     return view;
@@ -361,6 +361,10 @@ impl Client {
                     if let Some(mut socket) = self.socket.take() {
                         let _ = socket.close(None).await;
                     }
+                }
+                Output::Farewell(_, body) => {
+                    let body = serde_json::from_slice::<Value>(&body).unwrap();
+                    self.shows(json!({ "type": "farewell", "body": body }));
                 }
                 Output::Safety(of) => {
                     let stretched = stretch_safety(of.as_slice().try_into().unwrap()).unwrap();

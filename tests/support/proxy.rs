@@ -37,6 +37,8 @@ struct Shared {
     line: watch::Sender<Line>,
     /// How many connections had client bytes stopped since the last call that stops them.
     halted: watch::Sender<usize>,
+    /// How many connections were refused.
+    refused: watch::Sender<usize>,
     /// Request lines to replace: the original and its replacement.
     swaps: Mutex<Vec<(String, String)>>,
 }
@@ -75,6 +77,7 @@ impl Proxy {
             cuts: watch::channel(0).0,
             line: watch::channel(Line::default()).0,
             halted: watch::channel(0).0,
+            refused: watch::channel(0).0,
             swaps: Mutex::default(),
         });
         let mut tasks = JoinSet::new();
@@ -90,6 +93,17 @@ impl Proxy {
     /// Sets whether the proxy ends new connections at once.
     pub fn refuse(&self, refuse: bool) {
         self.shared.line.send_modify(|line| line.refuses = refuse);
+    }
+
+    /// Waits until this many connections have been refused in all.
+    pub async fn has_refused(&self, connections: usize) {
+        let mut refused = self.shared.refused.subscribe();
+        within("connections are refused", refused.wait_for(|refused| *refused >= connections)).await.unwrap();
+    }
+
+    /// Returns how many connections have been refused.
+    pub fn refused(&self) -> usize {
+        *self.shared.refused.borrow()
     }
 
     /// Sets whether bytes stop in the proxy, in both directions and on new connections too. No byte is lost.
@@ -154,6 +168,7 @@ async fn accept(listener: TcpListener, target: String, shared: Arc<Shared>) {
     let mut pipes = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
         if shared.line.borrow().refuses {
+            shared.refused.send_modify(|refused| *refused += 1);
             continue;
         }
         let Ok(server) = TcpStream::connect(&target).await else { continue };

@@ -1,8 +1,8 @@
-// Drives the session core: hands in what happens, carries out what comes back. It owns the socket
-// and all keys; only what a person may see, and the token for leaving, goes on to the page.
+// Drives the session core: hands in what happens, carries out what comes back. It owns the socket and all keys. The page
+// gets what a person may see, and the bytes of the beacon.
 /**
  * @import { Handlers, Inputs, Output } from '../../wasm/session.js'
- * @import { RequestOf, SessionRequests, Stretched, ToSafetyWords, ToStretch } from '../trusted.js'
+ * @import { Beacon, RequestOf, SessionRequests, Stretched, ToSafetyWords, ToStretch } from '../trusted.js'
  */
 import init, { Session } from '../../wasm/session.js';
 
@@ -64,6 +64,8 @@ const outputs = {
     safety = null;
   },
   picture: ({ text, bytes }) => self.postMessage({ ...JSON.parse(text), bytes }, [bytes.buffer]),
+  farewell: ({ text, bytes }) =>
+    self.postMessage(/** @satisfies {Beacon} */ ({ type: 'farewell', path: text, body: bytes }), [bytes.buffer]),
   show: ({ text }) => self.postMessage({ ...JSON.parse(text), at: Date.now() }),
 };
 

@@ -134,19 +134,19 @@ pub struct OutputFace {
 
 #[wasm_bindgen(js_class = Output)]
 impl OutputFace {
-    /// `post`, `stretch`, `connect`, `send`, `disconnect`, `wake`, `safety`, `picture` or `show`.
+    /// `post`, `stretch`, `connect`, `send`, `disconnect`, `wake`, `safety`, `picture`, `farewell` or `show`.
     #[wasm_bindgen(getter)]
     pub fn kind(&self) -> JsValue {
         self.kind.into()
     }
 
-    /// `post`: the path; `stretch`: the room; `picture`: all but the bytes, in JSON; `show`: the view in JSON.
+    /// `post`, `farewell`: the path; `stretch`: the room; `picture`: all but the bytes, in JSON; `show`: the view in JSON.
     #[wasm_bindgen(getter)]
     pub fn text(&self) -> JsValue {
         self.text.as_str().into()
     }
 
-    /// `post`: the body; `stretch`: the salt; `send`: the frame; `safety`: the input of the words; `picture`: the picture.
+    /// `post`, `farewell`: the body; `stretch`: the salt; `send`: the frame; `safety`: the input of the words; `picture`: the picture.
     #[wasm_bindgen(getter)]
     pub fn bytes(&self) -> Uint8Array {
         Uint8Array::from(self.bytes.as_slice())
@@ -166,6 +166,7 @@ impl From<Output> for OutputFace {
         let face = |kind| Self { kind, ..Self::default() };
         match output {
             Output::Post(path, bytes) => Self { text: text(path), bytes, ..face("post") },
+            Output::Farewell(path, bytes) => Self { text: text(path), bytes, ..face("farewell") },
             Output::Stretch(room, salt) => {
                 Self { text: text(room.as_str()), bytes: salt.as_bytes().to_vec().into(), ..face("stretch") }
             }

@@ -47,8 +47,7 @@ impl Io {
     }
 
     pub(super) fn post(&mut self, path: &'static str, request: &impl Serialize) {
-        let body = Zeroizing::new(serde_json::to_vec(request).unwrap_or_default());
-        self.push(Output::Post(path, body));
+        self.push(Output::Post(path, to_json(request)));
     }
 
     /// Draws random bytes.
@@ -62,4 +61,9 @@ impl Io {
     pub(super) fn jitter(&self, most: u64) -> u64 {
         u64::from(u32::from_le_bytes(*self.random())) % most.saturating_add(1)
     }
+}
+
+/// Encodes a request to the door.
+pub(super) fn to_json(request: &impl Serialize) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(serde_json::to_vec(request).unwrap_or_default())
 }

@@ -4,11 +4,12 @@ use wire::{
     ClientFrame, CloseCode, Hello, RoomId, Seq, Verifier,
     door::{self, Admission, LeaveRequest, SaltRequest},
 };
+use zeroize::Zeroizing;
 
 use super::{
     Connection, Output, View,
     connection::{BlockDetector, Due, Timing},
-    io::Io,
+    io::{Io, to_json},
 };
 
 /// The name of a room to ask the door's salt for. The door answers every name, and this one says nothing of the room.
@@ -28,9 +29,11 @@ pub(super) struct Link {
 impl Link {
     /// Starts the first attempt.
     pub(super) fn open(admission: Admission, verifier: Verifier, io: &mut Io) -> Self {
-        io.push(Output::Connect);
         let (timing, block) = (Timing::trying(io.now), BlockDetector::default());
-        Self { admission, verifier, timing, block, attempt: 0, rebind: false }
+        let link = Self { admission, verifier, timing, block, attempt: 0, rebind: false };
+        io.push(Output::Farewell(door::LEAVE, link.farewell()));
+        io.push(Output::Connect);
+        link
     }
 
     pub(super) fn room_id(&self) -> RoomId {
@@ -135,10 +138,10 @@ impl Link {
         }
     }
 
-    /// Tells the server by HTTP that the member leaves.
-    pub(super) fn post_leave(&self, io: &mut Io) {
+    /// Returns the body that takes the member out of the room, at [`door::LEAVE`].
+    pub(super) fn farewell(&self) -> Zeroizing<Vec<u8>> {
         let Admission { room_id, member_id, token } = &self.admission;
-        io.post(door::LEAVE, &LeaveRequest { room_id: *room_id, member_id: *member_id, token: token.clone() });
+        to_json(&LeaveRequest { room_id: *room_id, member_id: *member_id, token: token.clone() })
     }
 }
 

@@ -11,6 +11,7 @@
 mod connection;
 mod incoming;
 mod io;
+mod leaving;
 mod link;
 mod membership;
 mod outgoing;
@@ -27,7 +28,8 @@ use zeroize::Zeroizing;
 
 use crate::{Stretched, keys::RoomSecret, picture::Offer};
 use io::Io;
-use membership::Membership;
+use leaving::Leaving;
+use membership::{Membership, Next};
 pub use outgoing::Picture;
 pub use view::{Connection, Field, PersonView, PictureEnd, Place, Stage, Unreadable, View};
 
@@ -105,6 +107,9 @@ pub enum Output {
         /// The whole picture. Its hash is right; nothing else was checked.
         bytes: Zeroizing<Vec<u8>>,
     },
+    /// Keep this path and this body until [`View::Ended`]. A driver that has to stop before can then still take leave of
+    /// the server, by a `POST` that needs no answer.
+    Farewell(&'static str, Zeroizing<Vec<u8>>),
     /// Show this to the person.
     Show(View),
 }
@@ -139,6 +144,8 @@ enum Phase {
     Door(Approach, RoomSecret, Verifier),
     /// In the room.
     Inside(Box<Membership>),
+    /// The person has left, and the server is told.
+    Leaving(Leaving),
     Over,
 }
 
@@ -183,16 +190,25 @@ impl Session {
     pub fn handle(&mut self, input: Input<'_>, now: u64) {
         self.phase = match (core::mem::replace(&mut self.phase, Phase::Over), input) {
             (Phase::Over, _) => Phase::Over,
-            (Phase::Inside(mut membership), input) => {
-                if membership.handle(input, now) {
-                    Phase::Inside(membership)
-                } else {
-                    self.io = membership.io;
+            (Phase::Inside(mut membership), input) => match membership.handle(input, now) {
+                Next::GoOn => Phase::Inside(membership),
+                Next::Leave => {
+                    let (link, mut io) = membership.into_parts();
+                    let leaving = Leaving::begin(link.farewell(), link.is_up(), &mut io);
+                    self.io = io;
+                    Phase::Leaving(leaving)
+                }
+                Next::Over => {
+                    self.io = membership.into_parts().1;
                     Phase::Over
                 }
+            },
+            (Phase::Leaving(leaving), input) => {
+                self.io.now = now;
+                if leaving.handle(&input, &mut self.io) { Phase::Leaving(leaving) } else { Phase::Over }
             }
             (Phase::Keys(_) | Phase::Door(..), Input::Leave) => {
-                self.io.show(View::Ended { code: "left", words: wire::CloseCode::Left.words(), remake: false });
+                self.io.show(View::left());
                 Phase::Over
             }
             (_, Input::Unanswered) => {
@@ -290,9 +306,6 @@ impl Session {
                 self.io.show(View::Admitted {
                     room: approach.room.as_str().to_owned(),
                     user: approach.user.as_str().to_owned(),
-                    room_id: admission.room_id,
-                    member_id: admission.member_id,
-                    token: admission.token.clone(),
                 });
                 self.io.show(View::Progress { stage: Stage::Connecting });
                 let io = self.io.hand_over();

@@ -1,7 +1,7 @@
 //! What a session tells the person, as the page draws it.
 
 use serde::Serialize;
-use wire::{Counter, Epoch, MemberId, RoomId, Token};
+use wire::{CloseCode, Counter, Epoch, MemberId};
 
 /// One thing to be told; JSON with a `type`.
 #[derive(Debug, Serialize)]
@@ -23,18 +23,12 @@ pub enum View {
         /// Seconds after which to try again, where the server said so.
         wait: Option<u64>,
     },
-    /// Let in, under the canonical names. Room, member and token are what leaving by HTTP takes.
+    /// The door has admitted the client, under these canonical names.
     Admitted {
         /// The room's canonical name.
         room: String,
-        /// One's own canonical name.
+        /// The member's own canonical name.
         user: String,
-        /// The room's id.
-        room_id: RoomId,
-        /// One's own number.
-        member_id: MemberId,
-        /// One's own token.
-        token: Token,
     },
     /// How the connection is.
     Connection {
@@ -172,6 +166,13 @@ pub enum View {
         /// Whether the room may be made again.
         remake: bool,
     },
+}
+
+impl View {
+    /// The end of a session that the person has left.
+    pub(super) fn left() -> Self {
+        Self::Ended { code: "left", words: CloseCode::Left.words(), remake: false }
+    }
 }
 
 /// What is being waited for on the way in.

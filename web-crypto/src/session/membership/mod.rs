@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use wire::{
     CloseCode, Epoch, FrameError, MemberId, Seq, ServerFrame, Standing, UserName, Verifier, Welcome,
-    door::{Admission, Object, SaltAnswer},
+    door::{self, Admission, Object, SaltAnswer},
 };
 
 use super::{
@@ -31,6 +31,15 @@ const UNANSWERED: &str = "Nobody in the room has answered yet. Someone has to be
 const UNLISTED: &str =
     "The list of people and the encryption group differ: somebody could read unseen. This page stayed out.";
 
+/// What becomes of the session after an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    GoOn,
+    /// The person leaves, and the server does not know it yet.
+    Leave,
+    Over,
+}
+
 /// Why the connection or the session ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Trouble {
@@ -38,6 +47,8 @@ enum Trouble {
     Disturbed,
     /// The group's library failed where it cannot fail: the session is over.
     Fault,
+    /// The person leaves.
+    Leave,
     /// The session is over, for this reason.
     Over(CloseCode),
 }
@@ -118,20 +129,26 @@ impl Membership {
         super::Observed { me: &self.me, group: self.group.as_mut(), gone: &self.gone, connected: self.connected }
     }
 
-    /// Takes an input. Returns whether the session goes on.
-    pub(super) fn handle(&mut self, input: Input<'_>, now: u64) -> bool {
+    /// Ends the membership: all keys are wiped.
+    pub(super) fn into_parts(self) -> (Link, Io) {
+        (self.link, self.io)
+    }
+
+    /// Takes an input.
+    pub(super) fn handle(&mut self, input: Input<'_>, now: u64) -> Next {
         self.io.now = now;
         let (before, is_woken) = (self.next(), matches!(input, Input::Woken));
         match self.take(input) {
             Ok(()) => {}
             Err(Trouble::Disturbed) => self.drop_connection(""),
+            Err(Trouble::Leave) => return Next::Leave,
             Err(Trouble::Fault) => return self.end(CloseCode::PutOut),
             Err(Trouble::Over(code)) => return self.end(code),
         }
         if is_woken || self.next() != before {
             self.ask_to_be_woken();
         }
-        true
+        Next::GoOn
     }
 
     fn take(&mut self, input: Input<'_>) -> Result<(), Trouble> {
@@ -185,14 +202,7 @@ impl Membership {
                 self.ask_for_safety_words();
                 Ok(())
             }
-            Input::Leave => {
-                if self.link.is_up() {
-                    self.io.send(&wire::ClientFrame::Leave);
-                } else {
-                    self.link.post_leave(&mut self.io);
-                }
-                Err(Trouble::Over(CloseCode::Left))
-            }
+            Input::Leave => Err(Trouble::Leave),
             // Answers to what was asked at the door.
             Input::Stretched(_) | Input::NotStretched(..) => Ok(()),
         }
@@ -252,15 +262,15 @@ impl Membership {
         Ok(())
     }
 
-    /// Ends the session. Always returns false: it does not go on.
-    fn end(&mut self, code: CloseCode) -> bool {
+    /// Ends the session.
+    fn end(&mut self, code: CloseCode) -> Next {
         self.io.push(Output::Disconnect);
         // The server still counts the client as a member: leaving frees the name at once.
         if matches!(
             code,
             CloseCode::Malformed | CloseCode::UnknownVersion | CloseCode::CounterSkipped | CloseCode::PutOut
         ) {
-            self.link.post_leave(&mut self.io);
+            self.io.push(Output::Post(door::LEAVE, self.link.farewell()));
         }
         let name = match code {
             CloseCode::Left => "left",
@@ -270,7 +280,7 @@ impl Membership {
         };
         let words = if code == CloseCode::PutOut && self.unlisted { UNLISTED } else { code.words() };
         self.io.show(View::Ended { code: name, words, remake: code == CloseCode::UnknownToken });
-        false
+        Next::Over
     }
 
     fn received(&mut self, frame: ServerFrame<'_>) -> Result<(), Trouble> {

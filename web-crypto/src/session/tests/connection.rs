@@ -214,14 +214,52 @@ fn close_codes() {
 #[test]
 fn leaving_goes_by_socket_or_by_door() {
     for mut scene in [Scene::inside(), Scene::outside()] {
+        let posted = scene.posted.len();
         scene.input(Input::Leave);
         assert_eq!(scene.sent.last().unwrap(), &ClientFrame::Leave.to_bytes());
+        assert!(scene.session.observe().is_none(), "the keys are gone at once");
+        scene.input(Input::Received(&ServerFrame::Pong.to_bytes()));
+        assert!(scene.take("ended").is_empty(), "the server may not know yet");
+        scene.input(Input::Closed(CloseCode::Left.number()));
         assert_eq!(scene.each("ended", "code"), ["left"]);
+        assert_eq!(scene.posted.len(), posted, "the server knows");
     }
     let mut scene = Scene::inside();
     scene.input(Input::Closed(1006));
     scene.input(Input::Leave);
-    let (path, body) = scene.posted.last().unwrap();
-    let token = Token::from([5; 32]).to_text();
-    assert_eq!((*path, body), (door::LEAVE, &json!({ "room_id": ROOM, "member_id": ME, "token": token })));
+    assert_eq!(scene.posted.last(), scene.farewell.as_ref());
+    scene.answer(204, &json!(null));
+    assert_eq!(scene.each("ended", "code"), ["left"]);
+}
+
+#[test]
+fn leaving_by_door_is_retried_until_the_server_knows() {
+    let ways: [fn(&mut Scene); 2] = [|scene| scene.input(Input::Closed(1006)), Scene::wake];
+    for lose in ways {
+        let mut scene = Scene::inside();
+        scene.input(Input::Leave);
+        let posted = scene.posted.len();
+        lose(&mut scene);
+        assert_eq!(scene.posted.last(), scene.farewell.as_ref());
+        scene.input(Input::Unanswered);
+        scene.wake();
+        scene.answer(502, &json!("a proxy's page"));
+        scene.wake();
+        assert_eq!(scene.posted.len(), posted + 3);
+        assert!(scene.take("ended").is_empty());
+        scene.answer(403, &json!({ "error": "unknown_token" }));
+        assert_eq!(scene.each("ended", "code"), ["left"]);
+    }
+}
+
+#[test]
+fn leaving_gives_up_once_the_server_has_noticed_by_itself() {
+    let mut scene = Scene::inside();
+    let started = scene.now;
+    scene.input(Input::Leave);
+    while scene.take("ended").is_empty() {
+        scene.wake();
+        scene.input(Input::Unanswered);
+    }
+    assert!((90_000..93_000).contains(&(scene.now - started)));
 }

@@ -16,8 +16,10 @@ fn the_way_in() {
     let hello = scene.hellos().remove(0);
     assert_eq!((hello.room_id, hello.member_id, hello.seq, hello.verifier), (ROOM, MemberId(ME), Seq(0), None));
     assert_eq!(scene.each("progress", "stage"), ["deriving", "entering", "connecting"]);
-    let admitted = scene.take("admitted").remove(0);
-    assert_eq!((&admitted["member_id"], &admitted["room_id"]), (&json!(ME), &json!(ROOM)));
+    assert_eq!(scene.take("admitted"), [json!({ "type": "admitted", "room": "Book club", "user": "Bo" })]);
+    let token = Token::from([5; 32]).to_text();
+    let farewell = json!({ "room_id": ROOM, "member_id": ME, "token": token });
+    assert_eq!(scene.farewell, Some((door::LEAVE, farewell)));
 }
 
 #[test]

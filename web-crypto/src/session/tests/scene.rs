@@ -67,6 +67,7 @@ pub(super) struct Scene {
     pub(super) shown: Vec<Value>,
     pub(super) sent: Vec<Vec<u8>>,
     pub(super) posted: Vec<(&'static str, Value)>,
+    pub(super) farewell: Option<(&'static str, Value)>,
     pub(super) safety: Vec<Vec<u8>>,
     /// Whole pictures, to be shown.
     pub(super) pictures: Vec<(u32, u64, Vec<u8>)>,
@@ -88,7 +89,7 @@ impl Scene {
     pub(super) fn seeded(intent: Intent, seed: u8) -> Self {
         let session = Session::new(intent, "Book club", "Bo", "", seed_of(seed));
         let (shown, sent, posted, safety, pictures) = Default::default();
-        let (connects, disconnects, wake, seq) = Default::default();
+        let (farewell, connects, disconnects, wake, seq) = Default::default();
         let ana = Other::new(ANA, "Ana");
         let mut scene = Self {
             session,
@@ -96,6 +97,7 @@ impl Scene {
             shown,
             sent,
             posted,
+            farewell,
             safety,
             pictures,
             connects,
@@ -271,6 +273,9 @@ impl Scene {
         while let Some(output) = self.session.poll() {
             match output {
                 Output::Post(path, body) => self.posted.push((path, serde_json::from_slice(&body).unwrap())),
+                Output::Farewell(path, body) => {
+                    self.farewell = Some((path, serde_json::from_slice(&body).unwrap()));
+                }
                 Output::Stretch(..) => {}
                 Output::Connect => self.connects += 1,
                 Output::Send(frame) => {

@@ -159,8 +159,9 @@ pub fn stretch_safety(of: &[u8; 60]) -> Result<Stretched, PasswordError> {
     argon2id(authenticator, &salt)
 }
 
+#[expect(clippy::expect_used, reason = "the parameters are constants")]
 fn argon2id(password: &[u8], salt: &[u8; 16]) -> Result<Stretched, PasswordError> {
-    let params = Params::new(MEMORY_KIB, PASSES, LANES, Some(32)).map_err(|_| PasswordError::Memory)?;
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, Some(32)).expect("the parameters are within Argon2's bounds");
     let mut stretched = Stretched([0; 32]);
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
         .hash_password_into(password, salt, &mut stretched.0)

@@ -1,4 +1,4 @@
-//! Six words, each as likely as any other: a passphrase that nobody chose, and what people compare aloud.
+//! Six words, each as likely as any other: a random passphrase, and the safety words that people compare aloud.
 
 use zeroize::{Zeroize, Zeroizing};
 
@@ -6,7 +6,7 @@ use crate::words::{WORDS, word};
 
 /// Six of 7,776: 77 bits.
 const LENGTH: usize = 6;
-/// The most that a word has, and the space after it.
+/// The longest word has nine bytes; a space follows it.
 const WORD_BYTES: usize = 10;
 
 const PLACES: u16 = WORDS as u16;
@@ -22,14 +22,15 @@ pub fn suggest(mut random: impl FnMut(&mut [u8])) -> Zeroizing<String> {
         if !phrase.is_empty() {
             phrase.push(' ');
         }
-        phrase.push_str(word(index).unwrap_or_default());
+        phrase.push_str(drawn_word(index));
         index.zeroize();
     }
     phrase
 }
 
-/// The safety words of 32 even bytes ([`crate::stretch::stretch_safety`]): read two by two, those beyond the last whole run
-/// of places left out, the first six. None where too few are left, which no one will see.
+/// Returns the safety words of 32 uniformly random bytes ([`crate::stretch::stretch_safety`]). Each pair of bytes is a
+/// number; numbers beyond the last whole run of places are left out, and the first six others are the words. Returns `None`
+/// if fewer than six are left, which does not happen in practice.
 #[must_use]
 pub fn safety_words(bytes: &[u8; 32]) -> Option<String> {
     let numbers =
@@ -39,8 +40,13 @@ pub fn safety_words(bytes: &[u8; 32]) -> Option<String> {
     (words.len() == LENGTH).then(|| words.join(" "))
 }
 
-/// A place in the list. What lies beyond the last whole run of places is drawn again: a remainder alone would favour
-/// the first words.
+#[expect(clippy::expect_used, reason = "a passphrase that lacks a word is weaker than it looks")]
+fn drawn_word(index: u16) -> &'static str {
+    word(index).expect("a place below WORDS is in the list")
+}
+
+/// Draws a place in the list, below [`WORDS`]. A number beyond the last whole run of places is drawn again: its remainder
+/// would favour the first words.
 fn draw(random: &mut impl FnMut(&mut [u8])) -> u16 {
     loop {
         let mut bytes = [0; 2];

@@ -68,7 +68,16 @@ pub struct Piece {
     pub bytes: Zeroizing<Vec<u8>>,
 }
 
+// A length of 32 bits is a `usize` on every platform of this crate.
+const _: () = assert!(usize::BITS >= u32::BITS);
+
 impl Offer {
+    /// The length, as a size in memory.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.length as usize
+    }
+
     /// The offer of these bytes, if they may be sent.
     #[must_use]
     pub fn of(media: Media, width: u16, height: u16, alt: &str, bytes: &[u8]) -> Option<Self> {

@@ -1,13 +1,11 @@
 //! A link as a QR code.
 
-use core::fmt::Write as _;
-
 use qrcodegen::{QrCode, QrCodeEcc};
 
-/// The drawing of a code: dark squares in a square, without the quiet zone around it.
+/// A code as a drawing, without the quiet zone around it.
 #[derive(Debug)]
 pub struct Drawing {
-    /// How many modules a side has.
+    /// The number of modules on a side.
     pub size: i32,
     /// The dark modules as the data of an SVG path: each run of a row is one rectangle.
     pub path: String,
@@ -16,7 +14,7 @@ pub struct Drawing {
 /// Draws a text; `None` if it is too long for a code.
 #[must_use]
 pub fn draw(text: &str) -> Option<Drawing> {
-    // A phone held to a screen needs little correction; what is left over within the size is used for more.
+    // A phone in front of a screen needs little error correction. The encoder raises the level where the size allows it.
     let code = QrCode::encode_text(text, QrCodeEcc::Low).ok()?;
     let size = code.size();
     let mut path = String::new();
@@ -25,11 +23,10 @@ pub fn draw(text: &str) -> Option<Drawing> {
         while x < size {
             let start = x;
             while code.get_module(x, y) {
-                x += 1; // beyond the edge all is light
+                x += 1; // modules beyond the edge are light
             }
             if x > start {
-                // Writing to a string does not fail.
-                let _ = write!(path, "M{start} {y}h{}v1H{start}z", x - start);
+                path += &format!("M{start} {y}h{}v1H{start}z", x - start);
             }
             x += 1;
         }

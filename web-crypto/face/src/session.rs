@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use web_crypto::{
     Stretched,
-    session::{Input, Intent, Output, Picture, Session},
+    session::{Input, Intent, Output, Picture, Session, View},
 };
 use wire::Pass;
 
@@ -38,13 +38,13 @@ impl SessionFace {
         }
     }
 
-    /// [`Input::Stretched`]; 32 bytes.
-    pub fn stretched(&mut self, now: f64, bytes: &mut [u8]) {
-        if let Ok(stretched) = <[u8; 32]>::try_from(&*bytes) {
-            self.0.handle(Input::Stretched(Stretched::from(stretched)), ms(now));
-        }
+    /// [`Input::Stretched`]; throws unless there are 32 bytes.
+    pub fn stretched(&mut self, now: f64, bytes: &mut [u8]) -> Result<(), JsError> {
+        let stretched = <[u8; 32]>::try_from(&*bytes).map(Stretched::from);
         // wasm-bindgen copies the slice back, which wipes JavaScript's copy.
         bytes.fill(0);
+        self.0.handle(Input::Stretched(stretched?), ms(now));
+        Ok(())
     }
 
     /// [`Input::NotStretched`].
@@ -160,6 +160,11 @@ impl OutputFace {
     }
 }
 
+#[expect(clippy::expect_used, reason = "an empty text would be no view")]
+fn to_json(view: &View) -> String {
+    serde_json::to_string(view).expect("a view has a JSON form")
+}
+
 impl From<Output> for OutputFace {
     fn from(output: Output) -> Self {
         let text = |text: &str| Zeroizing::new(text.to_owned());
@@ -182,9 +187,7 @@ impl From<Output> for OutputFace {
                 });
                 Self { text: told.to_string().into(), bytes, ..face("picture") }
             }
-            Output::Show(view) => {
-                Self { text: serde_json::to_string(&view).unwrap_or_default().into(), ..face("show") }
-            }
+            Output::Show(view) => Self { text: to_json(&view).into(), ..face("show") },
         }
     }
 }

@@ -11,7 +11,7 @@ use openmls::{
 use openmls_traits::OpenMlsProvider as _;
 use wire::MemberId;
 
-use super::{Group, Me, Newcomer, SUITE, Stuck, me, to_bytes};
+use super::{Group, Me, Newcomer, Roster, SUITE, Stuck, me, to_bytes};
 
 /// A commit, ready to be sent.
 pub struct Commit {
@@ -48,8 +48,9 @@ impl Group {
     /// When a newcomer's key package does not go with the group.
     pub fn commit(&mut self, me: &Me, newcomers: &[Newcomer], gone: &BTreeSet<MemberId>) -> Result<Commit, Stuck> {
         let plan = self.plan(newcomers, gone);
-        let commit = self.carry_out(me, plan)?;
-        if self.has_commit() { Ok(commit) } else { Err(Stuck::Broken) }
+        let (commit, roster) = self.carry_out(me, plan)?;
+        self.pending = Some(roster?);
+        Ok(commit)
     }
 
     /// The plan that PROTOCOL allows.
@@ -63,8 +64,8 @@ impl Group {
         Plan { newcomers, unnamed: Vec::new(), removed, leaves, leaf, with_psk: !newcomers.is_empty() }
     }
 
-    /// Makes the commit of a plan. What it makes of the roster is kept if it is a roster.
-    pub(super) fn carry_out(&mut self, me: &Me, plan: Plan<'_>) -> Result<Commit, Stuck> {
+    /// Makes the commit of a plan. Also returns the roster that it leads to, if that is allowed.
+    pub(super) fn carry_out(&mut self, me: &Me, plan: Plan<'_>) -> Result<(Commit, Result<Roster, Stuck>), Stuck> {
         self.forget_commit(me)?;
         let Plan { newcomers, unnamed, removed, leaves, leaf, with_psk } = plan;
         let id = self.id();
@@ -89,10 +90,12 @@ impl Group {
             .map_err(|_| Stuck::Broken)?
             .stage_commit(&me.provider)
             .map_err(|_| Stuck::Broken)?;
+        // A commit without newcomers has no Welcome.
         let welcome = bundle.to_welcome_msg().map(|welcome| to_bytes(&welcome)).transpose()?.unwrap_or_default();
         let commit = to_bytes(&bundle.into_commit())?;
         let staged = self.mls.pending_commit().ok_or(Stuck::Broken)?;
-        self.pending = self.roster.after(staged).ok();
-        Ok(Commit { admitted: newcomers.iter().map(Newcomer::member_id).collect(), removed, commit, welcome })
+        let roster = self.roster.after(staged);
+        let admitted = newcomers.iter().map(Newcomer::member_id).collect();
+        Ok((Commit { admitted, removed, commit, welcome }, roster))
     }
 }

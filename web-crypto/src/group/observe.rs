@@ -64,7 +64,10 @@ impl Group {
                 plan.with_psk = true;
             }
         }
-        self.carry_out(me, plan)
+        let (commit, roster) = self.carry_out(me, plan)?;
+        // A forged commit may lead to no roster at all.
+        self.pending = roster.ok();
+        Ok(commit)
     }
 
     /// Comes in by a Welcome, whoever else is in the group.

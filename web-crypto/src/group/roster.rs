@@ -177,14 +177,13 @@ impl Roster {
         }
         for addition in staged.add_proposals() {
             let node = addition.add_proposal().key_package().leaf_node();
-            let leaf = after.leftmost_empty();
+            let leaf = after.leftmost_empty().ok_or(Stuck::Broken)?;
             after.add(Mate::read(leaf, node.credential(), node.signature_key().as_slice())?)?;
         }
         Ok(after)
     }
 
-    fn leftmost_empty(&self) -> LeafNodeIndex {
-        let taken = |index: &u32| self.by_leaf.contains_key(&LeafNodeIndex::new(*index));
-        LeafNodeIndex::new((0..u32::MAX).find(|index| !taken(index)).unwrap_or(u32::MAX))
+    fn leftmost_empty(&self) -> Option<LeafNodeIndex> {
+        (0..u32::MAX).map(LeafNodeIndex::new).find(|leaf| !self.by_leaf.contains_key(leaf))
     }
 }

@@ -26,8 +26,7 @@ struct Coming {
 impl Coming {
     /// True when this is the next piece and has the right length.
     fn fits(&self, piece: &Piece) -> bool {
-        let length = usize::try_from(self.offer.length).unwrap_or_default();
-        let rest = length.saturating_sub(self.bytes.len());
+        let rest = self.offer.size().saturating_sub(self.bytes.len());
         usize::from(piece.index) == self.bytes.len() / limits::PIECE_BYTES
             && piece.bytes.len() == rest.min(limits::PIECE_BYTES)
     }
@@ -44,7 +43,7 @@ impl Incoming {
             picture: counter.0,
             width: offer.width,
             height: offer.height,
-            length: usize::try_from(offer.length).unwrap_or_default(),
+            length: offer.size(),
             alt: offer.alt.as_str().to_owned(),
         });
         self.moves += 1;
@@ -62,11 +61,11 @@ impl Incoming {
         coming.moved = self.moves;
         if coming.bytes.is_empty() {
             // All at once: a buffer that grows leaves copies behind that nothing wipes.
-            coming.bytes.reserve_exact(usize::try_from(coming.offer.length).unwrap_or_default());
+            coming.bytes.reserve_exact(coming.offer.size());
         }
         coming.bytes.extend_from_slice(&piece.bytes);
         let bytes = coming.bytes.len();
-        if u32::try_from(bytes) == Ok(coming.offer.length) {
+        if bytes == coming.offer.size() {
             self.end(id, io);
             return;
         }

@@ -325,10 +325,13 @@ impl Session {
             error: String,
             retry_after: Option<u64>,
         }
-        let told = serde_json::from_slice(body).map(|Object::<Body>(body)| body).ok();
-        let (error, wait) = told.map(|body| (body.error, body.retry_after)).unwrap_or_default();
-        let known = Refusal::ALL.iter().copied().find(|refusal| refusal.code() == error);
-        let by_status = || Refusal::ALL.iter().copied().find(|refusal| refusal.status() == status && status >= 500);
+        let find = |fits: &dyn Fn(&Refusal) -> bool| Refusal::ALL.iter().copied().find(|refusal| fits(refusal));
+        let (known, wait) = match serde_json::from_slice::<Object<Body>>(body) {
+            Ok(Object(body)) => (find(&|refusal| refusal.code() == body.error), body.retry_after),
+            // Not the door's own body: a proxy answered in its place.
+            Err(_) => (None, None),
+        };
+        let by_status = || find(&|refusal| refusal.status() == status && status >= 500);
         self.refuse_until(known.or_else(by_status).unwrap_or(Refusal::Internal), wait);
     }
 

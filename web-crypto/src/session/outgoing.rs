@@ -28,6 +28,9 @@ pub struct Picture<'a> {
     pub bytes: &'a [u8],
 }
 
+// Every piece of a picture within the bounds has an index of 16 bits.
+const _: () = assert!(limits::PICTURE_BYTES.div_ceil(limits::PIECE_BYTES) <= u16::MAX as usize);
+
 /// Pictures that the server has not wholly taken yet, oldest first. The next one starts only after all pieces of the one
 /// before were handed out: so a piece need not name its picture.
 #[derive(Default)]
@@ -56,7 +59,7 @@ impl Sending {
             return Some(Content::Picture(self.offer.clone()));
         }
         let bytes = self.bytes.get(self.handed..)?.chunks(limits::PIECE_BYTES).next()?.to_vec();
-        let index = u16::try_from(self.handed / limits::PIECE_BYTES).ok()?;
+        let index = (self.handed / limits::PIECE_BYTES) as u16;
         self.handed += bytes.len();
         Some(Content::Piece(Piece { index, bytes: bytes.into() }))
     }

@@ -205,7 +205,11 @@ impl Client {
                 Output::Wake(ms) => self.wake = Some(Instant::now() + Duration::from_millis(ms)),
                 // Nobody may be looking.
                 Output::Show(view) => drop(self.show.send(view)),
-                Output::Disconnect | Output::Farewell(..) | Output::Safety(_) | Output::Picture { .. } => {}
+                Output::Disconnect
+                | Output::Debug(_)
+                | Output::Farewell(..)
+                | Output::Safety(_)
+                | Output::Picture { .. } => {}
             }
         }
     }

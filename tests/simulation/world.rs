@@ -178,6 +178,7 @@ impl World {
                     self.clients[index].wake = time;
                     self.at(time, Event::Woken(index));
                 }
+                Output::Debug(line) => self.note(|| format!("{index}   {line}")),
                 Output::Farewell(..) | Output::Safety(_) | Output::Picture { .. } => {}
                 Output::Show(view) => Checks::shown(self, index, view),
             }

@@ -377,6 +377,11 @@ impl Client {
                     self.shows(json!({ "type": "picture_came", "id": id, "picture": picture, "media": media,
                         "width": width, "height": height, "bytes": bytes }));
                 }
+                Output::Debug(line) => {
+                    if std::env::var_os("SESSION_DEBUG").is_some() {
+                        eprintln!("{line}");
+                    }
+                }
                 Output::Wake(ms) => self.wake = Some(Instant::now() + Duration::from_millis(ms)),
                 Output::Show(view) => self.shows(serde_json::to_value(&view).unwrap()),
             }

@@ -16,7 +16,7 @@ export default [
       'array-callback-return': ['error', { checkForEach: true }],
       'default-case-last': 'error',
       eqeqeq: 'error',
-      'no-console': 'error',
+      'no-console': ['error', { allow: ['debug'] }],
       'no-else-return': 'error',
       'no-eval': 'error',
       'no-implied-eval': 'error',

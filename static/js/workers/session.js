@@ -66,6 +66,7 @@ const outputs = {
   picture: ({ text, bytes }) => self.postMessage({ ...JSON.parse(text), bytes }, [bytes.buffer]),
   farewell: ({ text, bytes }) =>
     self.postMessage(/** @satisfies {Beacon} */ ({ type: 'farewell', path: text, body: bytes }), [bytes.buffer]),
+  debug: ({ text }) => console.debug(text), // hidden by default; names nobody and holds no secret
   show: ({ text }) => self.postMessage({ ...JSON.parse(text), at: Date.now() }),
 };
 

@@ -46,7 +46,7 @@ declare module '*/wasm/session.js' {
   export const Session: new (create: boolean, room: string, user: string, build: string) => Session;
 
   export interface Output {
-    readonly kind: 'post' | 'stretch' | 'connect' | 'send' | 'disconnect' | 'wake' | 'safety' | 'picture' | 'farewell' | 'show';
+    readonly kind: 'post' | 'stretch' | 'connect' | 'send' | 'disconnect' | 'wake' | 'safety' | 'picture' | 'farewell' | 'debug' | 'show';
     readonly text: string;
     readonly bytes: Uint8Array<ArrayBuffer>;
     readonly ms: number;

@@ -134,13 +134,14 @@ pub struct OutputFace {
 
 #[wasm_bindgen(js_class = Output)]
 impl OutputFace {
-    /// `post`, `stretch`, `connect`, `send`, `disconnect`, `wake`, `safety`, `picture`, `farewell` or `show`.
+    /// `post`, `stretch`, `connect`, `send`, `disconnect`, `wake`, `safety`, `picture`, `farewell`, `debug` or `show`.
     #[wasm_bindgen(getter)]
     pub fn kind(&self) -> JsValue {
         self.kind.into()
     }
 
-    /// `post`, `farewell`: the path; `stretch`: the room; `picture`: all but the bytes, in JSON; `show`: the view in JSON.
+    /// `post`, `farewell`: the path; `stretch`: the room; `picture`: all but the bytes, in JSON; `show`: the view in JSON;
+    /// `debug`: the line.
     #[wasm_bindgen(getter)]
     pub fn text(&self) -> JsValue {
         self.text.as_str().into()
@@ -172,6 +173,7 @@ impl From<Output> for OutputFace {
         match output {
             Output::Post(path, bytes) => Self { text: text(path), bytes, ..face("post") },
             Output::Farewell(path, bytes) => Self { text: text(path), bytes, ..face("farewell") },
+            Output::Debug(line) => Self { text: line.into(), ..face("debug") },
             Output::Stretch(room, salt) => {
                 Self { text: text(room.as_str()), bytes: salt.as_bytes().to_vec().into(), ..face("stretch") }
             }

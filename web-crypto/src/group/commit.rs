@@ -80,20 +80,20 @@ impl Group {
         }
         if with_psk {
             let psk = PreSharedKeyId::new(SUITE, me.provider.rand(), Psk::External(ExternalPsk::new(id.to_vec())));
-            let psk = PreSharedKeyProposal::new(psk.map_err(|_| Stuck::Broken)?);
+            let psk = PreSharedKeyProposal::new(psk.map_err(Stuck::broken)?);
             builder = builder.add_proposal(Proposal::PreSharedKey(Box::new(psk)));
         }
         let bundle = builder
             .load_psks(me.provider.storage())
-            .map_err(|_| Stuck::Broken)?
+            .map_err(Stuck::broken)?
             .build(me.provider.rand(), me.provider.crypto(), &me.signer, |_| true)
-            .map_err(|_| Stuck::Broken)?
+            .map_err(Stuck::broken)?
             .stage_commit(&me.provider)
-            .map_err(|_| Stuck::Broken)?;
+            .map_err(Stuck::broken)?;
         // A commit without newcomers has no Welcome.
         let welcome = bundle.to_welcome_msg().map(|welcome| to_bytes(&welcome)).transpose()?.unwrap_or_default();
         let commit = to_bytes(&bundle.into_commit())?;
-        let staged = self.mls.pending_commit().ok_or(Stuck::Broken)?;
+        let staged = self.mls.pending_commit().ok_or_else(|| Stuck::broken("no commit is pending"))?;
         let roster = self.roster.after(staged);
         let admitted = newcomers.iter().map(Newcomer::member_id).collect();
         Ok((Commit { admitted, removed, commit, welcome }, roster))

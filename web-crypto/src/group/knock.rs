@@ -52,12 +52,12 @@ impl Knock<'_> {
     /// # Errors
     /// When it was sealed otherwise, or altered.
     pub fn open(&self, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Unopened> {
-        let (nonce, rest) = sealed.split_first_chunk::<NONCE>().ok_or(Unopened)?;
-        let (text, tag) = rest.split_last_chunk::<TAG>().ok_or(Unopened)?;
+        let (nonce, rest) = sealed.split_first_chunk::<NONCE>().ok_or_else(|| Unopened::new("a short knock"))?;
+        let (text, tag) = rest.split_last_chunk::<TAG>().ok_or_else(|| Unopened::new("a short knock"))?;
         let mut text = Zeroizing::new(text.to_vec());
         self.cipher()
             .decrypt_inout_detached(&XNonce::from(*nonce), &self.aad(), text.as_mut_slice().into(), &Tag::from(*tag))
-            .map_err(|_| Unopened)?;
+            .map_err(Unopened::new)?;
         Ok(text)
     }
 
@@ -104,30 +104,36 @@ impl Group {
         gone: &BTreeSet<MemberId>,
     ) -> Result<Newcomer, Unopened> {
         let bytes = knock.open(sealed)?;
-        let message = MlsMessageIn::tls_deserialize_exact_bytes(&bytes).map_err(|_| Unopened)?;
-        let MlsMessageBodyIn::KeyPackage(unverified) = message.extract() else { return Err(Unopened) };
-        let key_package = unverified.validate(me.provider.crypto(), ProtocolVersion::Mls10).map_err(|_| Unopened)?;
+        let message = MlsMessageIn::tls_deserialize_exact_bytes(&bytes).map_err(Unopened::new)?;
+        let MlsMessageBodyIn::KeyPackage(unverified) = message.extract() else {
+            return Err(Unopened::new("another message than a key package"));
+        };
+        let key_package = unverified.validate(me.provider.crypto(), ProtocolVersion::Mls10).map_err(Unopened::new)?;
         let leaf = key_package.leaf_node();
         let key = leaf.signature_key().as_slice();
         // Where it will stand in the tree is not known yet, and not asked.
-        let mate = Mate::read(LeafNodeIndex::new(u32::MAX), leaf.credential(), key).map_err(|_| Unopened)?;
+        let mate = Mate::read(LeafNodeIndex::new(u32::MAX), leaf.credential(), key).map_err(Unopened::new)?;
         let returning = self.roster().get(mate.member_id);
         let stays = |other: &&Mate| other.member_id != mate.member_id && !gone.contains(&other.member_id);
         let clashes = |other: &Mate| {
             other.skeleton.same(&mate.skeleton) || other.key == mate.key || other.member_id == mate.member_id
         };
-        if key_package.ciphersuite() != SUITE
-            || !is_capable(leaf)
-            || !is_contributory(key_package.hpke_init_key().as_slice())
-            || key_package.extensions().iter().next().is_some()
-            || mate.member_id != knock.member_id
-            || mate.member_id == me.member_id()
-            || gone.contains(&mate.member_id)
-            || returning.is_some_and(|former| !former.is(&mate))
-            || self.roster().iter().filter(stays).any(clashes)
-            || others.iter().any(|other| clashes(&other.mate))
-        {
-            return Err(Unopened);
+        let is_fit = key_package.ciphersuite() == SUITE
+            && is_capable(leaf)
+            && is_contributory(key_package.hpke_init_key().as_slice())
+            && key_package.extensions().iter().next().is_none();
+        let is_knocking = mate.member_id == knock.member_id
+            && mate.member_id != me.member_id()
+            && !gone.contains(&mate.member_id)
+            && returning.is_none_or(|former| former.is(&mate));
+        if !is_fit {
+            return Err(Unopened::new("a key package that does not fit the group"));
+        }
+        if !is_knocking {
+            return Err(Unopened::new("a key package of another member than the one that knocks"));
+        }
+        if self.roster().iter().filter(stays).any(clashes) || others.iter().any(|other| clashes(&other.mate)) {
+            return Err(Unopened::new("a number, name or key that another member has"));
         }
         Ok(Newcomer { key_package, mate })
     }

@@ -61,8 +61,8 @@ impl Me {
             .leaf_node_capabilities(capabilities())
             .key_package_lifetime(lifetime())
             .build(SUITE, &self.provider, &self.signer, self.credential())
-            .map_err(|_| Stuck::Broken)?;
-        MlsMessageOut::from(bundle.into_key_package()).tls_serialize_detached().map_err(|_| Stuck::Broken)
+            .map_err(Stuck::broken)?;
+        MlsMessageOut::from(bundle.into_key_package()).tls_serialize_detached().map_err(Stuck::broken)
     }
 
     pub(super) fn credential(&self) -> CredentialWithKey {
@@ -75,8 +75,8 @@ impl Me {
 
     pub(super) fn keep_room_psk(&self, group_id: &[u8; 20]) -> Result<(), Stuck> {
         let psk = Psk::External(ExternalPsk::new(group_id.to_vec()));
-        let id = PreSharedKeyId::new(SUITE, self.provider.rand(), psk).map_err(|_| Stuck::Broken)?;
-        id.store(&self.provider, self.room_psk.as_bytes()).map_err(|_| Stuck::Broken)
+        let id = PreSharedKeyId::new(SUITE, self.provider.rand(), psk).map_err(Stuck::broken)?;
+        id.store(&self.provider, self.room_psk.as_bytes()).map_err(Stuck::broken)
     }
 }
 

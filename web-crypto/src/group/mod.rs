@@ -1,7 +1,7 @@
 //! The room's group: MLS (RFC 9420), by openmls, and what this protocol adds to it. PROTOCOL, "The group".
 //!
-//! A [`Group`] only ever goes forward. What cannot be followed leaves it [`Stuck`]: it is then to be dropped, and its
-//! secrets with it.
+//! A [`Group`] only goes forward. When the client cannot follow an event it is [`Stuck`], and drops the group with its
+//! secrets.
 
 mod commit;
 mod crypto;
@@ -44,21 +44,34 @@ const KEEPER: u16 = 0xF0C1;
 /// How many messages of a member may be lost in one epoch before its next one: finding its key takes a hash for each.
 const SKIPPED_MESSAGES: u32 = 4096;
 
-/// Why the group cannot be followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why the client cannot follow the group. The text is for a log: it names no one and holds no secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Stuck {
-    /// A commit or a Welcome does not open, or breaks a rule of PROTOCOL, (24) or (25).
-    #[error("a commit or a Welcome is broken or not allowed")]
-    Broken,
+    /// A commit or a Welcome does not open, or breaks a rule of PROTOCOL, (24) or (25); or the library failed. With the
+    /// cause.
+    #[error("{0}")]
+    Broken(String),
     /// The frame names other members than the tree holds: somebody could read unseen.
     #[error("the tree holds other members than the frame names")]
     Unlisted,
 }
 
-/// A message that does not open: forged, altered, repeated, or of another epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the message does not open")]
-pub struct Unopened;
+impl Stuck {
+    fn broken(cause: impl ToString) -> Self {
+        Self::Broken(cause.to_string())
+    }
+}
+
+/// A message or a knock that does not open: forged, altered, repeated, or of another epoch. With the cause, for a log.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unopened(String);
+
+impl Unopened {
+    fn new(cause: impl ToString) -> Self {
+        Self(cause.to_string())
+    }
+}
 
 /// group id = room id 16 ‖ generation u32
 #[must_use]
@@ -117,7 +130,7 @@ impl Group {
             openmls::group::GroupId::from_slice(&id),
             me.credential(),
         )
-        .map_err(|_| Stuck::Broken)?;
+        .map_err(Stuck::broken)?;
         let roster = Roster::of(&mls)?;
         me.keep_room_psk(&id)?;
         Ok(Self { mls, room, epoch: Epoch { generation, number: 0 }, roster, pending: None })
@@ -150,26 +163,28 @@ impl Group {
             .number_of_resumption_psks(0)
             .sender_ratchet_configuration(ratchet())
             .build();
-        let message = MlsMessageIn::tls_deserialize_exact_bytes(welcome).map_err(|_| Stuck::Broken)?;
-        let MlsMessageBodyIn::Welcome(welcome) = message.extract() else { return Err(Stuck::Broken) };
+        let message = MlsMessageIn::tls_deserialize_exact_bytes(welcome).map_err(Stuck::broken)?;
+        let MlsMessageBodyIn::Welcome(welcome) = message.extract() else {
+            return Err(Stuck::broken("another message than a Welcome"));
+        };
         let joining = StagedWelcome::build_from_welcome(&me.provider, &config, welcome)
-            .map_err(|_| Stuck::Broken)?
+            .map_err(Stuck::broken)?
             .skip_lifetime_validation();
         rules::is_room_psk(joining.processed_welcome().psks(), &id)?;
-        let staged = joining.build().map_err(|_| Stuck::Broken)?;
+        let staged = joining.build().map_err(Stuck::broken)?;
         let context = staged.group_context();
         if context.group_id().as_slice() != id
             || context.epoch().as_u64() != epoch.number
             || context.ciphersuite() != SUITE
             || context.extensions().iter().next().is_some()
         {
-            return Err(Stuck::Broken);
+            return Err(Stuck::broken("the Welcome leads to another group"));
         }
-        let mls = staged.into_group(&me.provider).map_err(|_| Stuck::Broken)?;
+        let mls = staged.into_group(&me.provider).map_err(Stuck::broken)?;
         let roster = Roster::of(&mls)?;
-        let own = roster.get(me.member_id).ok_or(Stuck::Broken)?;
+        let own = roster.get(me.member_id).ok_or_else(|| Stuck::broken("the tree lacks this client"))?;
         if own.name != me.name || own.key != me.signer.public() || own.leaf != mls.own_leaf_index() {
-            return Err(Stuck::Broken);
+            return Err(Stuck::broken("the tree has another key or name for this client"));
         }
         Ok(Self { mls, room, epoch, roster, pending: None })
     }
@@ -203,8 +218,8 @@ impl Group {
     /// # Errors
     /// When there is none.
     pub fn confirm(&mut self, me: &Me) -> Result<(), Stuck> {
-        let roster = self.pending.take().ok_or(Stuck::Broken)?;
-        self.mls.merge_pending_commit(&me.provider).map_err(|_| Stuck::Broken)?;
+        let roster = self.pending.take().ok_or_else(|| Stuck::broken("no commit is pending"))?;
+        self.mls.merge_pending_commit(&me.provider).map_err(Stuck::broken)?;
         self.advanced(roster)
     }
 
@@ -214,11 +229,13 @@ impl Group {
     /// When it does not open, or is not allowed.
     pub fn follow(&mut self, me: &Me, received: &Received<'_>, gone: &BTreeSet<MemberId>) -> Result<(), Stuck> {
         self.forget_commit(me)?;
-        let message = protocol_message(received.commit).ok_or(Stuck::Broken)?;
-        let processed = self.mls.process_message(&me.provider, message).map_err(|_| Stuck::Broken)?;
-        let &Sender::Member(author) = processed.sender() else { return Err(Stuck::Broken) };
+        let message = protocol_message(received.commit)?;
+        let processed = self.mls.process_message(&me.provider, message).map_err(Stuck::broken)?;
+        let &Sender::Member(author) = processed.sender() else {
+            return Err(Stuck::broken("a commit from outside the group"));
+        };
         let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else {
-            return Err(Stuck::Broken);
+            return Err(Stuck::broken("another message than a commit"));
         };
         let roster = rules::judge(&self.roster, &staged, author, received, gone, &self.id())?;
         self.merge(me, *staged)?;
@@ -230,7 +247,7 @@ impl Group {
     /// # Errors
     /// Only by a fault of the library.
     pub fn seal(&mut self, me: &Me, padded: &[u8]) -> Result<Vec<u8>, Stuck> {
-        to_bytes(&self.mls.create_message(&me.provider, &me.signer, padded).map_err(|_| Stuck::Broken)?)
+        to_bytes(&self.mls.create_message(&me.provider, &me.signer, padded).map_err(Stuck::broken)?)
     }
 
     /// Opens what another member sealed in this epoch: who did, and the padded content.
@@ -238,17 +255,19 @@ impl Group {
     /// # Errors
     /// When it does not open, or is no message.
     pub fn open(&mut self, me: &Me, sealed: &[u8]) -> Result<(MemberId, Zeroizing<Vec<u8>>), Unopened> {
-        let message = protocol_message(sealed).ok_or(Unopened)?;
-        // A commit that is passed off as a message would use up the key that it is to be opened with in its place.
+        let message = protocol_message(sealed).map_err(Unopened::new)?;
+        // Opening a commit that is passed off as a message would use up the key that opens the commit.
         if message.is_handshake_message() {
-            return Err(Unopened);
+            return Err(Unopened::new("a handshake in place of a message"));
         }
-        let processed = self.mls.process_message(&me.provider, message).map_err(|_| Unopened)?;
-        let (&Sender::Member(leaf), []) = (processed.sender(), processed.aad()) else { return Err(Unopened) };
-        let ProcessedMessageContent::ApplicationMessage(content) = processed.into_content() else {
-            return Err(Unopened);
+        let processed = self.mls.process_message(&me.provider, message).map_err(Unopened::new)?;
+        let (&Sender::Member(leaf), []) = (processed.sender(), processed.aad()) else {
+            return Err(Unopened::new("a message from outside the group, or with additional data"));
         };
-        let sender = self.roster.at(leaf).ok_or(Unopened)?.member_id;
+        let ProcessedMessageContent::ApplicationMessage(content) = processed.into_content() else {
+            return Err(Unopened::new("another content than a message"));
+        };
+        let sender = self.roster.at(leaf).ok_or_else(|| Unopened::new("the sender is not in the roster"))?.member_id;
         Ok((sender, Zeroizing::new(content.into_bytes())))
     }
 
@@ -262,11 +281,11 @@ impl Group {
     /// Only by a fault of the library.
     pub fn forget_commit(&mut self, me: &Me) -> Result<(), Stuck> {
         self.pending = None;
-        self.mls.clear_pending_commit(me.provider.storage()).map_err(|_| Stuck::Broken)
+        self.mls.clear_pending_commit(me.provider.storage()).map_err(Stuck::broken)
     }
 
     fn merge(&mut self, me: &Me, staged: StagedCommit) -> Result<(), Stuck> {
-        self.mls.merge_staged_commit(&me.provider, staged).map_err(|_| Stuck::Broken)
+        self.mls.merge_staged_commit(&me.provider, staged).map_err(Stuck::broken)
     }
 
     fn advanced(&mut self, roster: Roster) -> Result<(), Stuck> {
@@ -276,7 +295,10 @@ impl Group {
         if !self.roster.is_of(&self.mls) {
             return Err(Stuck::Unlisted);
         }
-        if self.mls.epoch().as_u64() == self.epoch.number && self.mls.is_active() { Ok(()) } else { Err(Stuck::Broken) }
+        if self.mls.epoch().as_u64() != self.epoch.number || !self.mls.is_active() {
+            return Err(Stuck::broken("the commit removes this client, or leads to another epoch"));
+        }
+        Ok(())
     }
 }
 
@@ -286,16 +308,16 @@ fn ratchet() -> SenderRatchetConfiguration {
 }
 
 fn to_bytes(message: &MlsMessageOut) -> Result<Vec<u8>, Stuck> {
-    message.tls_serialize_detached().map_err(|_| Stuck::Broken)
+    message.tls_serialize_detached().map_err(Stuck::broken)
 }
 
-/// Reads a private message; public ones are against the rules.
-fn protocol_message(bytes: &[u8]) -> Option<ProtocolMessage> {
-    let MlsMessageBodyIn::PrivateMessage(message) = MlsMessageIn::tls_deserialize_exact_bytes(bytes).ok()?.extract()
-    else {
-        return None;
-    };
-    Some(ProtocolMessage::from(message))
+/// Reads a private message. PROTOCOL forbids public ones.
+fn protocol_message(bytes: &[u8]) -> Result<ProtocolMessage, Stuck> {
+    let message = MlsMessageIn::tls_deserialize_exact_bytes(bytes).map_err(Stuck::broken)?;
+    match message.extract() {
+        MlsMessageBodyIn::PrivateMessage(message) => Ok(message.into()),
+        _ => Err(Stuck::broken("another message than a private one")),
+    }
 }
 
 const _: () = assert!(limits::KNOCKS_AT_ONCE <= limits::MEMBERS);

@@ -45,7 +45,7 @@ impl Group {
             Forgery::WithoutPsk => plan.with_psk = false,
             Forgery::WithoutPath => plan.leaf = None,
             Forgery::Removing(id, says_so) => {
-                plan.leaves.push(self.roster.get(*id).ok_or(Stuck::Broken)?.leaf);
+                plan.leaves.push(self.roster.get(*id).ok_or_else(|| Stuck::broken("nobody to remove"))?.leaf);
                 plan.removed.extend(says_so.then_some(*id));
             }
             Forgery::Named(name) => {
@@ -57,10 +57,12 @@ impl Group {
                 plan.leaf = Some(leaf.with_credential_with_key(as_another).build());
             }
             Forgery::Unnamed(key_package) => {
-                let message = MlsMessageIn::tls_deserialize_exact_bytes(key_package).map_err(|_| Stuck::Broken)?;
-                let MlsMessageBodyIn::KeyPackage(unverified) = message.extract() else { return Err(Stuck::Broken) };
+                let message = MlsMessageIn::tls_deserialize_exact_bytes(key_package).map_err(Stuck::broken)?;
+                let MlsMessageBodyIn::KeyPackage(unverified) = message.extract() else {
+                    return Err(Stuck::broken("another message than a key package"));
+                };
                 let checked = unverified.validate(me.provider.crypto(), ProtocolVersion::Mls10);
-                plan.unnamed.push(checked.map_err(|_| Stuck::Broken)?);
+                plan.unnamed.push(checked.map_err(Stuck::broken)?);
                 plan.with_psk = true;
             }
         }
@@ -83,10 +85,10 @@ impl Group {
     /// # Errors
     /// When it does not open, or removes oneself.
     pub fn trail(&mut self, me: &Me, commit: &[u8]) -> Result<(), Stuck> {
-        let message = protocol_message(commit).ok_or(Stuck::Broken)?;
-        let processed = self.mls.process_message(&me.provider, message).map_err(|_| Stuck::Broken)?;
+        let message = protocol_message(commit)?;
+        let processed = self.mls.process_message(&me.provider, message).map_err(Stuck::broken)?;
         let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else {
-            return Err(Stuck::Broken);
+            return Err(Stuck::broken("another message than a commit"));
         };
         self.merge(me, *staged)?;
         let roster = Roster::of(&self.mls)?;

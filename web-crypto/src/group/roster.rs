@@ -34,13 +34,14 @@ pub struct Mate {
 impl Mate {
     /// Reads a leaf's credential.
     pub(super) fn read(leaf: LeafNodeIndex, credential: &Credential, key: &[u8]) -> Result<Self, Stuck> {
-        let basic = openmls::credentials::BasicCredential::try_from(credential.clone()).map_err(|_| Stuck::Broken)?;
-        let (number, name) = basic.identity().split_first_chunk::<4>().ok_or(Stuck::Broken)?;
-        let text = core::str::from_utf8(name).map_err(|_| Stuck::Broken)?;
-        let name = text.parse::<UserName>().map_err(|_| Stuck::Broken)?;
+        let basic = openmls::credentials::BasicCredential::try_from(credential.clone()).map_err(Stuck::broken)?;
+        let (number, name) =
+            basic.identity().split_first_chunk::<4>().ok_or_else(|| Stuck::broken("a short identity"))?;
+        let text = core::str::from_utf8(name).map_err(Stuck::broken)?;
+        let name = text.parse::<UserName>().map_err(Stuck::broken)?;
         // Only the canonical form is signed.
         if name.as_str() != text {
-            return Err(Stuck::Broken);
+            return Err(Stuck::broken("a name that is not canonical"));
         }
         let member_id = MemberId(u32::from_be_bytes(*number));
         Ok(Self { member_id, skeleton: name.skeleton(), name, key: key.to_vec(), leaf })
@@ -97,7 +98,7 @@ impl Roster {
         let mut roster = Self::default();
         for member in mls.members() {
             if !is_contributory(&member.encryption_key) {
-                return Err(Stuck::Broken);
+                return Err(Stuck::broken("a key of low order"));
             }
             roster.add(Mate::read(member.index, &member.credential, &member.signature_key)?)?;
         }
@@ -155,7 +156,7 @@ impl Roster {
 
     pub(super) fn add(&mut self, mate: Mate) -> Result<(), Stuck> {
         if self.leaves.contains_key(&mate.member_id) || self.by_leaf.contains_key(&mate.leaf) || self.clashes(&mate) {
-            return Err(Stuck::Broken);
+            return Err(Stuck::broken("two members with one number, name or key"));
         }
         self.leaves.insert(mate.member_id, mate.leaf);
         self.by_leaf.insert(mate.leaf, mate);
@@ -163,7 +164,7 @@ impl Roster {
     }
 
     pub(super) fn remove(&mut self, leaf: LeafNodeIndex) -> Result<Mate, Stuck> {
-        let mate = self.by_leaf.remove(&leaf).ok_or(Stuck::Broken)?;
+        let mate = self.by_leaf.remove(&leaf).ok_or_else(|| Stuck::broken("an empty leaf is removed"))?;
         self.leaves.remove(&mate.member_id);
         Ok(mate)
     }
@@ -177,7 +178,7 @@ impl Roster {
         }
         for addition in staged.add_proposals() {
             let node = addition.add_proposal().key_package().leaf_node();
-            let leaf = after.leftmost_empty().ok_or(Stuck::Broken)?;
+            let leaf = after.leftmost_empty().ok_or_else(|| Stuck::broken("the tree is full"))?;
             after.add(Mate::read(leaf, node.credential(), node.signature_key().as_slice())?)?;
         }
         Ok(after)

@@ -26,14 +26,14 @@ fn is_fit(key_package: &KeyPackage) -> bool {
 pub(super) fn is_room_psk(psks: &[PreSharedKeyId], group_id: &[u8; 20]) -> Result<(), Stuck> {
     match psks {
         [psk] if matches!(psk.psk(), Psk::External(external) if external.psk_id() == group_id) => Ok(()),
-        _ => Err(Stuck::Broken),
+        _ => Err(Stuck::broken("other PSKs than the room's")),
     }
 }
 
 /// openmls does not show what a proposal says, but its encoding is that (RFC 9420, section 12.1.4).
 fn psk_id(proposal: &PreSharedKeyProposal) -> Result<PreSharedKeyId, Stuck> {
-    let encoded = proposal.tls_serialize_detached().map_err(|_| Stuck::Broken)?;
-    PreSharedKeyId::tls_deserialize_exact_bytes(&encoded).map_err(|_| Stuck::Broken)
+    let encoded = proposal.tls_serialize_detached().map_err(Stuck::broken)?;
+    PreSharedKeyId::tls_deserialize_exact_bytes(&encoded).map_err(Stuck::broken)
 }
 
 /// The roster that the commit leads to, if it is allowed.
@@ -45,12 +45,12 @@ pub(super) fn judge(
     gone: &BTreeSet<MemberId>,
     group_id: &[u8; 20],
 ) -> Result<Roster, Stuck> {
-    let former = roster.at(author).ok_or(Stuck::Broken)?;
+    let former = roster.at(author).ok_or_else(|| Stuck::broken("the author is not in the roster"))?;
     // openmls lets a path put another credential into the author's leaf: anyone could become anyone.
-    let path = staged.update_path_leaf_node().ok_or(Stuck::Broken)?;
+    let path = staged.update_path_leaf_node().ok_or_else(|| Stuck::broken("a commit without a path"))?;
     let renewed = Mate::read(author, path.credential(), path.signature_key().as_slice())?;
     if former.member_id != received.author || !former.is(&renewed) || !is_capable(path) || staged.self_removed() {
-        return Err(Stuck::Broken);
+        return Err(Stuck::broken("another author, an author under another identity, or this client removed"));
     }
 
     let (mut psks, mut added, mut removed) = (0_usize, Vec::new(), Vec::new());
@@ -58,16 +58,18 @@ pub(super) fn judge(
         if !matches!(queued.proposal_or_ref_type(), ProposalOrRefType::Proposal)
             || !matches!(queued.sender(), Sender::Member(leaf) if *leaf == author)
         {
-            return Err(Stuck::Broken);
+            return Err(Stuck::broken("a proposal by reference, or by another member"));
         }
         match queued.proposal() {
             Proposal::Add(add) if is_fit(add.key_package()) => {
                 let node = add.key_package().leaf_node();
                 added.push(Mate::read(author, node.credential(), node.signature_key().as_slice())?);
             }
-            Proposal::Remove(remove) => removed.push(roster.at(remove.removed()).ok_or(Stuck::Broken)?),
+            Proposal::Remove(remove) => {
+                removed.push(roster.at(remove.removed()).ok_or_else(|| Stuck::broken("an empty leaf is removed"))?)
+            }
             Proposal::PreSharedKey(psk) if is_room_psk(&[psk_id(psk)?], group_id).is_ok() => psks += 1,
-            _ => return Err(Stuck::Broken),
+            _ => return Err(Stuck::broken("a proposal that is not allowed")),
         }
     }
 
@@ -82,7 +84,7 @@ pub(super) fn judge(
         || left_ids != received.removed.iter().copied().collect()
         || !left_ids.is_subset(gone)
     {
-        return Err(Stuck::Broken);
+        return Err(Stuck::broken("other removals than the frame names, or PSKs without newcomers"));
     }
     // Names and numbers stay unique.
     roster.after(staged)

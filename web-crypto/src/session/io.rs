@@ -1,5 +1,6 @@
 //! The session's queue of outputs, the time of the current input, and the session's randomness.
 
+use core::fmt::Display;
 use std::collections::VecDeque;
 
 use serde::Serialize;
@@ -48,6 +49,11 @@ impl Io {
 
     pub(super) fn post(&mut self, path: &'static str, request: &impl Serialize) {
         self.push(Output::Post(path, to_json(request)));
+    }
+
+    /// Writes a line to the log of a developer. It must name nobody and show no secret.
+    pub(super) fn debug(&mut self, event: &str, cause: &dyn Display) {
+        self.push(Output::Debug(format!("{event}: {cause}")));
     }
 
     /// Draws random bytes.

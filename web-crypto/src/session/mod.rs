@@ -110,6 +110,8 @@ pub enum Output {
     /// Keep this path and this body until [`View::Ended`]. A driver that has to stop before can then still take leave of
     /// the server, by a `POST` that needs no answer.
     Farewell(&'static str, Zeroizing<Vec<u8>>),
+    /// Write this line to a log that only developers read. It names nobody and holds no secret.
+    Debug(String),
     /// Show this to the person.
     Show(View),
 }

@@ -55,7 +55,7 @@ impl Person {
         for (id, sealed) in knocks {
             match self.group.as_ref().unwrap().hear(&self.me, &knock_of(id.0, 0, &key), sealed, &newcomers, gone) {
                 Ok(newcomer) => newcomers.push(newcomer),
-                Err(Unopened) => passed.push(*id),
+                Err(_) => passed.push(*id),
             }
         }
         (newcomers, passed)
@@ -145,9 +145,9 @@ fn people_come_in_talk_and_go() {
     assert_eq!(same.len(), 1);
     let sealed = all[2].say(b"hello");
     assert_eq!(all[0].open(&sealed), Ok((3, b"hello".to_vec())));
-    assert_eq!(all[0].open(&sealed), Err(Unopened), "repeated");
+    assert!(matches!(all[0].open(&sealed), Err(Unopened(_))), "repeated");
     assert_eq!(all[1].open(&sealed), Ok((3, b"hello".to_vec())));
-    assert_eq!(all[2].open(&sealed), Err(Unopened), "one's own");
+    assert!(matches!(all[2].open(&sealed), Err(Unopened(_))), "one's own");
 
     // Cy is gone: what is said after opens for Cy no more.
     let gone = BTreeSet::from([MemberId(3)]);
@@ -157,10 +157,9 @@ fn people_come_in_talk_and_go() {
     all[1].confirm();
     let sealed = all[0].say(b"without Cy");
     assert_eq!(all[1].open(&sealed), Ok((1, b"without Cy".to_vec())));
-    assert_eq!(all[2].open(&sealed), Err(Unopened));
-    assert_eq!(
-        all[2].follow(MemberId(2), &commit, &gone),
-        Err(Stuck::Broken),
+    assert!(matches!(all[2].open(&sealed), Err(Unopened(_))));
+    assert!(
+        matches!(all[2].follow(MemberId(2), &commit, &gone), Err(Stuck::Broken(_))),
         "nobody removes itself by another's hand"
     );
 }
@@ -282,7 +281,7 @@ fn x25519_halves_of_low_order_are_refused() {
     let Person { me, group } = &mut all[0];
     let forgery = Forgery::Unnamed(cy.me.halved_key_package().unwrap());
     let commit = group.as_mut().unwrap().forge(me, &newcomers, &none(), &forgery).unwrap();
-    assert_eq!(bo.join(Epoch { generation: 0, number: 1 }, &commit.welcome), Err(Stuck::Broken));
+    assert!(matches!(bo.join(Epoch { generation: 0, number: 1 }, &commit.welcome), Err(Stuck::Broken(_))));
 }
 
 #[test]
@@ -296,7 +295,7 @@ fn one_who_knows_no_password_gets_nothing_from_a_welcome() {
     // The same keys, another password.
     let mut thief = Person { me: me(2, "Cy", 2), group: None };
     let _ = thief.me.key_package().unwrap();
-    assert_eq!(thief.join(epoch, &commit.welcome), Err(Stuck::Broken));
+    assert!(matches!(thief.join(epoch, &commit.welcome), Err(Stuck::Broken(_))));
 }
 
 #[test]
@@ -306,7 +305,7 @@ fn a_welcome_to_another_place_is_refused() {
     let (newcomers, _) = all[0].hear(&[cy.knock()], &none());
     let commit = all[0].commit(&newcomers, &none());
     all[0].confirm();
-    assert_eq!(cy.join(all[0].epoch().next(), &commit.welcome), Err(Stuck::Broken));
+    assert!(matches!(cy.join(all[0].epoch().next(), &commit.welcome), Err(Stuck::Broken(_))));
 }
 
 #[test]
@@ -317,8 +316,8 @@ fn a_commit_that_lost_is_forgotten() {
     all[0].follow(MemberId(2), &won, &none()).unwrap();
     all[1].confirm();
     let Person { me, group } = &mut all[0];
-    assert_eq!(group.as_mut().unwrap().confirm(me), Err(Stuck::Broken));
-    assert_eq!(all[1].follow(MemberId(1), &lost, &none()), Err(Stuck::Broken), "of an epoch that is over");
+    assert!(matches!(group.as_mut().unwrap().confirm(me), Err(Stuck::Broken(_))));
+    assert!(matches!(all[1].follow(MemberId(1), &lost, &none()), Err(Stuck::Broken(_))), "of an epoch that is over");
 }
 
 #[test]

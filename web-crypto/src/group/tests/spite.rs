@@ -148,21 +148,21 @@ fn spiteful_commits_leave_the_others_stuck() {
         let is_unlisted =
             ["lets in another than she says", "lets one in and does not say so", "says that she lets one in"]
                 .contains(what);
-        let why = if is_unlisted { Stuck::Unlisted } else { Stuck::Broken };
-        assert_eq!(judge(*make, &[]), Err(why), "{what}");
+        let why = judge(*make, &[]).unwrap_err();
+        assert_eq!(why == Stuck::Unlisted, is_unlisted, "{what}: {why}");
     }
     let silently = |_: &[Person], _: &Person| Spite { removes: vec![LeafNodeIndex::new(1)], ..Spite::plain() };
-    assert_eq!(judge(silently, &[2]), Err(Stuck::Broken), "does not say whom she removes");
+    assert!(matches!(judge(silently, &[2]), Err(Stuck::Broken(_))), "does not say whom she removes");
 
     let mut all = people(&["Ana", "Bo", "Eve"]);
     let commit = vec![0, 1, 0, 2, 9, 9];
     let garbage = Commit { admitted: vec![], removed: vec![], commit, welcome: vec![] };
-    assert_eq!(all[0].follow(MemberId(3), &garbage, &none()), Err(Stuck::Broken));
+    assert!(matches!(all[0].follow(MemberId(3), &garbage, &none()), Err(Stuck::Broken(_))));
 
     // A commit under another's name; and one passed off as a message.
     let mut all = people(&["Ana", "Bo", "Eve"]);
     let commit = all[2].commit(&[], &none());
-    assert_eq!(all[0].open(&commit.commit), Err(Unopened));
+    assert!(matches!(all[0].open(&commit.commit), Err(Unopened(_))));
     assert_eq!(all[0].follow(MemberId(3), &commit, &none()), Ok(()), "the wrong envelope has used nothing up");
-    assert_eq!(all[1].follow(MemberId(1), &commit, &none()), Err(Stuck::Broken));
+    assert!(matches!(all[1].follow(MemberId(1), &commit, &none()), Err(Stuck::Broken(_))));
 }

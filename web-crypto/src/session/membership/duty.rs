@@ -23,12 +23,18 @@ impl Membership {
             let knock = Knock { door_key: &self.door_key, group_id, member_id: *member_id };
             match group.hear(&self.me, &knock, sealed, &newcomers, &self.gone) {
                 Ok(newcomer) => newcomers.push(newcomer),
-                Err(_) => passed.push(*member_id),
+                Err(why) => {
+                    self.io.debug("knock passed", &why);
+                    passed.push(*member_id);
+                }
             }
         }
         let mut commit = group.commit(&self.me, &newcomers, &self.gone);
         // A newcomer does not fit the group in a way that no check foresaw: the others come in without it.
-        while commit.is_err() && !newcomers.is_empty() {
+        while let Err(why) = &commit
+            && !newcomers.is_empty()
+        {
+            self.io.debug("commit failed", why);
             let half = newcomers.len() / 2;
             passed.extend(newcomers.drain(half..).map(|newcomer| newcomer.member_id()));
             commit = group.commit(&self.me, &newcomers, &self.gone);
@@ -36,7 +42,7 @@ impl Membership {
         if !passed.is_empty() {
             self.io.send(&ClientFrame::Pass { epoch, members: passed });
         }
-        let commit = commit.map_err(|_| Trouble::Fault)?;
+        let commit = commit?;
         if !newcomers.is_empty() || !self.gone.is_empty() {
             self.refresh.tried(self.io.now);
             self.send_commit(epoch, &commit);
@@ -54,8 +60,12 @@ impl Membership {
         // When members have gone, the one on duty commits in any case. Alone in the group there is nobody to hide keys from.
         let is_time = self.gone.is_empty() && self.until <= self.seq && group.roster().len() > 1;
         let epoch = group.epoch();
-        if is_time && let Ok(commit) = group.commit(&self.me, &[], &BTreeSet::new()) {
-            self.send_commit(epoch, &commit);
+        if !is_time {
+            return;
+        }
+        match group.commit(&self.me, &[], &BTreeSet::new()) {
+            Ok(commit) => self.send_commit(epoch, &commit),
+            Err(why) => self.io.debug("refresh failed", &why),
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wire::{ClientFrame, Counter, Epoch, MemberId, Person, Seq};
 
-use super::{Membership, Trouble, show_missed};
+use super::{Membership, NOT_INSIDE, Trouble, show_missed};
 use crate::{
     group::{Group, Knock, Stuck, group_id},
     session::{Connection, View},
@@ -22,7 +22,7 @@ impl Membership {
     pub(super) fn found(&mut self, generation: u32, seq: Seq) -> Result<(), Trouble> {
         let epoch = Epoch { generation, number: 0 };
         if self.latest.is_some_and(|latest| epoch <= latest) {
-            return Err(Trouble::Disturbed);
+            return Err(Trouble::Disturbed("an earlier generation to found"));
         }
         self.leave_group();
         // Members that have left are in no tree any more.
@@ -32,7 +32,7 @@ impl Membership {
         if self.latest.is_none() && generation > 0 {
             self.peers.expect_anything();
         }
-        let group = Group::found(&self.me, self.link.room_id(), generation).map_err(|_| Trouble::Fault)?;
+        let group = Group::found(&self.me, self.link.room_id(), generation)?;
         self.take_up(group, seq);
         if !self.is_complete() {
             self.gathering = Some(self.io.now.saturating_add(GATHERING));
@@ -48,7 +48,7 @@ impl Membership {
 
     /// Asks the members of the group to let this client in, with keys that no earlier knock has shown.
     pub(super) fn knock(&mut self, generation: u32) -> Result<(), Trouble> {
-        let key_package = self.me.key_package().map_err(|_| Trouble::Fault)?;
+        let key_package = self.me.key_package()?;
         let group_id = group_id(self.link.room_id(), generation);
         let knock = Knock { door_key: &self.door_key, group_id, member_id: self.me.member_id() };
         let sealed = knock.seal(*self.io.random(), &key_package);
@@ -63,7 +63,7 @@ impl Membership {
         let named = people.iter().filter(|person| person.in_group).map(|person| person.member_id);
         let named = named.collect::<BTreeSet<_>>();
         if self.group.is_some() || !is_later || !named.contains(&me) {
-            return Err(Trouble::Disturbed);
+            return Err(Trouble::Disturbed("a Welcome that does not fit where the client is"));
         }
         let group = match Group::join(&self.me, self.link.room_id(), epoch, welcome, &named) {
             Ok(group) => group,
@@ -72,7 +72,7 @@ impl Membership {
         let first = self.latest.is_none();
         self.drop_absent(&group, people);
         self.take_up(group, seq);
-        let Some(group) = &self.group else { return Err(Trouble::Fault) };
+        let Some(group) = &self.group else { return Err(NOT_INSIDE) };
         for mate in group.roster().iter().filter(|mate| mate.member_id != me) {
             // The tree says who is in the group. The server says how many messages each one has sent.
             let said = people.iter().find(|person| person.member_id == mate.member_id);
@@ -120,7 +120,7 @@ impl Membership {
         // For members inside, the end of their group is an event in the order.
         let is_next = self.group.is_none() || seq == self.seq.next();
         if !is_next || self.latest.is_some_and(|latest| generation <= latest.generation) {
-            return Err(Trouble::Disturbed);
+            return Err(Trouble::Disturbed("an earlier generation"));
         }
         if founder {
             return self.found(generation, seq);
@@ -131,6 +131,7 @@ impl Membership {
 
     /// Called when the client cannot follow the group: drops the group, tells the server, and knocks again.
     pub(super) fn stuck(&mut self, epoch: Epoch, why: Stuck) -> Result<(), Trouble> {
+        self.io.debug("group dropped", &why);
         self.leave_group();
         self.unlisted = why == Stuck::Unlisted;
         let now = self.io.now;

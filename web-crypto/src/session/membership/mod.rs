@@ -21,7 +21,7 @@ use super::{
     talk::Talk,
 };
 use crate::{
-    group::{Group, Me, Received, group_id},
+    group::{Group, Me, Received, Stuck, group_id},
     keys::{Key, RoomSecret},
 };
 
@@ -30,6 +30,9 @@ const UNANSWERED: &str = "Nobody in the room has answered yet. Someone has to be
 /// Shown at the end of a session whose group held other members than the server named, time after time.
 const UNLISTED: &str =
     "The list of people and the encryption group differ: somebody could read unseen. This page stayed out.";
+
+/// The server speaks of a member that is not in the group, or has gone.
+const NOT_INSIDE: Trouble = Trouble::Disturbed("an event of a member that is not in the group");
 
 /// What becomes of the session after an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,16 +44,22 @@ pub(super) enum Next {
 }
 
 /// Why the connection or the session ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Trouble {
-    /// The server broke the protocol: the client drops the connection and opens another.
-    Disturbed,
+    /// The server broke the protocol, in this way: the client drops the connection and opens another.
+    Disturbed(&'static str),
     /// The group's library failed where it cannot fail: the session is over.
-    Fault,
+    Fault(Stuck),
     /// The person leaves.
     Leave,
     /// The session is over, for this reason.
     Over(CloseCode),
+}
+
+impl From<Stuck> for Trouble {
+    fn from(why: Stuck) -> Self {
+        Self::Fault(why)
+    }
 }
 
 pub(super) struct Membership {
@@ -140,9 +149,15 @@ impl Membership {
         let (before, is_woken) = (self.next(), matches!(input, Input::Woken));
         match self.take(input) {
             Ok(()) => {}
-            Err(Trouble::Disturbed) => self.drop_connection(""),
+            Err(Trouble::Disturbed(why)) => {
+                self.io.debug("connection dropped", &why);
+                self.drop_connection("");
+            }
             Err(Trouble::Leave) => return Next::Leave,
-            Err(Trouble::Fault) => return self.end(CloseCode::PutOut),
+            Err(Trouble::Fault(why)) => {
+                self.io.debug("session ended", &why);
+                return self.end(CloseCode::PutOut);
+            }
             Err(Trouble::Over(code)) => return self.end(code),
         }
         if is_woken || self.next() != before {
@@ -164,7 +179,7 @@ impl Membership {
                 match ServerFrame::parse(bytes) {
                     Ok(frame) => self.received(frame),
                     Err(FrameError::Version(_)) => Err(Trouble::Over(CloseCode::UnknownVersion)),
-                    Err(FrameError::Malformed) => Err(Trouble::Disturbed),
+                    Err(FrameError::Malformed) => Err(Trouble::Disturbed("a malformed frame")),
                 }
             }
             Input::Closed(number) => self.closed(number),
@@ -291,14 +306,15 @@ impl Membership {
                 Ok(())
             }
             (ServerFrame::Pong, true) => Ok(()),
-            (ServerFrame::Welcome(_), true) | (_, false) => Err(Trouble::Disturbed),
+            (ServerFrame::Welcome(_), true) => Err(Trouble::Disturbed("a second welcome")),
+            (_, false) => Err(Trouble::Disturbed("a frame before the welcome")),
             (frame, true) => self.happened(frame),
         }
     }
 
     fn welcomed(&mut self, welcome: Welcome) -> Result<(), Trouble> {
         if self.latest.is_some_and(|latest| welcome.epoch.generation < latest.generation) {
-            return Err(Trouble::Disturbed);
+            return Err(Trouble::Disturbed("a welcome to an earlier generation"));
         }
         self.talk.accepted(&self.me, welcome.counter, &mut self.io);
         self.talk.reconnected();
@@ -319,7 +335,7 @@ impl Membership {
                 self.until = welcome.seq;
                 self.caught_up()
             }
-            Standing::Inside => Err(Trouble::Disturbed),
+            Standing::Inside => Err(Trouble::Disturbed("a welcome into a group that the client is not in")),
         }
     }
 
@@ -351,7 +367,7 @@ impl Membership {
             ServerFrame::Presence { seq, member_id, connected } => {
                 self.advance(seq)?;
                 let is_in = self.has(member_id) && !self.gone.contains(&member_id);
-                self.peers.get_mut(member_id).filter(|_| is_in).ok_or(Trouble::Disturbed)?.connected = connected;
+                self.peers.get_mut(member_id).filter(|_| is_in).ok_or(NOT_INSIDE)?.connected = connected;
                 self.show_people();
                 self.caught_up()
             }
@@ -364,7 +380,7 @@ impl Membership {
                 }
                 Ok(())
             }
-            ServerFrame::Welcome(_) | ServerFrame::Pong => Err(Trouble::Disturbed),
+            ServerFrame::Welcome(_) | ServerFrame::Pong => Err(Trouble::Disturbed("a second welcome")),
         }
     }
 
@@ -383,7 +399,7 @@ impl Membership {
         if self.seq == self.until {
             // A commit that was sent on an earlier connection and was not ordered by now never will be.
             if let Some(group) = self.group.as_mut().filter(|_| self.commits == 0) {
-                group.forget_commit(&self.me).map_err(|_| Trouble::Fault)?;
+                group.forget_commit(&self.me)?;
             }
             self.show_connection(Connection::Connected, "");
             self.show_people();
@@ -394,7 +410,7 @@ impl Membership {
     fn flush(&mut self) -> Result<(), Trouble> {
         let may_speak = self.connected && self.seq >= self.until && self.gone.is_empty() && self.gathering.is_none();
         match &mut self.group {
-            Some(group) if may_speak => self.talk.flush(&self.me, group, &mut self.io).map_err(|_| Trouble::Fault),
+            Some(group) if may_speak => Ok(self.talk.flush(&self.me, group, &mut self.io)?),
             _ => Ok(()),
         }
     }

@@ -2,17 +2,19 @@
 
 use wire::{Counter, Departure, Epoch, MemberId, Seq};
 
-use super::{Membership, Trouble, show_missed};
+use super::{Membership, NOT_INSIDE, Trouble, show_missed};
 use crate::{
     group::{Received, Roster},
     session::View,
 };
 
+const OTHER_EPOCH: Trouble = Trouble::Disturbed("a commit of another epoch");
+
 impl Membership {
     /// Takes the next place in the order. The client does not follow a server that skips a number or repeats one.
     pub(super) fn advance(&mut self, seq: Seq) -> Result<(), Trouble> {
         if self.group.is_none() || seq != self.seq.next() {
-            return Err(Trouble::Disturbed);
+            return Err(Trouble::Disturbed("an event out of order"));
         }
         self.seq = seq;
         Ok(())
@@ -20,15 +22,19 @@ impl Membership {
 
     pub(super) fn hear(&mut self, sender: MemberId, counter: Counter, sealed: &[u8]) -> Result<(), Trouble> {
         if !self.has(sender) || sender == self.me.member_id() || self.gone.contains(&sender) {
-            return Err(Trouble::Disturbed);
+            return Err(NOT_INSIDE);
         }
-        let Some(group) = &mut self.group else { return Err(Trouble::Disturbed) };
-        let peer = self.peers.get_mut(sender).ok_or(Trouble::Disturbed)?;
-        let opened = group.open(&self.me, sealed);
-        if opened.as_ref().is_ok_and(|(from, _)| *from != sender) {
-            return Err(Trouble::Disturbed);
-        }
-        if self.talk.hear(sender, peer, counter, opened.ok().map(|(_, padded)| padded), &mut self.io) {
+        let Some(group) = &mut self.group else { return Err(NOT_INSIDE) };
+        let peer = self.peers.get_mut(sender).ok_or(NOT_INSIDE)?;
+        let padded = match group.open(&self.me, sealed) {
+            Ok((from, padded)) if from == sender => Some(padded),
+            Ok(_) => return Err(Trouble::Disturbed("a message under another sender's number")),
+            Err(why) => {
+                self.io.debug("message not opened", &why);
+                None
+            }
+        };
+        if self.talk.hear(sender, peer, counter, padded, &mut self.io) {
             self.show_people();
         }
         Ok(())
@@ -36,7 +42,7 @@ impl Membership {
 
     pub(super) fn left(&mut self, id: MemberId, departure: Departure, counter: Counter) -> Result<(), Trouble> {
         if !self.has(id) || id == self.me.member_id() || !self.gone.insert(id) {
-            return Err(Trouble::Disturbed);
+            return Err(NOT_INSIDE);
         }
         self.talk.left(id, &mut self.io);
         if let Some(peer) = self.peers.get_mut(id) {
@@ -49,9 +55,9 @@ impl Membership {
     }
 
     pub(super) fn follow(&mut self, epoch: Epoch, received: &Received<'_>) -> Result<(), Trouble> {
-        let group = self.group.as_mut().filter(|group| group.epoch() == epoch).ok_or(Trouble::Disturbed)?;
+        let group = self.group.as_mut().filter(|group| group.epoch() == epoch).ok_or(OTHER_EPOCH)?;
         if received.author == self.me.member_id() {
-            return Err(Trouble::Disturbed);
+            return Err(Trouble::Disturbed("this client's own commit as another member's"));
         }
         let before = group.roster().clone();
         match group.follow(&self.me, received, &self.gone) {
@@ -61,11 +67,11 @@ impl Membership {
     }
 
     pub(super) fn confirm(&mut self, epoch: Epoch) -> Result<(), Trouble> {
-        let group = self.group.as_mut().filter(|group| group.epoch() == epoch).ok_or(Trouble::Disturbed)?;
+        let group = self.group.as_mut().filter(|group| group.epoch() == epoch).ok_or(OTHER_EPOCH)?;
         let before = group.roster().clone();
         // The server claims to have ordered a commit that this client never sent.
         if !group.has_commit() {
-            return Err(Trouble::Disturbed);
+            return Err(Trouble::Disturbed("a commit that was never sent"));
         }
         if let Err(why) = group.confirm(&self.me) {
             return self.stuck(epoch, why);
@@ -76,7 +82,7 @@ impl Membership {
 
     /// Called when a commit was merged.
     fn advanced(&mut self, before: &Roster) -> Result<(), Trouble> {
-        let Some(group) = &self.group else { return Err(Trouble::Fault) };
+        let Some(group) = &self.group else { return Err(NOT_INSIDE) };
         let roster = group.roster();
         self.latest = Some(group.epoch());
         self.gone.retain(|id| roster.get(*id).is_some());

@@ -69,6 +69,7 @@ pub(super) struct Scene {
     pub(super) posted: Vec<(&'static str, Value)>,
     pub(super) farewell: Option<(&'static str, Value)>,
     pub(super) safety: Vec<Vec<u8>>,
+    pub(super) debug: Vec<String>,
     /// Whole pictures, to be shown.
     pub(super) pictures: Vec<(u32, u64, Vec<u8>)>,
     pub(super) connects: usize,
@@ -88,7 +89,7 @@ impl Scene {
     /// The same, with randomness from a seed of this byte.
     pub(super) fn seeded(intent: Intent, seed: u8) -> Self {
         let session = Session::new(intent, "Book club", "Bo", "", seed_of(seed));
-        let (shown, sent, posted, safety, pictures) = Default::default();
+        let (shown, sent, posted, safety, debug, pictures) = Default::default();
         let (farewell, connects, disconnects, wake, seq) = Default::default();
         let ana = Other::new(ANA, "Ana");
         let mut scene = Self {
@@ -99,6 +100,7 @@ impl Scene {
             posted,
             farewell,
             safety,
+            debug,
             pictures,
             connects,
             disconnects,
@@ -277,6 +279,7 @@ impl Scene {
                     self.farewell = Some((path, serde_json::from_slice(&body).unwrap()));
                 }
                 Output::Stretch(..) => {}
+                Output::Debug(line) => self.debug.push(line),
                 Output::Connect => self.connects += 1,
                 Output::Send(frame) => {
                     assert!(ClientFrame::parse(&frame).is_ok(), "a frame that the server refuses");

@@ -76,6 +76,8 @@ fn a_message_altered_anywhere_is_not_shown_and_the_next_one_is() {
         sealed[at] ^= 0x10;
         scene.message(ANA, counter, &sealed);
         assert_eq!(scene.each("unreadable", "why"), ["sealed"], "byte {at}");
+        let line = scene.debug.pop().unwrap();
+        assert!(line.starts_with("message not opened: ") && !line.contains("Ana"), "{line}");
         counter += 1;
         scene.ana_sends(counter, &text(counter, "whole"));
         assert_eq!(scene.each("message", "text"), ["whole"], "after byte {at}");

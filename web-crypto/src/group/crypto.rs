@@ -25,7 +25,7 @@ use sha2::{Digest, Sha256};
 use shake::{ExtendableOutput as _, Shake256, Update, XofReader as _};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{SUITE, provider::Random};
+use super::{SUITE, random::Random};
 
 type Sender = AeadCtxS<AesGcm128, HkdfSha256, XWing>;
 type Receiver = AeadCtxR<AesGcm128, HkdfSha256, XWing>;

@@ -14,11 +14,7 @@ use tls_codec::Serialize as _;
 use wire::{MemberId, UserName};
 use zeroize::Zeroizing;
 
-use super::{
-    KEEPER, SUITE, Stuck,
-    provider::{Provider, Signer},
-    roster,
-};
+use super::{KEEPER, SUITE, Stuck, provider::Provider, roster, signer::Signer};
 use crate::keys::Key;
 
 /// Oneself. The signature key is made for this visit, and stays the same in every group of it.
@@ -35,7 +31,7 @@ impl Me {
     #[must_use]
     pub fn new(member_id: MemberId, name: UserName, room_psk: Key, seed: Zeroizing<[u8; 32]>) -> Self {
         let provider = Provider::new(seed);
-        let signer = Signer::generate(&provider);
+        let signer = Signer::generate(provider.rand());
         Self { provider, signer, member_id, name, room_psk }
     }
 

@@ -10,8 +10,10 @@ mod me;
 #[cfg(any(test, feature = "observe"))]
 mod observe;
 mod provider;
+mod random;
 mod roster;
 mod rules;
+mod signer;
 mod store;
 
 use std::collections::BTreeSet;
@@ -34,7 +36,7 @@ pub use knock::{Knock, Newcomer};
 pub use me::Me;
 #[cfg(any(test, feature = "observe"))]
 pub use observe::Forgery;
-pub(crate) use provider::Random;
+pub(crate) use random::Random;
 pub use roster::{Mate, Roster, fingerprint};
 
 /// MLS_128_MLKEM768X25519_AES128GCM_SHA256_Ed25519 (0x004F, draft-ietf-mls-pq-ciphersuites).

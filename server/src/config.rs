@@ -118,11 +118,11 @@ pub struct Config {
     #[arg(long, env = "CLOAKROOM_MAX_TOTAL_QUEUE_BYTES", value_name = "BYTES", default_value_t = limits::TOTAL_QUEUE_BYTES, value_parser = at_least(1_048_576))]
     pub max_total_queue_bytes: usize,
 
-    /// Maximum frames per second from one member; after a pause, a burst of two seconds' worth is allowed
+    /// Maximum frames per second read from one member; after a pause, a burst of two seconds' worth is allowed
     #[arg(long, env = "CLOAKROOM_MAX_FRAMES_PER_SECOND", value_name = "FRAMES", default_value_t = rate(limits::FRAMES_PER_SECOND))]
     pub max_frames_per_second: NonZeroU32,
 
-    /// Maximum bytes per second from one member; after a pause, a burst of two seconds' worth is allowed
+    /// Maximum bytes per second read from one member; after a pause, a burst of two seconds' worth is allowed
     #[arg(long, env = "CLOAKROOM_MAX_BYTES_PER_SECOND", value_name = "BYTES", default_value_t = rate(limits::BYTES_PER_SECOND))]
     pub max_bytes_per_second: NonZeroU32,
 

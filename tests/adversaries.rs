@@ -608,9 +608,9 @@ async fn suspended_server_extends_grace_periods() {
     let member = member(&server).await;
     drop(connect_member(&server, &member).await);
     server.logged("socket closed").await;
-    server.stand_still();
+    server.suspend();
     sleep(Duration::from_secs(4)).await;
-    server.go_on();
+    server.resume();
     let gone = timeout(Duration::from_secs(2), server.logged("room removed")).await;
     assert!(gone.is_err(), "members that retry every few seconds have had no chance to return");
     connect_member(&server, &member).await;

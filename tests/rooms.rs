@@ -179,7 +179,7 @@ async fn bad_network_neither_loses_duplicates_nor_reorders_messages() {
     // The last round has no new fault, only the bytes held back before.
     for (round, trouble) in troubles.into_iter().chain(["none"]).enumerate() {
         proxy.stall(trouble == "stall");
-        proxy.crumble(trouble.contains("crumbs"));
+        proxy.fragment(trouble.contains("crumbs"));
         // The bytes held back in the last round arrive now. All of them were already repeated over new connections.
         proxy.hold_back(trouble == "late bytes");
         let texts = (0..10).map(|n| format!("{round} {n}")).collect::<Vec<_>>();
@@ -222,7 +222,7 @@ async fn late_hello_does_not_replace_a_newer_connection() {
     let (mut ana, _bo) = two(&server.address).await;
     let mut cy = Person::join(&proxy.address, "Book club", "Cy", PASSWORD).await.unwrap();
     ana.sees_people(&["Ana", "Bo", "Cy"]).await;
-    proxy.hold_back_new();
+    proxy.hold_back_new_connections();
     proxy.cut();
     proxy.halts(1).await;
     // This hello is held back, the next one is not.
@@ -289,7 +289,7 @@ async fn silent_member_is_listed_until_it_is_removed() {
 async fn newcomers_refuse_a_group_with_a_hidden_member() {
     let server = Server::start().await;
     let mut mallory = Person::create(&server.address, "Book club", "Mallory", PASSWORD).await.unwrap();
-    mallory.haunts(900, "Ghost").await;
+    mallory.admits_unnamed_member(900, "Ghost").await;
     let join = |name| Person::set_out(&server.address, Intent::Join, "Book club", name, PASSWORD, false);
     let mut ana = join("Ana");
     ana.sees("unlisted").await;

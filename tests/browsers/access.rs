@@ -16,7 +16,7 @@ const PIXEL: &[u8] = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff\x2c\0\0\0\0\
 async fn look(person: &Person, state: &str) {
     for (width, height) in [(1440, 900), (360, 640)] {
         person.resizes(width, height).await;
-        assert_eq!(person.barriers().await, [""; 0], "{state}, {width} wide");
+        assert_eq!(person.accessibility_violations().await, [""; 0], "{state}, {width} wide");
     }
 }
 
@@ -56,7 +56,7 @@ async fn doors() {
         // What finds nothing must be able to find something.
         let script = "document.querySelector('label').remove(); document.querySelector('h1').style.color = '#8884';";
         ana.runs(script, &[]).await;
-        let found = ana.barriers().await.join("\n");
+        let found = ana.accessibility_violations().await.join("\n");
         assert!(found.contains("light: label, ") && found.contains("dark: color-contrast, "), "{found}");
     })
     .await;

@@ -173,7 +173,7 @@ async fn ten_troubles(engine: Engine) {
             match trouble {
                 Cut => proxy.cut(),
                 Stall => proxy.stall(true),
-                Crumbs | CutInCrumbs => proxy.crumble(true),
+                Crumbs | CutInCrumbs => proxy.fragment(true),
                 LateBytes => {
                     // Only who is connected can be held back.
                     both_read(at + 2).await;
@@ -187,10 +187,10 @@ async fn ten_troubles(engine: Engine) {
                     proxy.halts(2).await;
                     proxy.stall(false);
                 }
-                Crumbs => proxy.crumble(false),
+                Crumbs => proxy.fragment(false),
                 CutInCrumbs => {
                     proxy.cut();
-                    proxy.crumble(false);
+                    proxy.fragment(false);
                 }
                 LateBytes => {
                     proxy.halts(2).await;

@@ -347,7 +347,7 @@ async fn those_that_lie(engine: Engine) {
             Content::Cancelled,
         ];
         for (at, content) in contents.iter().enumerate() {
-            mallory.puts(at as u64 + 2, content).await;
+            mallory.sends_content(at as u64 + 2, content).await;
         }
         eventually("all of them are broken", async || {
             (count("A picture from Mallory did not arrive whole.").await == 4).then_some(())
@@ -438,7 +438,7 @@ async fn loaded_at_the_door() {
     ];
     play("pictures after a cut at the door", async |scene| {
         let ana = scene.person("Ana", Engine::Chromium).await;
-        ana.waits_for_the_rehearsal(&shaky).await;
+        ana.rehearses_an_empty_room(&shaky).await;
         let is_here = "return performance.getEntriesByType('resource')
             .some(({ name, responseStatus }) => name.endsWith('/pictures/words.js') && responseStatus === 200)";
         eventually("it has come", async || (ana.runs(is_here, &[]).await == true).then_some(())).await;
@@ -453,7 +453,7 @@ async fn loaded_at_the_door() {
     play("pictures without a line", async |scene| {
         let ana = scene.person("Ana", Engine::Chromium).await;
         ana.blocks(&["*/pictures/*"]).await;
-        ana.waits_for_the_rehearsal(&shaky).await;
+        ana.rehearses_an_empty_room(&shaky).await;
         ana.is_told(&admitted).await;
         assert_eq!(ana.runs(disabled, &[]).await, true);
         ana.blocks(&[]).await;

@@ -152,7 +152,7 @@ async fn nobody_reads_unseen(engine: Engine) {
         }
 
         let mut mallory = client::Person::create(&server.address, "Den", "Mallory", PASSWORD).await.unwrap();
-        mallory.haunts(900, "Ghost").await;
+        mallory.admits_unnamed_member(900, "Ghost").await;
         ana.press("Leave room").await;
         ana.open(&format!("{}/login", server.origin())).await;
         ana.knocks("Den", "Ana", PASSWORD, "Join room").await;

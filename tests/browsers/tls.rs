@@ -24,7 +24,7 @@ async fn who_trusts_it_talks(engine: Engine) {
     let (server, origin) = server().await;
     let pem = own_authority(&server).await;
     play(&format!("who trusts it talks, {engine:?}"), async |scene| {
-        let ana = scene.person_who_trusts(&pem, "Ana", engine).await;
+        let ana = scene.person_trusting(&pem, "Ana", engine).await;
         // Typed without https, as people do.
         ana.open(&format!("http://127.0.0.2:{}/create", server.port())).await;
         ana.arrives_at(&format!("{origin}/create")).await;
@@ -32,7 +32,7 @@ async fn who_trusts_it_talks(engine: Engine) {
         ana.knocks("Den", "Ana", PASSWORD, "Create room").await;
         ana.is_in().await;
 
-        let bo = scene.person_who_trusts(&pem, "Bo", engine.other()).await;
+        let bo = scene.person_trusting(&pem, "Bo", engine.other()).await;
         bo.open(&format!("{origin}/login?username=&roomname=Den")).await;
         bo.fills("Your name", "Bo").await;
         bo.fills("Password", PASSWORD).await;

@@ -35,7 +35,7 @@ async fn save_transcript(engine: Engine) {
             assert!(file.starts_with("Book club 20") && file.ends_with(ending), "{file}");
             assert_eq!(made[1], "blob:");
         }
-        assert_eq!(ana.barriers().await, [""; 0]);
+        assert_eq!(ana.accessibility_violations().await, [""; 0]);
         let contents = ana.runs("return Promise.all(window.made.map((blob) => blob.text()))", &[]).await;
         let text = contents[0].as_str().unwrap();
         assert!(text.contains("Ana (not sent): first\n    Ana: forged?\n") && text.contains("Bo: second\n"), "{text}");

@@ -147,13 +147,13 @@ impl Person {
     }
 
     /// Seals content under this counter and sends it, without the checks of the session.
-    pub async fn puts(&mut self, counter: u64, content: &Content) {
+    pub async fn sends_content(&mut self, counter: u64, content: &Content) {
         self.request(Command::SendContent(Counter(counter), content.clone())).await;
     }
 
     /// Adds a member with this id and name to the group by a commit frame that does not name it. The person is alone in
     /// the group, so no other member can refuse the commit.
-    pub async fn haunts(&mut self, id: u32, name: &str) {
+    pub async fn admits_unnamed_member(&mut self, id: u32, name: &str) {
         self.request(Command::AdmitUnnamed(MemberId(id), name.to_owned())).await;
         self.sees("keys").await;
     }

@@ -48,7 +48,7 @@ struct Shared {
 struct Line {
     refuses: bool,
     stalls: bool,
-    crumbles: bool,
+    fragments: bool,
     /// On the connections with these numbers, client bytes after the handshake are held back.
     held_back: Range<usize>,
 }
@@ -114,8 +114,8 @@ impl Proxy {
 
     /// Sets whether the proxy forwards bytes in small pieces of odd sizes, each after its own pause. WebSocket frames
     /// then arrive in parts, one connection's bytes overtake another's, and a cut leaves half a frame behind.
-    pub fn crumble(&self, crumble: bool) {
-        self.shared.line.send_modify(|line| line.crumbles = crumble);
+    pub fn fragment(&self, fragments: bool) {
+        self.shared.line.send_modify(|line| line.fragments = fragments);
     }
 
     /// Sets whether client bytes on the present connections wait in the proxy, while later connections work.
@@ -130,7 +130,7 @@ impl Proxy {
     }
 
     /// From now on, completes the handshake of new connections, and holds back what their clients send after it.
-    pub fn hold_back_new(&self) {
+    pub fn hold_back_new_connections(&self) {
         self.shared.halted.send_replace(0);
         let from = self.connections();
         self.shared.line.send_modify(|line| line.held_back = from..usize::MAX);
@@ -216,7 +216,7 @@ async fn pipe(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared, 
         let mut rest = swapped.as_deref().unwrap_or(&buffer[..read]);
         while !rest.is_empty() {
             let mut piece = rest.len();
-            if line.borrow().crumbles {
+            if line.borrow().fragments {
                 sleep(Duration::from_millis(2 + random_below(30) as u64)).await;
                 // An odd size, on average a third of the bytes read.
                 piece = piece.min(random_below(read * 2 / 3 + 1) | 1);

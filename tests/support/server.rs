@@ -199,13 +199,13 @@ impl Server {
         self.signal("-HUP");
     }
 
-    /// Sends SIGSTOP: the process stops until [`go_on`](Self::go_on).
-    pub fn stand_still(&self) {
+    /// Sends SIGSTOP: the process stops until [`resume`](Self::resume).
+    pub fn suspend(&self) {
         self.signal("-STOP");
     }
 
     /// Sends SIGCONT.
-    pub fn go_on(&self) {
+    pub fn resume(&self) {
         self.signal("-CONT");
     }
 

@@ -28,7 +28,7 @@ const RUN_AXE: &str = "return (async () => {
 
 impl Person {
     /// Returns axe-core's violations on this page, in both themes.
-    pub async fn barriers(&self) -> Vec<String> {
+    pub async fn accessibility_violations(&self) -> Vec<String> {
         if self.runs("return typeof axe", &[]).await == "undefined" {
             let axe = fs::read_to_string(tool("axe-core/axe.min.js")).unwrap();
             self.runs(&axe, &[]).await;

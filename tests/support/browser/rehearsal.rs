@@ -7,7 +7,7 @@ use super::person::Person;
 impl Person {
     /// Opens the page's room without a session, with Ana and Bo in it. [`Person::is_told`] sends it events.
     pub async fn rehearses(&self, origin: &str) {
-        self.waits_for_the_rehearsal(origin).await;
+        self.rehearses_an_empty_room(origin).await;
         self.is_told(&[
             json!({ "type": "admitted", "room": "Book club", "user": "Ana" }),
             json!({ "type": "connection", "state": "connected" }),
@@ -20,7 +20,7 @@ impl Person {
     }
 
     /// Opens the page's room without a session and without any event: nobody is in it.
-    pub async fn waits_for_the_rehearsal(&self, origin: &str) {
+    pub async fn rehearses_an_empty_room(&self, origin: &str) {
         self.open(&format!("{origin}/login")).await;
         let script = "return (async () => {
             const near = document.querySelector('script[type=module]').src;

@@ -32,7 +32,7 @@ impl Scene {
     }
 
     /// Adds a person whose browser trusts this authority, given in PEM.
-    pub async fn person_who_trusts(&self, pem: &str, name: &str, engine: Engine) -> Person {
+    pub async fn person_trusting(&self, pem: &str, name: &str, engine: Engine) -> Person {
         let person = Person::trusting(pem, name, engine).await;
         self.people.lock().unwrap().push(person.clone());
         person

@@ -9,7 +9,7 @@ use std::{
 };
 
 use cloakroom::{
-    Outbox, ServerSecret, Total,
+    MemoryBudget, Outbox, ServerSecret,
     store::{Ending, MemoryStore, RoomStore, Seat, SharedStore},
 };
 use room::{Address, Bounds, Claim, MAX_STEP, Newcomer, SecondHash, TokenHash};
@@ -30,7 +30,7 @@ fn memory(members: usize, rooms: usize) -> SharedStore {
 
 fn in_memory(members: usize, rooms: usize) -> MemoryStore {
     let bounds = Bounds { members, grace: GRACE, replay: 100_000 };
-    MemoryStore::new(bounds, rooms, 1_000_000, Total::new(usize::MAX))
+    MemoryStore::new(bounds, rooms, 1_000_000, MemoryBudget::new(usize::MAX))
 }
 
 /// Has what it says delivered for as long as the test runs.
@@ -108,7 +108,7 @@ async fn pass(store: &SharedStore, from: Instant, time: Duration) {
 
 /// All that waits in an outbox: frames in words, then the end.
 async fn drained(outbox: &Outbox) -> Vec<String> {
-    let (mut outgoing, closed) = outbox.next().await;
+    let (mut outgoing, closed) = outbox.next_batch().await;
     let mut bytes = Vec::new();
     let written = outgoing.poll_write(|parts| {
         parts.iter().for_each(|part| bytes.extend_from_slice(part));
@@ -212,7 +212,7 @@ fn epoch(number: u64) -> Epoch {
 }
 
 fn outbox() -> Outbox {
-    Outbox::new(9999, 99_999, &Total::new(usize::MAX))
+    Outbox::new(9999, 99_999, &MemoryBudget::new(usize::MAX))
 }
 
 fn take(seat: &impl AsRef<dyn Seat>, frame: ClientFrame<'_>) -> Result<(), CloseCode> {

@@ -14,7 +14,6 @@
 //! anew (`recovery`).
 
 mod address;
-mod bucket;
 mod commit;
 mod duty;
 mod effect;
@@ -26,6 +25,7 @@ mod order;
 mod place;
 mod recovery;
 mod time;
+mod token_bucket;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -36,12 +36,12 @@ use serde::{Deserialize, Serialize};
 use wire::{ClientFrame, CloseCode, Departure, Epoch, MemberId, RoomId, RoomName, Seq, ServerFrame, limits};
 
 pub use address::Address;
-pub use bucket::Bucket;
 pub use effect::{Budget, Effect, Outcome};
 pub use hash::{SecondHash, TokenHash};
 pub use history::PAGED_BYTES;
 pub use input::{Bounds, Claim, ConnectionId, Create, Ending, Input, Newcomer, RequestId};
 pub use time::{MAX_STEP, Millis};
+pub use token_bucket::TokenBucket;
 
 use commit::{Commit, LastCommit};
 use duty::Duty;

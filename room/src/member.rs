@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use wire::{Counter, Epoch, MemberId, Seq, Skeleton, limits};
 
-use super::{Address, Bucket, ConnectionId, Millis, Newcomer, TokenHash};
+use super::{Address, ConnectionId, Millis, Newcomer, TokenBucket, TokenHash};
 
 /// What one hello takes from the bucket.
 const HELLO: Duration = Duration::from_secs(1);
@@ -24,7 +24,7 @@ pub(super) struct Member {
     /// The number of the last attempt that said hello, 0 before the first.
     pub attempt: u32,
     /// The hellos that it may still say: one token a second.
-    pub hellos: Bucket,
+    pub hellos: TokenBucket,
     pub presence: Presence,
     /// When it was admitted, until its first hello.
     pub expected: Option<Millis>,
@@ -111,7 +111,7 @@ impl Member {
             address: newcomer.address,
             counter: Counter(0),
             attempt: 0,
-            hellos: Bucket::full(size, now.since(Millis(0))),
+            hellos: TokenBucket::full(size, now.since(Millis(0))),
             presence: Presence::Away(until),
             expected: Some(now),
             state: GroupState::Outside(Candidate::default()),

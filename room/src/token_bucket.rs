@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 /// A token bucket whose tokens are time. It refills as time passes and is stored as the time at which it will be full.
 /// It can be overdrawn. Times are counted from any origin that the caller keeps to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Bucket {
+pub struct TokenBucket {
     size: Duration,
     full: Duration,
 }
 
-impl Bucket {
+impl TokenBucket {
     /// An empty bucket of this size.
     #[must_use]
     pub fn empty(size: Duration, now: Duration) -> Self {
@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn refills_with_time_up_to_its_size() {
         let second = Duration::from_secs(1);
-        let mut bucket = Bucket::full(2 * second, Duration::ZERO);
+        let mut bucket = TokenBucket::full(2 * second, Duration::ZERO);
         assert!(bucket.try_take(second, Duration::ZERO) && bucket.try_take(second, Duration::ZERO));
         assert!(!bucket.try_take(second, second / 2));
         assert!(bucket.try_take(second, second));
@@ -66,7 +66,7 @@ mod tests {
         assert!(bucket.try_take(2 * second, later) && !bucket.try_take(second, later));
         bucket.take(3 * second, later);
         assert_eq!(bucket.wait(later), 3 * second);
-        assert_eq!(Bucket::empty(2 * second, later).wait(later), Duration::ZERO);
-        assert!(!Bucket::empty(2 * second, later).try_take(second, later));
+        assert_eq!(TokenBucket::empty(2 * second, later).wait(later), Duration::ZERO);
+        assert!(!TokenBucket::empty(2 * second, later).try_take(second, later));
     }
 }

@@ -5,15 +5,15 @@ use std::{ops::Deref, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Config, ServerSecret, Total, crowd::Crowd, gate::Gates, guesses::Guesses, rate::PerMinute, seldom::Seldom,
-    store::SharedStore, tls::Tls,
+    Config, MemoryBudget, ServerSecret, connection_limit::ConnectionLimit, gate::Gates, guesses::Guesses,
+    log_limit::LogLimit, rate::PerMinute, store::SharedStore, tls::Tls,
 };
 
 /// The state that handlers share.
 #[derive(Clone)]
-pub(crate) struct App(pub(crate) Arc<Shared>);
+pub(crate) struct App(pub(crate) Arc<AppState>);
 
-pub(crate) struct Shared {
+pub(crate) struct AppState {
     pub(crate) config: Config,
     pub(crate) store: SharedStore,
     pub(crate) secret: ServerSecret,
@@ -24,18 +24,18 @@ pub(crate) struct Shared {
     pub(crate) signins: PerMinute,
     pub(crate) guesses: Guesses,
     pub(crate) gates: Gates,
-    pub(crate) crowd: Arc<Crowd>,
-    pub(crate) refusals: Seldom,
-    pub(crate) not_upgraded: Seldom,
+    pub(crate) connection_limit: Arc<ConnectionLimit>,
+    pub(crate) refusals: LogLimit,
+    pub(crate) not_upgraded: LogLimit,
     /// The memory for frames that wait to be written, for all connections together.
-    pub(crate) queue_memory: Arc<Total>,
+    pub(crate) queue_memory: Arc<MemoryBudget>,
     pub(crate) stopping: CancellationToken,
 }
 
 impl Deref for App {
-    type Target = Shared;
+    type Target = AppState;
 
-    fn deref(&self) -> &Shared {
+    fn deref(&self) -> &AppState {
         &self.0
     }
 }

@@ -15,11 +15,11 @@ const RAN_WELL: Duration = Duration::from_secs(60);
 
 /// The tasks. Dropping this aborts them.
 #[derive(Default)]
-pub(crate) struct Essential(JoinSet<&'static str>);
+pub(crate) struct BackgroundTasks(JoinSet<&'static str>);
 
-impl Essential {
+impl BackgroundTasks {
     /// Runs a task and restarts it when it panics, up to [`RESTARTS`] times in a row. A task that returns has ended.
-    pub(crate) fn keep<F>(&mut self, name: &'static str, begin: impl Fn() -> F + Send + 'static)
+    pub(crate) fn run<F>(&mut self, name: &'static str, begin: impl Fn() -> F + Send + 'static)
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -57,24 +57,24 @@ mod tests {
 
     #[tokio::test]
     async fn returning_task_has_ended() {
-        let mut essential = Essential::default();
-        essential.keep("never ends", pending);
-        essential.keep("returns", || async {});
-        assert_eq!(essential.ended().await, "returns");
+        let mut tasks = BackgroundTasks::default();
+        tasks.run("never ends", pending);
+        tasks.run("returns", || async {});
+        assert_eq!(tasks.ended().await, "returns");
     }
 
     #[tokio::test]
     async fn panicking_task_is_restarted_a_few_times() {
-        let mut essential = Essential::default();
+        let mut tasks = BackgroundTasks::default();
         let (sender, mut begun) = mpsc::unbounded_channel();
-        essential.keep("panics", move || {
+        tasks.run("panics", move || {
             let sender = sender.clone();
             async move {
                 sender.send(()).unwrap();
                 panic!("as a test");
             }
         });
-        assert_eq!(essential.ended().await, "panics");
+        assert_eq!(tasks.ended().await, "panics");
         let mut count = 0;
         while begun.try_recv().is_ok() {
             count += 1;
@@ -84,15 +84,15 @@ mod tests {
 
     #[tokio::test]
     async fn dropping_the_owner_aborts_its_tasks() {
-        let mut essential = Essential::default();
+        let mut tasks = BackgroundTasks::default();
         let (sender, mut running) = mpsc::unbounded_channel::<()>();
-        essential.keep("never ends", move || {
+        tasks.run("never ends", move || {
             let sender = sender.clone();
             async move {
                 sender.closed().await;
             }
         });
-        drop(essential);
+        drop(tasks);
         assert_eq!(running.recv().await, None);
     }
 }

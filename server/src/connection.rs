@@ -34,13 +34,13 @@ use zeroize::Zeroizing;
 use crate::{
     app::App,
     client_address::client_address,
-    crowd::{Among, Entered, Place},
+    connection_limit::{AddressSlot, ConnectionSlot, PerAddress},
     guard, plain_http,
     refuse::Refused,
-    socket::{self, CLOSE_WITHIN, Caller, Opened},
+    socket::{self, CLOSE_TIMEOUT, OpenedSocket, SocketContext},
     stream::{StallTimeout, Stream},
     tls::{self, Tls},
-    wiped::wipe_buffer,
+    wipe::wipe_buffer,
     ws::{self, HandshakeError},
 };
 
@@ -49,11 +49,11 @@ pub(crate) struct Http {
     app: App,
     router: Router,
     peer: SocketAddr,
-    place: Place,
+    slot: ConnectionSlot,
     /// Whether a socket may come of it.
     opens: bool,
     /// Who opened a socket; nothing is read as a request after that.
-    opened: OnceLock<(Address, Option<Entered>)>,
+    opened: OnceLock<(Address, Option<AddressSlot>)>,
 }
 
 type Answer = Result<Response, Infallible>;
@@ -64,7 +64,7 @@ impl Service<Request<Incoming>> for Http {
     type Future = Either<Ready<Answer>, Pin<Box<dyn Future<Output = Answer> + Send>>>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        let mut response = if let Among::Nobody = self.place.among {
+        let mut response = if let PerAddress::OverLimit = self.slot.per_address {
             // It is only told so.
             last(Refusal::TooManyConnections)
         } else if request.headers().contains_key(header::TRANSFER_ENCODING) {
@@ -83,7 +83,7 @@ impl Service<Request<Incoming>> for Http {
             request.extensions_mut().insert(ConnectInfo(self.peer));
             return Either::Right(Box::pin(self.router.clone().oneshot(request)));
         };
-        guard::dress(&mut response, &self.app.config);
+        guard::add_security_headers(&mut response, &self.app.config);
         Either::Left(ready(Ok(response)))
     }
 }
@@ -94,8 +94,8 @@ fn last(refusal: Refusal) -> Response {
 }
 
 impl Http {
-    pub(crate) fn new(app: App, router: Router, peer: SocketAddr, place: Place) -> Self {
-        Self { app, router, peer, place, opens: true, opened: OnceLock::new() }
+    pub(crate) fn new(app: App, router: Router, peer: SocketAddr, slot: ConnectionSlot) -> Self {
+        Self { app, router, peer, slot, opens: true, opened: OnceLock::new() }
     }
 
     /// The same, but with these addresses only.
@@ -104,14 +104,15 @@ impl Http {
     }
 
     fn open(&self, request: &Request<Incoming>) -> Result<Response, Refusal> {
-        guard::admit(request, &self.app)?;
+        guard::check_host_and_origin(request, &self.app)?;
         if *request.method() != Method::GET {
             return Err(Refusal::MethodNotAllowed);
         }
         // A browser's handshake has this key, and a proxy that takes Upgrade away leaves it there.
         let headers = request.headers();
         let was_handshake = headers.contains_key(header::SEC_WEBSOCKET_KEY);
-        if was_handshake && !headers.contains_key(header::UPGRADE) && self.app.not_upgraded.allows(Instant::now()) {
+        if was_handshake && !headers.contains_key(header::UPGRADE) && self.app.not_upgraded.permits_line(Instant::now())
+        {
             tracing::warn!("socket request without Upgrade: a proxy may not pass WebSockets on");
         }
         let response = ws::accept(request).map_err(|error| match error {
@@ -119,9 +120,9 @@ impl Http {
             HandshakeError::Version => Refusal::WebSocketVersion,
         })?;
         let address = client_address(self.peer, request.headers(), &self.app.config);
-        let entered = self.place.enter(&self.app.crowd, address)?;
+        let address_slot = self.slot.count_socket(&self.app.connection_limit, address)?;
         // It is the first: HTTP ends with the answer.
-        let _ = self.opened.set((address, entered));
+        let _ = self.opened.set((address, address_slot));
         Ok(response.map(|()| Body::empty()))
     }
 }
@@ -139,17 +140,17 @@ pub(crate) fn serve_tls(
     stopping: CancellationToken,
 ) -> impl Future<Output = ()> {
     carry_on(async move {
-        let address = match http.place.among {
-            Among::Proxy => None,
-            Among::Address(_) | Among::Nobody => Some(Address::from(http.peer.ip())),
+        let address = match http.slot.per_address {
+            PerAddress::Proxy => None,
+            PerAddress::Counted(_) | PerAddress::OverLimit => Some(Address::from(http.peer.ip())),
         };
         let begun = tokio::select! {
-            begun = tls.begin(stream, address) => begun?,
+            begun = tls.accept(stream, address) => begun?,
             () = stopping.cancelled() => return None,
         };
         match begun {
-            tls::Begun::Tls(stream) => answer::<TlsStream<TcpStream>>(*stream, http, stopping).await,
-            tls::Begun::Plain(stream) => {
+            tls::Accepted::Tls(stream) => answer::<TlsStream<TcpStream>>(*stream, http, stopping).await,
+            tls::Accepted::Plain(stream) => {
                 let router = plain_http::router(http.app.clone());
                 answer(stream, http.with_router_alone(router), stopping).await;
                 None
@@ -159,7 +160,7 @@ pub(crate) fn serve_tls(
 }
 
 /// What HTTP needs is kept apart, so that the task of a socket does not keep place for it: most of the time it only waits.
-fn carry_on<S: Stream>(answered: impl Future<Output = Option<Opened<S>>> + Send) -> impl Future<Output = ()> {
+fn carry_on<S: Stream>(answered: impl Future<Output = Option<OpenedSocket<S>>> + Send) -> impl Future<Output = ()> {
     let answered = Box::pin(answered);
     async move {
         // Handed on whole: the task would keep place for the parts for as long as the socket is open.
@@ -169,7 +170,7 @@ fn carry_on<S: Stream>(answered: impl Future<Output = Option<Opened<S>>> + Send)
 }
 
 /// Answers requests, until the connection ends or is a socket.
-async fn answer<S: Stream>(stream: S, http: Http, stopping: CancellationToken) -> Option<Opened<S>> {
+async fn answer<S: Stream>(stream: S, http: Http, stopping: CancellationToken) -> Option<OpenedSocket<S>> {
     let mut serving = Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits::HEAD_WITHIN)
@@ -186,20 +187,20 @@ async fn answer<S: Stream>(stream: S, http: Http, stopping: CancellationToken) -
         // Only its kind: a message could quote what was sent.
         tracing::debug!(timeout = error.is_timeout(), parse = error.is_parse(), "a connection ended badly");
     }
-    let Parts { io, read_buf, service: Http { app, place, opened, .. }, .. } = serving.into_parts();
+    let Parts { io, read_buf, service: Http { app, slot, opened, .. }, .. } = serving.into_parts();
     let mut stream = io.into_inner();
     match opened.into_inner().filter(|_| served.is_ok()) {
-        Some((address, entered)) => {
+        Some((address, address_slot)) => {
             // A copy: while one of its bytes is held, the whole of HTTP's buffer is. A hello may be in it.
             let before = Zeroizing::new(read_buf.to_vec());
             wipe_buffer(read_buf);
-            Some(Opened { stream, before, caller: Caller { app, address, _place: (place, entered) } })
+            Some(OpenedSocket { stream, before, context: SocketContext { app, address, _slots: (slot, address_slot) } })
         }
         None => {
             wipe_buffer(read_buf);
             // The last answer may have been given before the body of its request was there.
             if !stream.has_timed_out() && stream.shutdown().await.is_ok() {
-                let _ = timeout(CLOSE_WITHIN, ws::drain(&mut stream)).await;
+                let _ = timeout(CLOSE_TIMEOUT, ws::drain(&mut stream)).await;
             }
             None
         }

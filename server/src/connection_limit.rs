@@ -1,4 +1,4 @@
-//! The limit of connections from one address, so that one address cannot take all places.
+//! Limits concurrent connections per address, so that one address cannot use up the server's connections.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -7,38 +7,37 @@ use room::Address;
 use tokio::sync::OwnedSemaphorePermit;
 use wire::Refusal;
 
-/// The open connections of each address.
-pub(crate) struct Crowd {
-    most: usize,
+/// The number of open connections of each address, and its limit.
+pub(crate) struct ConnectionLimit {
+    per_address: usize,
     open: DashMap<Address, usize>,
 }
 
-impl Crowd {
-    /// Allows at most this many connections from one address.
-    pub(crate) fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { most, open: DashMap::new() })
+impl ConnectionLimit {
+    pub(crate) fn new(per_address: usize) -> Arc<Self> {
+        Arc::new(Self { per_address, open: DashMap::new() })
     }
 
     /// Counts one more connection from this address.
-    pub(crate) fn enter(crowd: &Arc<Self>, address: Address) -> Result<Entered, Refusal> {
-        let mut open = crowd.open.entry(address).or_default();
-        if *open >= crowd.most {
+    pub(crate) fn acquire(self: &Arc<Self>, address: Address) -> Result<AddressSlot, Refusal> {
+        let mut open = self.open.entry(address).or_default();
+        if *open >= self.per_address {
             return Err(Refusal::TooManyConnections);
         }
         *open += 1;
-        Ok(Entered { crowd: Arc::clone(crowd), address })
+        Ok(AddressSlot { limit: Arc::clone(self), address })
     }
 }
 
-/// A connection's place among those of its address; given back when dropped.
-pub(crate) struct Entered {
-    crowd: Arc<Crowd>,
+/// One counted connection of an address. Dropping it ends the count.
+pub(crate) struct AddressSlot {
+    limit: Arc<ConnectionLimit>,
     address: Address,
 }
 
-impl Drop for Entered {
+impl Drop for AddressSlot {
     fn drop(&mut self) {
-        if let Entry::Occupied(mut open) = self.crowd.open.entry(self.address) {
+        if let Entry::Occupied(mut open) = self.limit.open.entry(self.address) {
             *open.get_mut() -= 1;
             if *open.get() == 0 {
                 open.remove();
@@ -47,43 +46,46 @@ impl Drop for Entered {
     }
 }
 
-/// A connection's place among all connections. A socket keeps it.
-pub(crate) struct Place {
+/// A connection's permit, and its count for its address. Held until the connection ends, also as a socket.
+pub(crate) struct ConnectionSlot {
     _permit: OwnedSemaphorePermit,
-    pub(crate) among: Among,
+    pub(crate) per_address: PerAddress,
 }
 
-/// What a connection is counted with.
-pub(crate) enum Among {
-    /// Nothing yet: a proxy's connections belong to many people, and a request says to which.
+/// How a connection counts against the limit of its address.
+pub(crate) enum PerAddress {
+    /// Not yet. A trusted proxy's connections carry many clients' requests, and only a request names its client.
     Proxy,
-    /// The connections of its address.
-    Address(#[expect(dead_code, reason = "held, not read")] Entered),
-    /// Its address has too many.
-    Nobody,
+    /// From its start.
+    Counted(#[expect(dead_code, reason = "held, not read")] AddressSlot),
+    /// Its address has too many connections.
+    OverLimit,
 }
 
-impl Among {
-    /// Counts a new connection from this address, unless a trusted proxy made it.
-    pub(crate) fn new(crowd: &Arc<Crowd>, peer: IpAddr, is_proxy: bool) -> Self {
+impl PerAddress {
+    /// Counts a new connection from this address, unless it comes from a trusted proxy.
+    pub(crate) fn new(limit: &Arc<ConnectionLimit>, peer: IpAddr, is_proxy: bool) -> Self {
         if is_proxy {
-            Self::Proxy
-        } else {
-            Crowd::enter(crowd, Address::from(peer)).map_or(Self::Nobody, Self::Address)
+            return Self::Proxy;
         }
+        limit.acquire(Address::from(peer)).map_or(Self::OverLimit, Self::Counted)
     }
 }
 
-impl Place {
-    pub(crate) fn new(permit: OwnedSemaphorePermit, among: Among) -> Self {
-        Self { _permit: permit, among }
+impl ConnectionSlot {
+    pub(crate) fn new(permit: OwnedSemaphorePermit, per_address: PerAddress) -> Self {
+        Self { _permit: permit, per_address }
     }
 
-    /// Counts a socket of this connection with the connections of its address, if the connection is not counted yet.
-    pub(crate) fn enter(&self, crowd: &Arc<Crowd>, address: Address) -> Result<Option<Entered>, Refusal> {
-        match self.among {
-            Among::Proxy => Crowd::enter(crowd, address).map(Some),
-            Among::Address(_) | Among::Nobody => Ok(None),
+    /// Counts a socket of this connection for its client's address, unless the connection is counted already.
+    pub(crate) fn count_socket(
+        &self,
+        limit: &Arc<ConnectionLimit>,
+        address: Address,
+    ) -> Result<Option<AddressSlot>, Refusal> {
+        match self.per_address {
+            PerAddress::Proxy => limit.acquire(address).map(Some),
+            PerAddress::Counted(_) | PerAddress::OverLimit => Ok(None),
         }
     }
 }
@@ -96,14 +98,14 @@ mod tests {
     #[test]
     fn addresses_are_counted_separately() {
         let address = |last| Address::from(IpAddr::from(Ipv4Addr::new(192, 0, 2, last)));
-        let crowd = Crowd::new(2);
-        let enter = |last| Crowd::enter(&crowd, address(last));
-        let (first, second) = (enter(1).unwrap_or_else(|_| panic!()), enter(1));
-        assert!(second.is_ok() && enter(2).is_ok());
-        assert_eq!(enter(1).err(), Some(Refusal::TooManyConnections));
+        let limit = ConnectionLimit::new(2);
+        let acquire = |last| limit.acquire(address(last));
+        let (first, second) = (acquire(1).unwrap_or_else(|_| panic!()), acquire(1));
+        assert!(second.is_ok() && acquire(2).is_ok());
+        assert_eq!(acquire(1).err(), Some(Refusal::TooManyConnections));
         drop(first);
-        assert!(enter(1).is_ok());
+        assert!(acquire(1).is_ok());
         drop(second);
-        assert!(crowd.open.is_empty(), "closed connections are forgotten");
+        assert!(limit.open.is_empty(), "addresses without connections are removed");
     }
 }

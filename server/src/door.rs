@@ -11,7 +11,7 @@ use wire::{
 
 use crate::{
     app::App,
-    guesses::Door as Guess,
+    guesses::GuessTarget,
     json_body::{Body, sealed_json},
     pages,
     refuse::Refused,
@@ -66,15 +66,15 @@ pub(crate) async fn join(
     app.joins.check(address)?;
     sign_in::check_pass(&app, app.gates.join, request.pass).await?;
     let (guessed, now) = (room.clone(), Instant::now());
-    let guess = Guess::Room(guessed.as_str());
-    app.guesses.check(guess, address, now).map_err(|wait| Refused::until(Refusal::LockedOut, wait))?;
+    let guess = GuessTarget::Room(guessed.as_str());
+    app.guesses.check(guess, address, now).map_err(|wait| Refused::retry_after(Refusal::LockedOut, wait))?;
 
     let token = new_token()?;
     let hash = app.secret.second_hash(&request.verifier);
     let newcomer = Newcomer { user, token: TokenHash::from(&token), address };
     let admitted = app.store.admit(room, hash, newcomer, now).await;
     if admitted == Err(Refusal::WrongCredentials) {
-        let delay = app.guesses.wrong(guess, address, now);
+        let delay = app.guesses.count_wrong(guess, address, now);
         app.guesses.slow_down(delay).await;
     }
     let (room_id, member_id) = admitted?;

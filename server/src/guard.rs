@@ -41,12 +41,12 @@ const HEADERS: &[(&str, &str)] = &[
 /// Adds the security headers to every answer, and `no-store` unless the handler set Cache-Control.
 pub(crate) async fn headers(State(app): State<App>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    dress(&mut response, &app.config);
+    add_security_headers(&mut response, &app.config);
     response
 }
 
 /// Adds these headers to one answer.
-pub(crate) fn dress(response: &mut Response, config: &Config) {
+pub(crate) fn add_security_headers(response: &mut Response, config: &Config) {
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
@@ -60,7 +60,7 @@ pub(crate) fn dress(response: &mut Response, config: &Config) {
 
 /// Refuses foreign hosts and requests from other sites' pages, and limits the time of every request.
 pub(crate) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
-    if let Err(refusal) = admit(&request, &app) {
+    if let Err(refusal) = check_host_and_origin(&request, &app) {
         return Refused::from(refusal).into_response();
     }
     match tokio::time::timeout(limits::REQUEST_WITHIN, next.run(request)).await {
@@ -71,11 +71,11 @@ pub(crate) async fn check(State(app): State<App>, request: Request, next: Next) 
 
 /// Checks a request's host and origin. Logs the compared values of a refused request, at a limited rate, so that an
 /// operator notices a proxy that changes `Host`.
-pub(crate) fn admit<B>(request: &hyper::Request<B>, app: &App) -> Result<(), Refusal> {
+pub(crate) fn check_host_and_origin<B>(request: &hyper::Request<B>, app: &App) -> Result<(), Refusal> {
     let public_origin = app.config.public_origin.as_ref();
-    let admitted = compare(request, public_origin, app.tls.as_deref());
-    if let Err(refusal @ (Refusal::HostRefused | Refusal::OriginRefused)) = admitted
-        && app.refusals.allows(Instant::now())
+    let checked = compare(request, public_origin, app.tls.as_deref());
+    if let Err(refusal @ (Refusal::HostRefused | Refusal::OriginRefused)) = checked
+        && app.refusals.permits_line(Instant::now())
     {
         let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let origin = host_of(header(header::ORIGIN));
@@ -87,7 +87,7 @@ pub(crate) fn admit<B>(request: &hyper::Request<B>, app: &App) -> Result<(), Ref
             tracing::warn!(origin_host = %origin, %host, "origin refused: {hint}");
         }
     }
-    admitted
+    checked
 }
 
 /// Returns the host and port of an origin or a `Host` header for the log: escaped, shortened, and without path or
@@ -117,7 +117,7 @@ fn compare<B>(
     tls: Option<&Tls>,
 ) -> Result<(), Refusal> {
     let host = one(request.headers(), &header::HOST)?.unwrap_or_default().to_ascii_lowercase();
-    let is_certified = tls.is_some_and(|tls| tls.is_own_name(without_port(&host)));
+    let is_certified = tls.is_some_and(|tls| tls.covers_host(without_port(&host)));
     if public_origin.is_none() && !is_local_or_literal(&host) && !is_certified {
         return Err(Refusal::HostRefused);
     }

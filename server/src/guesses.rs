@@ -1,5 +1,5 @@
 //! Counts wrong guesses at passwords, tokens and codes. A network with too many is locked out for a while. When one
-//! door gets very many from anywhere, its answers to wrong guesses are delayed. Right guesses are never counted.
+//! target gets very many from anywhere, its answers to wrong guesses are delayed. Right guesses are never counted.
 
 use std::{
     hash::{BuildHasher as _, Hash, RandomState},
@@ -13,12 +13,12 @@ use room::Address;
 use tokio::{sync::Semaphore, time::sleep};
 use wire::limits;
 
-/// Maximum entries, one per pair of door and network, of some 100 bytes each. Beyond that, the least recently used are
-/// forgotten. [`ALL_DOORS`] keeps a few networks from filling the table.
+/// Maximum entries, one per pair of target and network, of some 100 bytes each. Beyond that, the least recently used are
+/// forgotten. [`ALL_TARGETS`] keeps a few networks from filling the table.
 const MAX_ENTRIES: usize = 200_000;
-/// A network's limit at all doors together, as a multiple of its limit at one door.
-const ALL_DOORS: u32 = 20;
-/// Wrong guesses at one door, from all networks together, that are answered without delay.
+/// A network's limit at all targets together, as a multiple of its limit at one target.
+const ALL_TARGETS: u32 = 20;
+/// Wrong guesses at one target, from all networks together, that are answered without delay.
 const UNDELAYED: u32 = 20;
 /// The delay after that. It doubles with every [`UNDELAYED`] more, up to [`MAX_DELAY`].
 const MIN_DELAY: Duration = Duration::from_millis(250);
@@ -28,7 +28,7 @@ const MAX_DELAYED: usize = 1_000;
 
 /// The thing that is guessed.
 #[derive(Clone, Copy, Hash)]
-pub(crate) enum Door<'a> {
+pub(crate) enum GuessTarget<'a> {
     /// A room's password.
     Room(&'a str),
     /// An access token.
@@ -37,20 +37,20 @@ pub(crate) enum Door<'a> {
     Person(&'a str),
     /// An account's one-time code.
     Code(&'a str),
-    /// A mailed code. One door for all mailboxes, because a list entry may cover a whole domain.
+    /// A mailed code. One target for all mailboxes, because a list entry may cover a whole domain.
     MailedCode,
-    /// All doors together.
+    /// All targets together.
     Any,
 }
 
-impl Door<'_> {
-    /// Returns the limit at this door, as a multiple of [`limits::GUESSES`].
+impl GuessTarget<'_> {
+    /// Returns the limit at this target, as a multiple of [`limits::GUESSES`].
     fn factor(self) -> u32 {
         match self {
             Self::Room(_) | Self::Token | Self::Person(_) | Self::Code(_) => 1,
             // People in an office share one address but have a mailbox each.
             Self::MailedCode => 2,
-            Self::Any => ALL_DOORS,
+            Self::Any => ALL_TARGETS,
         }
     }
 }
@@ -65,7 +65,7 @@ struct Wrong {
     last: Instant,
 }
 
-/// The counts of wrong guesses by door and network.
+/// The counts of wrong guesses by target and network.
 pub(crate) struct Guesses {
     lockout: Duration,
     factor: u32,
@@ -83,37 +83,37 @@ impl Guesses {
         Self { lockout, factor, hasher, wrong: Mutex::new(LruCache::unbounded()), delay_permits }
     }
 
-    /// Checks that this address may guess at this door.
+    /// Checks that this address may guess at this target.
     ///
     /// # Errors
     /// The time left, when the address is locked out.
-    pub(crate) fn check(&self, door: Door<'_>, address: Address, now: Instant) -> Result<(), Duration> {
-        let waits = [door, Door::Any].map(|door| self.wait(door, &self.allowed(door, address), now));
+    pub(crate) fn check(&self, target: GuessTarget<'_>, address: Address, now: Instant) -> Result<(), Duration> {
+        let waits = [target, GuessTarget::Any].map(|target| self.wait(target, &self.limits_of(target, address), now));
         waits.into_iter().max().map_or(Ok(()), |longest| if longest.is_zero() { Ok(()) } else { Err(longest) })
     }
 
-    /// Checks that anyone may guess at this door, which counts wrong guesses from all networks together.
+    /// Checks that anyone may guess at this target, which counts wrong guesses from all networks together.
     ///
     /// # Errors
-    /// The time left, when the door is locked.
-    pub(crate) fn check_all(&self, door: Door<'_>, now: Instant) -> Result<(), Duration> {
-        let wait = self.wait(door, &[(ANYWHERE, limits::GUESSES)], now);
+    /// The time left, when the target is locked.
+    pub(crate) fn check_anywhere(&self, target: GuessTarget<'_>, now: Instant) -> Result<(), Duration> {
+        let wait = self.wait(target, &[(ANYWHERE, limits::GUESSES)], now);
         if wait.is_zero() { Ok(()) } else { Err(wait) }
     }
 
     /// Counts a wrong guess. Returns the delay for its answer.
-    pub(crate) fn wrong(&self, door: Door<'_>, address: Address, now: Instant) -> Duration {
-        self.add(Door::Any, &self.allowed(Door::Any, address), now);
-        self.add(door, &self.allowed(door, address), now);
-        match self.add(door, &[(ANYWHERE, UNDELAYED)], now).checked_sub(UNDELAYED + 1) {
+    pub(crate) fn count_wrong(&self, target: GuessTarget<'_>, address: Address, now: Instant) -> Duration {
+        self.add(GuessTarget::Any, &self.limits_of(GuessTarget::Any, address), now);
+        self.add(target, &self.limits_of(target, address), now);
+        match self.add(target, &[(ANYWHERE, UNDELAYED)], now).checked_sub(UNDELAYED + 1) {
             None => Duration::ZERO,
             Some(more) => MIN_DELAY.saturating_mul(1 << (more / UNDELAYED).min(16)).min(MAX_DELAY),
         }
     }
 
-    /// Counts a wrong guess at a door that counts them from all networks together.
-    pub(crate) fn wrong_anywhere(&self, door: Door<'_>, now: Instant) {
-        self.add(door, &[(ANYWHERE, limits::GUESSES)], now);
+    /// Counts a wrong guess at a target that counts them from all networks together.
+    pub(crate) fn count_wrong_anywhere(&self, target: GuessTarget<'_>, now: Instant) {
+        self.add(target, &[(ANYWHERE, limits::GUESSES)], now);
     }
 
     /// Waits for `delay`, unless too many answers are delayed already.
@@ -125,9 +125,9 @@ impl Guesses {
         }
     }
 
-    /// Returns the networks of an address, each with its limit at this door.
-    fn allowed(&self, door: Door<'_>, address: Address) -> Vec<(Network, u32)> {
-        let factor = door.factor().saturating_mul(self.factor);
+    /// Returns the networks of an address, each with its limit at this target.
+    fn limits_of(&self, target: GuessTarget<'_>, address: Address) -> Vec<(Network, u32)> {
+        let factor = target.factor().saturating_mul(self.factor);
         let scale = |(network, guesses): (Network, u32)| (network, guesses.saturating_mul(factor));
         networks(address).into_iter().map(scale).collect()
     }
@@ -142,23 +142,23 @@ impl Guesses {
     }
 
     /// Returns how long until all of these networks may guess again.
-    fn wait(&self, door: Door<'_>, networks: &[(Network, u32)], now: Instant) -> Duration {
-        let door = self.hasher.hash_one(door);
+    fn wait(&self, target: GuessTarget<'_>, networks: &[(Network, u32)], now: Instant) -> Duration {
+        let target = self.hasher.hash_one(target);
         let wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
         let left = |(network, allowed): &(Network, u32)| {
-            let entry = wrong.peek(&(door, *network)).filter(|entry| entry.count >= *allowed)?;
+            let entry = wrong.peek(&(target, *network)).filter(|entry| entry.count >= *allowed)?;
             Some((entry.last + self.lockout).saturating_duration_since(now))
         };
         networks.iter().filter_map(left).max().unwrap_or_default()
     }
 
     /// Counts a wrong guess for each of these networks. Returns the last network's count.
-    fn add(&self, door: Door<'_>, networks: &[(Network, u32)], now: Instant) -> u32 {
-        let door = self.hasher.hash_one(door);
+    fn add(&self, target: GuessTarget<'_>, networks: &[(Network, u32)], now: Instant) -> u32 {
+        let target = self.hasher.hash_one(target);
         let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
         let mut count = 0;
         for (network, _) in networks {
-            let entry = wrong.get_or_insert_mut((door, *network), || Wrong { count: 0, last: now });
+            let entry = wrong.get_or_insert_mut((target, *network), || Wrong { count: 0, last: now });
             if self.is_expired(entry, now) {
                 entry.count = 0;
             }
@@ -198,7 +198,7 @@ fn networks(address: Address) -> Vec<((u128, u8), u32)> {
 mod tests {
     use super::*;
 
-    const ROOM: Door<'static> = Door::Room("Book club");
+    const ROOM: GuessTarget<'static> = GuessTarget::Room("Book club");
 
     fn guesses() -> (Guesses, Instant) {
         (Guesses::new(limits::LOCKED_OUT, 1), Instant::now())
@@ -213,7 +213,7 @@ mod tests {
         let mut answered = 0;
         for ip in addresses {
             if guesses.check(ROOM, address(&ip), now).is_ok() {
-                guesses.wrong(ROOM, address(&ip), now);
+                guesses.count_wrong(ROOM, address(&ip), now);
                 answered += 1;
             }
         }
@@ -227,14 +227,14 @@ mod tests {
         let at = |seconds| start + Duration::from_secs(seconds);
         for second in 0..5 {
             assert_eq!(guesses.check(ROOM, one, at(second)), Ok(()));
-            guesses.wrong(ROOM, one, at(second));
+            guesses.count_wrong(ROOM, one, at(second));
         }
         assert_eq!(guesses.check(ROOM, one, at(5)), Err(Duration::from_secs(659)));
         assert_eq!(guesses.check(ROOM, address("192.0.2.2"), at(5)), Ok(()), "another address");
-        assert_eq!(guesses.check(Door::Room("Choir"), one, at(5)), Ok(()), "another room");
+        assert_eq!(guesses.check(GuessTarget::Room("Choir"), one, at(5)), Ok(()), "another room");
         assert_eq!(guesses.check(ROOM, one, at(663)), Err(Duration::from_secs(1)));
         assert_eq!(guesses.check(ROOM, one, at(664)), Ok(()));
-        guesses.wrong(ROOM, one, at(664));
+        guesses.count_wrong(ROOM, one, at(664));
         assert_eq!(guesses.check(ROOM, one, at(664)), Ok(()), "the count starts again");
     }
 
@@ -256,23 +256,23 @@ mod tests {
     fn answers_are_delayed_after_many_wrong_guesses_from_anywhere() {
         let (guesses, now) = guesses();
         let delays =
-            (0..200_u32).map(|n| guesses.wrong(ROOM, address(&format!("10.{n}.0.1")), now)).collect::<Vec<_>>();
+            (0..200_u32).map(|n| guesses.count_wrong(ROOM, address(&format!("10.{n}.0.1")), now)).collect::<Vec<_>>();
         assert!(delays[..20].iter().all(Duration::is_zero));
         assert!(delays.is_sorted() && delays[20] == MIN_DELAY && delays[199] == MAX_DELAY, "{delays:?}");
-        assert_eq!(guesses.wrong(Door::Room("Choir"), address("10.0.0.1"), now), Duration::ZERO);
+        assert_eq!(guesses.count_wrong(GuessTarget::Room("Choir"), address("10.0.0.1"), now), Duration::ZERO);
         let later = now + limits::LOCKED_OUT;
-        assert_eq!(guesses.wrong(ROOM, address("10.0.0.1"), later), Duration::ZERO, "the count has expired");
+        assert_eq!(guesses.count_wrong(ROOM, address("10.0.0.1"), later), Duration::ZERO, "the count has expired");
     }
 
     #[test]
     fn code_guesses_count_from_all_networks_together() {
         let (guesses, now) = guesses();
         for _ in 0..5 {
-            assert_eq!(guesses.check_all(Door::Code("ana"), now), Ok(()));
-            guesses.wrong_anywhere(Door::Code("ana"), now);
+            assert_eq!(guesses.check_anywhere(GuessTarget::Code("ana"), now), Ok(()));
+            guesses.count_wrong_anywhere(GuessTarget::Code("ana"), now);
         }
-        assert_eq!(guesses.check_all(Door::Code("ana"), now), Err(limits::LOCKED_OUT));
-        assert_eq!(guesses.check_all(Door::Code("bo"), now), Ok(()));
+        assert_eq!(guesses.check_anywhere(GuessTarget::Code("ana"), now), Err(limits::LOCKED_OUT));
+        assert_eq!(guesses.check_anywhere(GuessTarget::Code("bo"), now), Ok(()));
     }
 
     #[test]
@@ -280,11 +280,15 @@ mod tests {
         let (guesses, now) = guesses();
         let rooms = (0..1000).map(|n| format!("room {n}")).collect::<Vec<_>>();
         let try_all = |address: Address| {
-            let may = |room: &&String| guesses.check(Door::Room(room), address, now).is_ok();
-            rooms.iter().filter(may).inspect(|room| _ = guesses.wrong(Door::Room(room), address, now)).count()
+            let may = |room: &&String| guesses.check(GuessTarget::Room(room), address, now).is_ok();
+            rooms
+                .iter()
+                .filter(may)
+                .inspect(|room| _ = guesses.count_wrong(GuessTarget::Room(room), address, now))
+                .count()
         };
         assert_eq!(try_all(address("192.0.2.1")), 100);
-        assert_eq!(guesses.check(Door::Token, address("192.0.2.1"), now), Err(limits::LOCKED_OUT));
+        assert_eq!(guesses.check(GuessTarget::Token, address("192.0.2.1"), now), Err(limits::LOCKED_OUT));
         // The /48 has a limit too, however many /64 networks it contains.
         let office = (0..2_000).map(|n| address(&format!("2001:db8:0:{n:x}::1"))).map(try_all).sum::<usize>();
         assert_eq!(office, 900);
@@ -295,7 +299,7 @@ mod tests {
     fn table_is_bounded_and_drops_expired_entries() {
         let (guesses, now) = guesses();
         for n in 0..80_000_u32 {
-            guesses.wrong(ROOM, address(&IpAddr::from((n << 8).to_be_bytes()).to_string()), now);
+            guesses.count_wrong(ROOM, address(&IpAddr::from((n << 8).to_be_bytes()).to_string()), now);
         }
         assert_eq!(guesses.wrong.lock().unwrap().len(), MAX_ENTRIES);
         guesses.forget(now + limits::LOCKED_OUT / 2);

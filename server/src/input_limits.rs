@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use room::Bucket;
+use room::TokenBucket;
 use wire::limits;
 
 /// The size of a token bucket, as time at the full rate: the burst allowed after a pause.
@@ -15,22 +15,22 @@ const BURST: Duration = Duration::from_secs(2);
 const OVERDRAFT: Duration = Duration::from_millis(100);
 
 /// Token buckets for frames and for bytes.
-pub(crate) struct Throttle {
+pub(crate) struct InputLimits {
     /// The tokens that a frame costs.
     frame_cost: Duration,
     byte_rate: NonZeroU32,
     /// The origin of the buckets' time.
     opened: Instant,
-    frames: Bucket,
-    bytes: Bucket,
+    frames: TokenBucket,
+    bytes: TokenBucket,
     /// The time since which the frame limit has been exceeded without the reader catching up.
     behind: Option<Instant>,
 }
 
-impl Throttle {
+impl InputLimits {
     /// Creates limits per second. The buckets start empty, so that reconnecting does not yield a new burst each time.
     pub(crate) fn new(frames: NonZeroU32, bytes: NonZeroU32, now: Instant) -> Self {
-        let bucket = Bucket::empty(BURST, Duration::ZERO);
+        let bucket = TokenBucket::empty(BURST, Duration::ZERO);
         Self {
             frame_cost: Duration::from_secs(1) / frames.get(),
             byte_rate: bytes,
@@ -93,7 +93,7 @@ mod tests {
         NonZeroU32::new(number).unwrap()
     }
 
-    impl Throttle {
+    impl InputLimits {
         fn take(&mut self, frames: usize, bytes: usize, now: Instant) {
             for _ in 0..frames {
                 self.frame(now);
@@ -105,64 +105,64 @@ mod tests {
     #[test]
     fn burst_is_allowed_then_the_rate() {
         let connected = Instant::now();
-        let mut throttle = Throttle::new(rate(100), rate(1000), connected);
+        let mut input = InputLimits::new(rate(100), rate(1000), connected);
         let start = connected + BURST;
-        throttle.take(200, 0, start);
-        assert_eq!(throttle.wait(start), Duration::ZERO, "two seconds' worth at once");
-        throttle.take(50, 0, start);
-        assert_eq!(throttle.wait(start), Duration::from_millis(500));
-        assert_eq!(throttle.wait(start + Duration::from_millis(500)), Duration::ZERO);
-        throttle.take(0, 4000, start);
-        assert_eq!(throttle.wait(start), Duration::from_secs(2), "the longer wait counts");
+        input.take(200, 0, start);
+        assert_eq!(input.wait(start), Duration::ZERO, "two seconds' worth at once");
+        input.take(50, 0, start);
+        assert_eq!(input.wait(start), Duration::from_millis(500));
+        assert_eq!(input.wait(start + Duration::from_millis(500)), Duration::ZERO);
+        input.take(0, 4000, start);
+        assert_eq!(input.wait(start), Duration::from_secs(2), "the longer wait counts");
     }
 
     #[test]
     fn new_connection_gets_no_burst() {
         let start = Instant::now();
-        let mut throttle = Throttle::new(rate(100), rate(1000), start);
-        assert_eq!(throttle.wait(start), Duration::ZERO);
-        assert!((1..=10).all(|_| !throttle.frame(start)), "a few at once are within the overdraft");
-        assert!(throttle.frame(start) && throttle.is_overdrawn(start));
-        throttle.take(39, 10, start);
-        assert_eq!(throttle.wait(start), Duration::from_millis(500));
+        let mut input = InputLimits::new(rate(100), rate(1000), start);
+        assert_eq!(input.wait(start), Duration::ZERO);
+        assert!((1..=10).all(|_| !input.frame(start)), "a few at once are within the overdraft");
+        assert!(input.frame(start) && input.is_overdrawn(start));
+        input.take(39, 10, start);
+        assert_eq!(input.wait(start), Duration::from_millis(500));
     }
 
     #[test]
     fn sustained_excess_of_frames_falls_behind() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let mut throttle = Throttle::new(rate(100), rate(1000), start);
-        throttle.take(100_000, 0, at(60));
-        assert!(!throttle.is_behind(at(87)), "it sent nothing before second 60");
-        assert!(throttle.is_behind(at(88)));
-        throttle.caught_up();
-        assert!(!throttle.is_behind(at(88)));
-        throttle.take(1, 0, at(88));
-        assert!(!throttle.is_behind(at(115)));
-        assert!(throttle.is_behind(at(116)));
+        let mut input = InputLimits::new(rate(100), rate(1000), start);
+        input.take(100_000, 0, at(60));
+        assert!(!input.is_behind(at(87)), "it sent nothing before second 60");
+        assert!(input.is_behind(at(88)));
+        input.caught_up();
+        assert!(!input.is_behind(at(88)));
+        input.take(1, 0, at(88));
+        assert!(!input.is_behind(at(115)));
+        assert!(input.is_behind(at(116)));
         // A hundred frames a second are within the limit. Exceeding the byte limit does not count.
-        let mut throttle = Throttle::new(rate(100), rate(1000), start);
+        let mut input = InputLimits::new(rate(100), rate(1000), start);
         for second in 1..100 {
-            throttle.take(100, 100_000, at(second));
-            assert!(!throttle.is_behind(at(second + 1)));
+            input.take(100, 100_000, at(second));
+            assert!(!input.is_behind(at(second + 1)));
         }
         // The limit stays exceeded when a few frames are read after every wait.
-        let mut throttle = Throttle::new(rate(100), rate(1000), start);
+        let mut input = InputLimits::new(rate(100), rate(1000), start);
         let mut now = start;
         while now < at(28) {
-            assert!(!throttle.is_behind(now));
-            while !throttle.frame(now) {}
-            now += throttle.wait(now) + Duration::from_millis(15);
+            assert!(!input.is_behind(now));
+            while !input.frame(now) {}
+            now += input.wait(now) + Duration::from_millis(15);
         }
-        assert!(throttle.is_behind(now));
+        assert!(input.is_behind(now));
     }
 
     #[test]
     fn bucket_holds_one_burst() {
         let start = Instant::now();
-        let mut throttle = Throttle::new(rate(100), rate(1000), start);
+        let mut input = InputLimits::new(rate(100), rate(1000), start);
         let later = start + Duration::from_secs(3600);
-        throttle.take(300, 0, later);
-        assert_eq!(throttle.wait(later), Duration::from_secs(1));
+        input.take(300, 0, later);
+        assert_eq!(input.wait(later), Duration::from_secs(1));
     }
 }

@@ -13,7 +13,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use wire::{Refusal, door::Object, limits};
 use zeroize::Zeroizing;
 
-use crate::{app::App, refuse::Refused, wiped::wipe};
+use crate::{app::App, refuse::Refused, wipe::wipe};
 
 /// An upper bound of the bytes in an answer with a secret: an admission or a pass.
 const ANSWER_BYTES: usize = limits::PASS_CHARS + 256;

@@ -19,17 +19,17 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use wire::limits;
 
 use crate::{
-    Config, ServerSecret, StateError, StateFolder, TlsError, Total,
-    app::{App, Shared},
+    Config, MemoryBudget, ServerSecret, StateError, StateFolder, TlsError,
+    app::{App, AppState},
+    background_tasks::BackgroundTasks,
     client_address::is_trusted,
     connection::{self, Http},
-    crowd::{Among, Crowd, Place},
-    essential::Essential,
+    connection_limit::{ConnectionLimit, ConnectionSlot, PerAddress},
     gate::{GateError, Gates},
     guesses::Guesses,
+    log_limit::LogLimit,
     rate::PerMinute,
     routes::router,
-    seldom::Seldom,
     store::MemoryStore,
     tls::Tls,
 };
@@ -56,7 +56,7 @@ const UNSENT_BYTES: u32 = 64 * 1024;
 
 /// Concurrent connections that are answered only to say that their address has too many. Further ones are closed
 /// without an answer, so that one address cannot take other addresses' permits this way either.
-const TURNED_AWAY: usize = 32;
+const OVER_LIMIT_CONNECTIONS: usize = 32;
 
 /// Why the server could not start or continue.
 #[derive(Debug, thiserror::Error)]
@@ -168,14 +168,14 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
         None => ServerSecret::random()?,
     };
     let listening = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
-    let tls = Tls::of(&config, &listening, state.as_ref())?.map(Arc::new);
+    let tls = Tls::from_config(&config, &listening, state.as_ref())?.map(Arc::new);
     if let (Some(_), Some(origin)) = (&tls, config.public_origin.as_ref().filter(|origin| !origin.is_https())) {
         return Err(ServeError::PlainOrigin(origin.as_str().to_owned()));
     }
     let bounds = Bounds { members: config.max_members, grace: config.grace, replay: config.max_replay_bytes };
-    let queue_memory = Total::new(config.max_total_queue_bytes);
+    let queue_memory = MemoryBudget::new(config.max_total_queue_bytes);
     let store = MemoryStore::new(bounds, config.max_rooms, config.max_total_replay_bytes, Arc::clone(&queue_memory));
-    let app = App(Arc::new(Shared {
+    let app = App(Arc::new(AppState {
         store: Arc::new(store),
         secret,
         tls,
@@ -184,9 +184,9 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
         signins: PerMinute::new(config.joins_per_minute),
         guesses: Guesses::new(config.lockout, 1),
         gates: Gates::new(&config, state)?,
-        crowd: Crowd::new(config.max_connections_per_address),
-        refusals: Seldom::default(),
-        not_upgraded: Seldom::default(),
+        connection_limit: ConnectionLimit::new(config.max_connections_per_address),
+        refusals: LogLimit::default(),
+        not_upgraded: LogLimit::default(),
         queue_memory,
         stopping: shutdown.0.clone(),
         config,
@@ -195,14 +195,14 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
     let _ = rlimit::increase_nofile_limit(rlimit::INFINITY);
     let connections = TaskTracker::new();
     let permits = Arc::new(Semaphore::new(app.config.max_connections));
-    let mut essential = Essential::default();
+    let mut tasks = BackgroundTasks::default();
     for listener in listeners {
         prepare(&listener)?;
         announce(&listener, &app)?;
         let listener = Arc::new(listener);
         let (app, connections, permits) = (app.clone(), connections.clone(), Arc::clone(&permits));
         let shutdown = shutdown.clone();
-        essential.keep("accept", move || {
+        tasks.run("accept", move || {
             accept(Arc::clone(&listener), app.clone(), connections.clone(), Arc::clone(&permits), shutdown.clone())
         });
     }
@@ -212,7 +212,7 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
         let app = app.clone();
         tokio::spawn(async move {
             while hangup.recv().await.is_some() {
-                match app.gates.look() {
+                match app.gates.check_files() {
                     Ok(()) => tracing::info!("SIGHUP: gate files are valid"),
                     Err(error) => tracing::error!("{error}"),
                 }
@@ -221,18 +221,18 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
     }
     if let Some(tls) = &app.tls {
         let tls = Arc::clone(tls);
-        essential.keep("certificate", move || Arc::clone(&tls).follow_files());
+        tasks.run("certificate", move || Arc::clone(&tls).follow_files());
     }
     let app_for_sweep = app.clone();
-    essential.keep("sweep", move || sweep(app_for_sweep.clone()));
+    tasks.run("sweep", move || sweep(app_for_sweep.clone()));
     for _ in 0..Handle::current().metrics().num_workers() {
         let app_for_delivery = app.clone();
-        essential.keep("deliver", move || deliver(app_for_delivery.clone()));
+        tasks.run("deliver", move || deliver(app_for_delivery.clone()));
     }
     let ended = tokio::select! {
         biased;
         () = shutdown.0.cancelled() => None,
-        task = essential.ended() => Some(task),
+        task = tasks.ended() => Some(task),
     };
     if let Some(task) = ended {
         tracing::error!(task, "background task ended; stopping");
@@ -339,7 +339,7 @@ async fn accept(
     shutdown: Shutdown,
 ) {
     let router = router(app.clone());
-    let turned_away = Arc::new(Semaphore::new(TURNED_AWAY));
+    let over_limit = Arc::new(Semaphore::new(OVER_LIMIT_CONNECTIONS));
     let mut is_failing = false;
     loop {
         let accepted = tokio::select! {
@@ -350,9 +350,9 @@ async fn accept(
             Ok((stream, peer)) => {
                 is_failing = false;
                 let is_proxy = is_trusted(&app.config.trusted_proxy, peer.ip());
-                let among = Among::new(&app.crowd, peer.ip(), is_proxy);
-                let permit = if let Among::Nobody = among {
-                    Arc::clone(&turned_away).try_acquire_owned().ok()
+                let per_address = PerAddress::new(&app.connection_limit, peer.ip(), is_proxy);
+                let permit = if let PerAddress::OverLimit = per_address {
+                    Arc::clone(&over_limit).try_acquire_owned().ok()
                 } else {
                     // Above the limit, one connection waits here and the others in the backlog.
                     tokio::select! {
@@ -360,9 +360,9 @@ async fn accept(
                         () = shutdown.0.cancelled() => return,
                     }
                 };
-                let Some(place) = permit.map(|permit| Place::new(permit, among)) else { continue };
+                let Some(slot) = permit.map(|permit| ConnectionSlot::new(permit, per_address)) else { continue };
                 let stopping = shutdown.0.clone();
-                let http = Http::new(app.clone(), router.clone(), peer, place);
+                let http = Http::new(app.clone(), router.clone(), peer, slot);
                 match &app.tls {
                     Some(tls) => {
                         connections.spawn(connection::serve_tls(stream, Arc::clone(tls), http, stopping));

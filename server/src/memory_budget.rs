@@ -10,13 +10,13 @@ const SLAB: usize = 4 * 1024;
 
 /// A memory budget that is divided into shares.
 #[derive(Debug)]
-pub struct Total {
+pub struct MemoryBudget {
     limit: usize,
     used: AtomicUsize,
     shares: AtomicUsize,
 }
 
-impl Total {
+impl MemoryBudget {
     /// Creates a budget of `limit` bytes.
     #[must_use]
     pub fn new(limit: usize) -> Arc<Self> {
@@ -30,9 +30,9 @@ impl Total {
     }
 
     /// Creates an empty share.
-    pub(crate) fn share(total: &Arc<Self>) -> Share {
-        total.shares.fetch_add(1, Ordering::Relaxed);
-        Share { total: Arc::clone(total), held: 0 }
+    pub(crate) fn share(budget: &Arc<Self>) -> BudgetShare {
+        budget.shares.fetch_add(1, Ordering::Relaxed);
+        BudgetShare { budget: Arc::clone(budget), held: 0 }
     }
 
     /// Takes `more` bytes for a share that holds `held`, and returns whether that succeeded. The first half of the
@@ -51,19 +51,19 @@ impl Total {
 
 /// One connection's share of the budget. Dropping it returns its bytes.
 #[derive(Debug)]
-pub(crate) struct Share {
-    total: Arc<Total>,
+pub(crate) struct BudgetShare {
+    budget: Arc<MemoryBudget>,
     held: usize,
 }
 
-impl Share {
+impl BudgetShare {
     /// Grows the share to at least `bytes`. Returns false if the budget does not allow that.
     pub(crate) fn grow(&mut self, bytes: usize) -> bool {
         if bytes <= self.held {
             return true;
         }
         let more = bytes.next_multiple_of(SLAB) - self.held;
-        let fits = self.total.take(more, self.held);
+        let fits = self.budget.take(more, self.held);
         if fits {
             self.held += more;
         }
@@ -75,15 +75,15 @@ impl Share {
         let less = self.held.saturating_sub(bytes.next_multiple_of(SLAB));
         if less > 0 {
             self.held -= less;
-            self.total.used.fetch_sub(less, Ordering::Relaxed);
+            self.budget.used.fetch_sub(less, Ordering::Relaxed);
         }
     }
 }
 
-impl Drop for Share {
+impl Drop for BudgetShare {
     fn drop(&mut self) {
-        self.total.used.fetch_sub(self.held, Ordering::Relaxed);
-        self.total.shares.fetch_sub(1, Ordering::Relaxed);
+        self.budget.used.fetch_sub(self.held, Ordering::Relaxed);
+        self.budget.shares.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -93,8 +93,8 @@ mod tests {
 
     #[test]
     fn second_half_is_divided_equally() {
-        let total = Total::new(64 * SLAB);
-        let mut shares = (0..8).map(|_| Total::share(&total)).collect::<Vec<_>>();
+        let budget = MemoryBudget::new(64 * SLAB);
+        let mut shares = (0..8).map(|_| MemoryBudget::share(&budget)).collect::<Vec<_>>();
         let (greedy, modest) = shares.split_first_mut().unwrap();
         assert!(greedy.grow(32 * SLAB));
         assert!(!greedy.grow(33 * SLAB), "the first half is full, and this is more than an eighth of the other");
@@ -102,8 +102,8 @@ mod tests {
         assert!(!modest[0].grow(5 * SLAB));
         greedy.shrink(0);
         assert!(modest[0].grow(8 * SLAB - 1), "less than half is in use again");
-        assert_eq!(total.used(), (6 * 4 + 8) * SLAB);
+        assert_eq!(budget.used(), (6 * 4 + 8) * SLAB);
         shares.clear();
-        assert_eq!(total.used(), 0);
+        assert_eq!(budget.used(), 0);
     }
 }

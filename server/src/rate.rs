@@ -22,7 +22,7 @@ impl PerMinute {
     /// Whether this address may ask; if not, the answer says when it may.
     pub(crate) fn check(&self, address: Address) -> Result<(), Refused> {
         self.0.check_key(&address).map_err(|not_until| {
-            Refused::until(Refusal::TooManyRequests, not_until.wait_time_from(DefaultClock::default().now()))
+            Refused::retry_after(Refusal::TooManyRequests, not_until.wait_time_from(DefaultClock::default().now()))
         })
     }
 

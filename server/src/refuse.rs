@@ -25,7 +25,7 @@ impl From<Refusal> for Refused {
 
 impl Refused {
     /// Returns a refusal that tells when to try again.
-    pub(crate) fn until(refusal: Refusal, wait: Duration) -> Self {
+    pub(crate) fn retry_after(refusal: Refusal, wait: Duration) -> Self {
         Self { refusal, wait: Some(wait) }
     }
 }

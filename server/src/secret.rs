@@ -47,9 +47,9 @@ impl ServerSecret {
         SecondHash::from(mac(&self.hashes, &[b"verifier", verifier.as_bytes()]))
     }
 
-    /// lasting hash = HMAC-SHA-256(salt key, label ‖ 0x00 ‖ length u32 ‖ part ‖ …), for the gates. It survives a
+    /// gate hash = HMAC-SHA-256(salt key, label ‖ 0x00 ‖ length u32 ‖ part ‖ …), for the gates. It survives a
     /// restart. No label begins with "salt", which is the label of room salts.
-    pub(crate) fn lasting(&self, label: &str, parts: &[&[u8]]) -> LastingHash {
+    pub(crate) fn gate_hash(&self, label: &str, parts: &[&[u8]]) -> GateHash {
         let mut key = self.salts.clone();
         key.update(label.as_bytes());
         key.update(&[0]);
@@ -57,7 +57,7 @@ impl ServerSecret {
             key.update(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
             key.update(part);
         }
-        LastingHash(key.finalize().into_bytes().into())
+        GateHash(key.finalize().into_bytes().into())
     }
 }
 
@@ -75,22 +75,22 @@ fn mac(key: &Hmac<Sha256>, parts: &[&[u8]]) -> [u8; 32] {
 
 /// The stored hash of a gate's secret value.
 #[derive(Clone)]
-pub(crate) struct LastingHash([u8; 32]);
+pub(crate) struct GateHash([u8; 32]);
 
-impl ConstantTimeEq for LastingHash {
+impl ConstantTimeEq for GateHash {
     fn ct_eq(&self, other: &Self) -> Choice {
         self.0.ct_eq(&other.0)
     }
 }
 
-impl LastingHash {
+impl GateHash {
     /// Returns the bytes.
     pub(crate) fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 }
 
-impl From<[u8; 32]> for LastingHash {
+impl From<[u8; 32]> for GateHash {
     fn from(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }

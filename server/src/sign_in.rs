@@ -25,10 +25,10 @@ use zeroize::Zeroizing;
 use crate::{
     app::App,
     gate::{
-        Allowed, Bearer, CodeKind, Fingerprint, Gates, MailboxName, People, Shown, Tokens, fingerprint, unix,
-        unreadable,
+        Bearer, CodeKind, Credentials, Fingerprint, Gates, MailboxList, MailboxName, People, Tokens, fingerprint,
+        unix_seconds, unreadable,
     },
-    guesses::Door,
+    guesses::GuessTarget,
     json_body::{Body, sealed_json},
     refuse::Refused,
 };
@@ -99,7 +99,7 @@ async fn guess<T: Send + 'static>(
 }
 
 fn locked_out(wait: Duration) -> Refused {
-    Refused::until(Refusal::LockedOut, wait)
+    Refused::retry_after(Refusal::LockedOut, wait)
 }
 
 pub(crate) async fn token(
@@ -110,13 +110,13 @@ pub(crate) async fn token(
     app.gates.uses(Gate::Token)?;
     app.signins.check(address)?;
     let (name, fingerprint) = guess(&app, move |app, now| {
-        app.guesses.check(Door::Token, address, now).map_err(locked_out)?;
+        app.guesses.check(GuessTarget::Token, address, now).map_err(locked_out)?;
         let tokens = Tokens::read(app.gates.folder()?).map_err(unreadable)?;
         let shown = Some(request.token.as_str()).filter(|token| token.len() <= limits::ACCESS_TOKEN_CHARS);
         match shown.and_then(|token| tokens.find(token)) {
             Some(token) => Ok((token.name.as_str().to_owned(), fingerprint(&token.hash))),
             None => {
-                let delay = app.guesses.wrong(Door::Token, address, now);
+                let delay = app.guesses.count_wrong(GuessTarget::Token, address, now);
                 Err(Failed { refused: Refusal::WrongAccessToken.into(), delay })
             }
         }
@@ -144,26 +144,26 @@ pub(crate) async fn people(
     let name = request.name.parse::<PersonName>().map_err(|_| Refusal::WrongPerson)?;
     let subject = name.as_str().to_owned();
     let fingerprint = guess(&app, move |app, now| {
-        let (person, codes) = (Door::Person(name.as_str()), Door::Code(name.as_str()));
+        let (person, codes) = (GuessTarget::Person(name.as_str()), GuessTarget::Code(name.as_str()));
         app.guesses.check(person, address, now).map_err(locked_out)?;
         let kind = request.code.as_ref().map(|code| CodeKind::of(code));
         let is_one_time = kind == Some(CodeKind::OneTime);
         // The answer tells that codes are locked only if the password is right.
-        let locked = app.gates.code_guesses.check_all(codes, now).err().filter(|_| is_one_time);
+        let locked = app.gates.code_guesses.check_anywhere(codes, now).err().filter(|_| is_one_time);
         let code = request.code.as_ref().map(|code| code.as_str()).filter(|_| locked.is_none());
-        let shown = Shown { name: &name, verifier: &request.verifier, code };
-        let seconds = unix(SystemTime::now());
-        let signed_in = People::sign_in(app.gates.folder()?, &app.secret, &shown, seconds).map_err(unreadable)?;
+        let credentials = Credentials { name: &name, verifier: &request.verifier, code };
+        let seconds = unix_seconds(SystemTime::now());
+        let signed_in = People::sign_in(app.gates.folder()?, &app.secret, &credentials, seconds).map_err(unreadable)?;
         match (signed_in, locked) {
             (Ok(fingerprint), _) => Ok(fingerprint),
-            (Err(Refusal::CodeWanted), Some(wait)) => Err(Refused::until(Refusal::CodesLocked, wait).into()),
+            (Err(Refusal::CodeWanted), Some(wait)) => Err(Refused::retry_after(Refusal::CodesLocked, wait).into()),
             (Err(Refusal::WrongCode), _) if is_one_time => {
                 // Six digits allow for few guesses, so they count from everywhere together.
-                app.gates.code_guesses.wrong_anywhere(codes, now);
+                app.gates.code_guesses.count_wrong_anywhere(codes, now);
                 Err(Refusal::WrongCode.into())
             }
             (Err(refusal @ (Refusal::WrongPerson | Refusal::WrongCode)), _) => {
-                Err(Failed { refused: refusal.into(), delay: app.guesses.wrong(person, address, now) })
+                Err(Failed { refused: refusal.into(), delay: app.guesses.count_wrong(person, address, now) })
             }
             (Err(refusal), _) => Err(refusal.into()),
         }
@@ -191,10 +191,10 @@ pub(crate) async fn email(
 async fn send_code(app: &App, address: Address, mailbox: MailboxName) -> Result<Response, Refused> {
     let now = Instant::now();
     let mailer = app.gates.mailer.as_ref().ok_or(Refusal::Internal)?;
-    let too_many = |wait| Refused::until(Refusal::TooManyMails, wait);
-    app.gates.code_requests.check(Door::MailedCode, address, now).map_err(too_many)?;
+    let too_many = |wait| Refused::retry_after(Refusal::TooManyMails, wait);
+    app.gates.code_requests.check(GuessTarget::MailedCode, address, now).map_err(too_many)?;
     app.gates.codes.check(&mailbox, now)?;
-    app.gates.code_requests.wrong(Door::MailedCode, address, now);
+    app.gates.code_requests.count_wrong(GuessTarget::MailedCode, address, now);
     if !mailer.is_up().await {
         return Err(Refusal::MailDown.into());
     }
@@ -203,7 +203,9 @@ async fn send_code(app: &App, address: Address, mailbox: MailboxName) -> Result<
     tokio::spawn(async move {
         let listed = {
             let mailbox = mailbox.clone();
-            blocking(move || Ok::<_, Refusal>(Allowed::read(app.gates.folder()?).map_err(unreadable)?.has(&mailbox)))
+            blocking(move || {
+                Ok::<_, Refusal>(MailboxList::read(app.gates.folder()?).map_err(unreadable)?.has(&mailbox))
+            })
         };
         if let Ok(Ok(true)) = listed.await {
             mailer.send(&mailbox, &digits).await;
@@ -221,13 +223,13 @@ async fn check_code(
 ) -> Result<Response, Refused> {
     let subject = mailbox.as_str().to_owned();
     guess(app, move |app, now| {
-        app.guesses.check(Door::MailedCode, address, now).map_err(locked_out)?;
-        let is_listed = Allowed::read(app.gates.folder()?).map_err(unreadable)?.has(&mailbox);
+        app.guesses.check(GuessTarget::MailedCode, address, now).map_err(locked_out)?;
+        let is_listed = MailboxList::read(app.gates.folder()?).map_err(unreadable)?.has(&mailbox);
         // An unlisted mailbox also has a code, which was never sent.
         if app.gates.codes.spend(&mailbox, &code, now)? && is_listed {
             return Ok(());
         }
-        let delay = app.guesses.wrong(Door::MailedCode, address, now);
+        let delay = app.guesses.count_wrong(GuessTarget::MailedCode, address, now);
         Err(Failed { refused: Refusal::WrongCode.into(), delay })
     })
     .await?;

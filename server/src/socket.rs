@@ -3,19 +3,19 @@
 #![expect(clippy::manual_async_fn, reason = "an `async fn` keeps its arguments twice, and there are many sockets")]
 
 mod incoming;
-mod out;
-mod watch;
+mod outgoing;
+mod silence;
 
 use std::time::{Duration, Instant};
 
 use incoming::Incoming;
+use silence::LastReceived;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::timeout,
 };
 use tracing::Level;
 use uuid::Uuid;
-use watch::Heard;
 use wire::CloseCode;
 use zeroize::Zeroizing;
 
@@ -24,7 +24,7 @@ use room::Address;
 use crate::{
     Config, Outbox,
     app::App,
-    crowd::{Entered, Place},
+    connection_limit::{AddressSlot, ConnectionSlot},
     store::Ending,
     stream::{StallTimeout, Stream},
     ws::{End, Fault, Reader, Writer},
@@ -33,38 +33,38 @@ use crate::{
 /// Bytes in a first message, which is a hello: who has not said it yet is to cost little.
 const HELLO_BYTES: usize = 256;
 /// How long a peer may take to end a connection that was closed.
-pub(crate) const CLOSE_WITHIN: Duration = Duration::from_secs(3);
+pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What browsers close a socket with when its page goes (RFC 6455, section 7.4.1), and when they put it to sleep.
 const GOING_AWAY: u16 = 1001;
 
 /// Why a connection is over.
 #[derive(Clone, Copy)]
-enum Over {
+enum EndReason {
     /// The server says so, for this reason.
-    Ours(CloseCode),
+    ByServer(CloseCode),
     /// The peer said so, with this number, and is to be answered with it (RFC 6455, section 5.5.1).
-    Theirs(Option<u16>),
+    ByPeer(Option<u16>),
     /// Nobody is there any more.
-    Gone,
+    Lost,
 }
 
-impl From<CloseCode> for Over {
+impl From<CloseCode> for EndReason {
     fn from(code: CloseCode) -> Self {
-        Self::Ours(code)
+        Self::ByServer(code)
     }
 }
 
-impl<T> From<Over> for Result<T, Over> {
-    fn from(over: Over) -> Self {
-        Err(over)
+impl<T> From<EndReason> for Result<T, EndReason> {
+    fn from(reason: EndReason) -> Self {
+        Err(reason)
     }
 }
 
-impl From<End> for Over {
+impl From<End> for EndReason {
     fn from(end: End) -> Self {
         match end {
-            End::Gone => Self::Gone,
+            End::Gone => Self::Lost,
             End::Fault(Fault::Protocol) => CloseCode::ProtocolError.into(),
             End::Fault(Fault::NotUtf8) => CloseCode::NotUtf8.into(),
             End::Fault(Fault::TooBig) => CloseCode::TooBig.into(),
@@ -73,30 +73,30 @@ impl From<End> for Over {
 }
 
 /// Who opened a socket, and where.
-pub(crate) struct Caller {
+pub(crate) struct SocketContext {
     pub(crate) app: App,
     pub(crate) address: Address,
-    pub(crate) _place: (Place, Option<Entered>),
+    pub(crate) _slots: (ConnectionSlot, Option<AddressSlot>),
 }
 
 /// A connection that HTTP is done with.
-pub(crate) struct Opened<S> {
+pub(crate) struct OpenedSocket<S> {
     pub(crate) stream: StallTimeout<S>,
     /// What came after the request.
     pub(crate) before: Zeroizing<Vec<u8>>,
-    pub(crate) caller: Caller,
+    pub(crate) context: SocketContext,
 }
 
 /// Serves it as a socket until it ends.
-pub(crate) fn serve<S: Stream>(Opened { stream, before, caller }: Opened<S>) -> impl Future<Output = ()> {
+pub(crate) fn serve<S: Stream>(OpenedSocket { stream, before, context }: OpenedSocket<S>) -> impl Future<Output = ()> {
     let (reading, writing) = stream.split();
-    let Config { max_queue_bytes, max_replay_bytes, max_frame_bytes, .. } = caller.app.config;
+    let Config { max_queue_bytes, max_replay_bytes, max_frame_bytes, .. } = context.app.config;
     // One who comes back is sent all that it missed at once; one who is let in, a frame as large as a commit's.
     let group = max_replay_bytes.saturating_add(2 * max_frame_bytes);
-    let outbox = Outbox::with_half(max_queue_bytes, group, &caller.app.queue_memory, writing.half());
+    let outbox = Outbox::with_half(max_queue_bytes, group, &context.app.queue_memory, writing.half());
     let mut reader = Reader::new(reading, before, HELLO_BYTES);
     reader.wipes(true);
-    carry(reader, Writer::new(writing), outbox, caller)
+    carry(reader, Writer::new(writing), outbox, context)
 }
 
 /// One socket from hello to close.
@@ -104,37 +104,37 @@ fn carry(
     mut reader: Reader<impl AsyncRead + Unpin>,
     mut writer: Writer<impl AsyncWrite + Unpin>,
     outbox: Outbox,
-    caller: Caller,
+    context: SocketContext,
 ) -> impl Future<Output = ()> {
     // A connection is logged by an id of its own: names, rooms and tokens stay out of logs.
     let id = tracing::enabled!(Level::DEBUG).then(Uuid::new_v4);
-    let heard = Heard::new();
+    let last_received = LastReceived::new();
     async move {
-        let Caller { app, address, _place } = &caller;
+        let SocketContext { app, address, _slots } = &context;
         tracing::debug!(id = id.map(tracing::field::display), "socket open");
-        let mut incoming = Incoming::new(&mut reader, &outbox, &heard, &app.config);
+        let mut incoming = Incoming::new(&mut reader, &outbox, &last_received, &app.config);
         let mut seat = None;
-        let over = tokio::select! {
+        let reason = tokio::select! {
             biased;
             // First, so that one who sends without end is written to all the same.
-            over = out::write(&mut writer, &outbox) => over,
-            over = incoming.read(&mut seat, app, address) => over,
-            code = watch::watch(&heard, &outbox) => code.into(),
+            reason = outgoing::write(&mut writer, &outbox) => reason,
+            reason = incoming.read(&mut seat, app, address) => reason,
+            code = silence::wait_for_silence(&last_received, &outbox) => code.into(),
         };
-        let code = match over {
-            Over::Ours(code) => Some(code),
-            Over::Theirs(_) | Over::Gone => None,
+        let code = match reason {
+            EndReason::ByServer(code) => Some(code),
+            EndReason::ByPeer(_) | EndReason::Lost => None,
         };
         if let Some(seat) = seat {
             let now = Instant::now();
-            match over {
-                Over::Ours(CloseCode::Left) => seat.leave(now),
+            match reason {
+                EndReason::ByServer(CloseCode::Left) => seat.leave(now),
                 // It may not have come to sending the farewell itself.
-                Over::Theirs(Some(GOING_AWAY)) => seat.disconnect(Ending::Going, now),
-                _ => seat.disconnect(Ending::Lost(heard.last()), now),
+                EndReason::ByPeer(Some(GOING_AWAY)) => seat.disconnect(Ending::Going, now),
+                _ => seat.disconnect(Ending::Lost(last_received.get()), now),
             }
         }
         tracing::debug!(id = id.map(tracing::field::display), code = code.map(CloseCode::number), "socket closed");
-        let _ = timeout(CLOSE_WITHIN, out::close(&mut reader, &mut writer, &outbox, over)).await;
+        let _ = timeout(CLOSE_TIMEOUT, outgoing::close(&mut reader, &mut writer, &outbox, reason)).await;
     }
 }

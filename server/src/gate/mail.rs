@@ -79,9 +79,9 @@ impl FromStr for MailboxName {
 
 /// The mailboxes that may get a code: a file with one address or domain per line.
 #[derive(Default)]
-pub(crate) struct Allowed(Vec<String>);
+pub(crate) struct MailboxList(Vec<String>);
 
-impl Allowed {
+impl MailboxList {
     pub(crate) fn read(folder: &StateFolder) -> Result<Self, StateError> {
         let Some(bytes) = folder.read(FILE)? else { return Ok(Self::default()) };
         Self::parse(&bytes).map_err(|fault| StateError::Content(folder.path(FILE), fault))
@@ -141,7 +141,9 @@ impl Sent {
         self.forget(now);
         match self.at.front().filter(|_| self.at.len() >= limits::MAILS_PER_HOUR) {
             None => Ok(()),
-            Some(first) => Err(Refused::until(Refusal::TooManyMails, (*first + HOUR).saturating_duration_since(now))),
+            Some(first) => {
+                Err(Refused::retry_after(Refusal::TooManyMails, (*first + HOUR).saturating_duration_since(now)))
+            }
         }
     }
 }
@@ -193,7 +195,7 @@ impl Codes {
         sent.forget(now);
         if let Some(last) = sent.last_wrong.filter(|_| sent.wrong >= limits::GUESSES) {
             let wait = (last + limits::LOCKED_OUT).saturating_duration_since(now);
-            return Err(Refused::until(Refusal::LockedOut, wait));
+            return Err(Refused::retry_after(Refusal::LockedOut, wait));
         }
         let Some(code) = sent.code.as_ref().filter(|code| now < code.until) else { return Ok(false) };
         let is_right = bool::from(code.digits.as_bytes().ct_eq(digits.as_bytes()));
@@ -341,14 +343,14 @@ mod tests {
 
     #[test]
     fn list_matches_addresses_and_whole_domains() {
-        let list = Allowed::parse(b"# ours\nAna@example.org\n\n@example.net\nexample.com\n").unwrap();
+        let list = MailboxList::parse(b"# ours\nAna@example.org\n\n@example.net\nexample.com\n").unwrap();
         for text in ["ana@example.org", "bo@example.net", "BO@EXAMPLE.COM"] {
             assert!(list.has(&mailbox(text)), "{text}");
         }
         for text in ["bo@example.org", "bo@sub.example.net", "bo@notexample.com"] {
             assert!(!list.has(&mailbox(text)), "{text}");
         }
-        assert!(Allowed::parse(b"a\nx y\n").err().unwrap().starts_with("line 2: "));
+        assert!(MailboxList::parse(b"a\nx y\n").err().unwrap().starts_with("line 2: "));
     }
 
     #[test]

@@ -13,10 +13,10 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-pub(crate) use mail::{Allowed, MailboxName};
 use mail::{Codes, Mailer};
-pub(crate) use pass::{Bearer, Fingerprint, fingerprint, unix};
-pub(crate) use people::{CodeKind, Shown};
+pub(crate) use mail::{MailboxList, MailboxName};
+pub(crate) use pass::{Bearer, Fingerprint, fingerprint, unix_seconds};
+pub(crate) use people::{CodeKind, Credentials};
 pub use people::{Factors, People};
 pub use tokens::Tokens;
 use tokio::sync::Mutex;
@@ -84,7 +84,7 @@ impl Gates {
             codes: Codes::default(),
             mailer,
         };
-        gates.look()?;
+        gates.check_files()?;
         Ok(gates)
     }
 
@@ -95,7 +95,7 @@ impl Gates {
     }
 
     /// Reads the files and logs how many entries they have.
-    pub(crate) fn look(&self) -> Result<(), StateError> {
+    pub(crate) fn check_files(&self) -> Result<(), StateError> {
         let Some(folder) = &self.folder else { return Ok(()) };
         let uses = |gate| self.create == gate || self.join == gate;
         if uses(Gate::Token) {
@@ -111,7 +111,7 @@ impl Gates {
             }
         }
         if uses(Gate::Email) {
-            match Allowed::read(folder)?.len() {
+            match MailboxList::read(folder)?.len() {
                 0 => tracing::warn!(
                     "e-mail gate has no addresses: write some into {}",
                     folder.path(mail::FILE).display()
@@ -145,7 +145,7 @@ impl Gates {
                 }
                 Gate::Email => {
                     let mailbox = bearer.subject.parse();
-                    let allowed = Allowed::read(folder).map_err(unreadable)?;
+                    let allowed = MailboxList::read(folder).map_err(unreadable)?;
                     mailbox.is_ok_and(|mailbox| allowed.has(&mailbox))
                 }
             };

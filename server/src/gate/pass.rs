@@ -39,7 +39,7 @@ pub(crate) fn fingerprint(hash: &[u8; 32]) -> Fingerprint {
 }
 
 /// Returns the Unix time in seconds.
-pub(crate) fn unix(now: SystemTime) -> u64 {
+pub(crate) fn unix_seconds(now: SystemTime) -> u64 {
     now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
 }
 
@@ -58,12 +58,12 @@ fn gate_of(number: u8) -> Option<Gate> {
 
 /// Makes a pass. Returns `None` if the subject is too long.
 pub(crate) fn make(bearer: &Bearer, secret: &ServerSecret, now: SystemTime) -> Option<Pass> {
-    let expires = unix(now) + limits::PASS_LASTS.as_secs();
+    let expires = unix_seconds(now) + limits::PASS_LASTS.as_secs();
     let mut bytes = Zeroizing::new(vec![VERSION, number(bearer.gate)]);
     bytes.extend(expires.to_be_bytes());
     bytes.extend(bearer.fingerprint);
     bytes.extend(bearer.subject.as_bytes());
-    let mac = secret.lasting(LABEL, &[&bytes]);
+    let mac = secret.gate_hash(LABEL, &[&bytes]);
     bytes.extend(mac.as_bytes());
     Pass::from_text(Base64UrlUnpadded::encode_string(&bytes).into())
 }
@@ -72,13 +72,13 @@ pub(crate) fn make(bearer: &Bearer, secret: &ServerSecret, now: SystemTime) -> O
 pub(crate) fn read(pass: &Pass, secret: &ServerSecret, now: SystemTime) -> Option<Bearer> {
     let bytes = Zeroizing::new(Base64UrlUnpadded::decode_vec(pass.as_str()).ok()?);
     let (content, mac) = bytes.split_last_chunk::<MAC>()?;
-    if !bool::from(secret.lasting(LABEL, &[content]).ct_eq(&(*mac).into())) {
+    if !bool::from(secret.gate_hash(LABEL, &[content]).ct_eq(&(*mac).into())) {
         return None;
     }
     let ([version, gate], rest) = content.split_first_chunk()?;
     let (expires, rest) = rest.split_first_chunk()?;
     let (fingerprint, subject) = rest.split_first_chunk()?;
-    if *version != VERSION || u64::from_be_bytes(*expires) <= unix(now) {
+    if *version != VERSION || u64::from_be_bytes(*expires) <= unix_seconds(now) {
         return None;
     }
     let subject = String::from_utf8(subject.to_vec()).ok()?;

@@ -11,7 +11,7 @@ use wire::{PersonName, Refusal, Salt, Verifier};
 use zeroize::Zeroizing;
 
 use super::pass::{Fingerprint, fingerprint};
-use crate::{ServerSecret, StateError, StateFolder, secret::LastingHash};
+use crate::{ServerSecret, StateError, StateFolder, secret::GateHash};
 
 /// The file's name in the state folder.
 pub(crate) const FILE: &str = "people";
@@ -36,7 +36,7 @@ struct Person {
 }
 
 /// 32 bytes in base64url.
-struct Hash(LastingHash);
+struct Hash(GateHash);
 
 impl Serialize for Hash {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -71,7 +71,7 @@ pub struct Factors {
 }
 
 /// The credentials of a sign-in.
-pub(crate) struct Shown<'a> {
+pub(crate) struct Credentials<'a> {
     pub(crate) name: &'a PersonName,
     pub(crate) verifier: &'a Verifier,
     pub(crate) code: Option<&'a str>,
@@ -105,12 +105,12 @@ impl CodeKind {
     }
 }
 
-fn verifier_hash(secret: &ServerSecret, name: &PersonName, verifier: &Verifier) -> LastingHash {
-    secret.lasting("person verifier", &[name.as_str().as_bytes(), verifier.as_bytes()])
+fn verifier_hash(secret: &ServerSecret, name: &PersonName, verifier: &Verifier) -> GateHash {
+    secret.gate_hash("person verifier", &[name.as_str().as_bytes(), verifier.as_bytes()])
 }
 
-fn recovery_hash(secret: &ServerSecret, name: &PersonName, digits: &str) -> LastingHash {
-    secret.lasting("person recovery", &[name.as_str().as_bytes(), digits.as_bytes()])
+fn recovery_hash(secret: &ServerSecret, name: &PersonName, digits: &str) -> GateHash {
+    secret.gate_hash("person recovery", &[name.as_str().as_bytes(), digits.as_bytes()])
 }
 
 impl People {
@@ -118,7 +118,7 @@ impl People {
     /// exists.
     #[must_use]
     pub fn salt(secret: &ServerSecret, name: &PersonName) -> Salt {
-        Salt::from(*secret.lasting("person salt", &[name.as_str().as_bytes()]).as_bytes())
+        Salt::from(*secret.gate_hash("person salt", &[name.as_str().as_bytes()]).as_bytes())
     }
 
     /// Reads the file. A missing file counts as empty.
@@ -166,12 +166,12 @@ impl People {
     pub(crate) fn sign_in(
         folder: &StateFolder,
         secret: &ServerSecret,
-        shown: &Shown<'_>,
+        credentials: &Credentials<'_>,
         now: u64,
     ) -> Result<Result<Fingerprint, Refusal>, StateError> {
-        let hash = verifier_hash(secret, shown.name, shown.verifier);
+        let hash = verifier_hash(secret, credentials.name, credentials.verifier);
         let knows_password = |person: &Person| bool::from(hash.ct_eq(&person.verifier.0));
-        let is_named = |person: &&Person| person.name == *shown.name;
+        let is_named = |person: &&Person| person.name == *credentials.name;
         match Self::read(folder)?.people.iter().find(is_named) {
             None => {
                 // An unknown name takes the same steps as a wrong password.
@@ -181,12 +181,12 @@ impl People {
             Some(person) if !knows_password(person) => return Ok(Err(Refusal::WrongPerson)),
             Some(_) => {}
         }
-        let Some(code) = shown.code else { return Ok(Err(Refusal::CodeWanted)) };
+        let Some(code) = credentials.code else { return Ok(Err(Refusal::CodeWanted)) };
         // Locks only after the password is right, so that guesses do not delay the commands. The lock makes a code work
         // only once when it is shown twice at the same time.
         let _lock = folder.lock()?;
         let mut people = Self::read(folder)?;
-        let person = people.people.iter_mut().find(|person| person.name == *shown.name);
+        let person = people.people.iter_mut().find(|person| person.name == *credentials.name);
         let Some(person) = person.filter(|person| knows_password(person)) else {
             return Ok(Err(Refusal::WrongPerson));
         };
@@ -338,8 +338,9 @@ mod tests {
         }
 
         fn sign_in(&self, byte: u8, code: Option<&str>, now: u64) -> Result<(), Refusal> {
-            let shown = Shown { name: &"ana".parse().unwrap(), verifier: &Verifier::from([byte; 32]), code };
-            People::sign_in(&self.folder, &self.secret, &shown, now).unwrap().map(|_| ())
+            let credentials =
+                Credentials { name: &"ana".parse().unwrap(), verifier: &Verifier::from([byte; 32]), code };
+            People::sign_in(&self.folder, &self.secret, &credentials, now).unwrap().map(|_| ())
         }
 
         /// Returns the code that the person's app shows.
@@ -357,7 +358,7 @@ mod tests {
         assert_eq!(scene.sign_in(7, Some("000000x"), NOW), Err(Refusal::WrongCode));
         let code = scene.code(NOW);
         assert_eq!(scene.sign_in(7, Some(&format!(" {} {}", &code[..3], &code[3..])), NOW), Ok(()));
-        let nobody = Shown { name: &"bo".parse().unwrap(), verifier: &Verifier::from([7; 32]), code: None };
+        let nobody = Credentials { name: &"bo".parse().unwrap(), verifier: &Verifier::from([7; 32]), code: None };
         let answer = People::sign_in(&scene.folder, &scene.secret, &nobody, NOW).unwrap();
         assert_eq!(answer, Err(Refusal::WrongPerson));
     }

@@ -16,16 +16,16 @@ use tokio::{sync::Notify, task::yield_now};
 use wire::CloseCode;
 
 use crate::{
+    memory_budget::{BudgetShare, MemoryBudget},
     stream::WriteHalf,
-    total::{Share, Total},
     ws::{Opcode, Outgoing},
 };
 
 /// A handle to a queue of frames. Clones share one queue.
 #[derive(Clone)]
-pub struct Outbox(Arc<Shared>);
+pub struct Outbox(Arc<FrameQueue>);
 
-struct Shared {
+struct FrameQueue {
     talk_limit: usize,
     group_limit: usize,
     state: Mutex<State>,
@@ -44,7 +44,7 @@ struct State {
     /// Buffered bytes of an incoming message that is still incomplete.
     receiving: usize,
     /// The part of the shared memory budget that all of this takes.
-    share: Share,
+    share: BudgetShare,
 }
 
 /// The task that may write to the socket.
@@ -63,7 +63,7 @@ enum Turn {
 pub(crate) struct Frame<'f> {
     pub(crate) payload: &'f Bytes,
     /// A replacement to send when the queue is long, if the frame may be dropped.
-    pub(crate) instead: Option<&'f Bytes>,
+    pub(crate) substitute: Option<&'f Bytes>,
     /// The budget that it counts against while queued.
     pub(crate) budget: Budget,
 }
@@ -121,34 +121,34 @@ impl Batch {
 
 impl Outbox {
     /// Creates a queue with these limits in bytes, which also count frames being written. Each budget may be exceeded
-    /// by one frame. The queue also takes its share of the memory budget `total`. Only the connection's own task
+    /// by one frame. The queue also takes its share of the memory budget `budget`. Only the connection's own task
     /// writes.
     #[must_use]
-    pub fn new(talk: usize, group: usize, total: &Arc<Total>) -> Self {
-        Self::with_limits(talk, group, total, None)
+    pub fn new(talk: usize, group: usize, budget: &Arc<MemoryBudget>) -> Self {
+        Self::with_limits(talk, group, budget, None)
     }
 
     /// Creates a queue like [`Outbox::new`], but frames go directly to the socket while it accepts them.
-    pub(crate) fn with_half(talk: usize, group: usize, total: &Arc<Total>, half: WriteHalf) -> Self {
-        Self::with_limits(talk, group, total, Some(half))
+    pub(crate) fn with_half(talk: usize, group: usize, budget: &Arc<MemoryBudget>, half: WriteHalf) -> Self {
+        Self::with_limits(talk, group, budget, Some(half))
     }
 
-    fn with_limits(talk_limit: usize, group_limit: usize, total: &Arc<Total>, half: Option<WriteHalf>) -> Self {
+    fn with_limits(talk_limit: usize, group_limit: usize, budget: &Arc<MemoryBudget>, half: Option<WriteHalf>) -> Self {
         let (waiting, writing) = Default::default();
         let turn = if half.is_some() { Turn::Anyone } else { Turn::Own };
-        let share = Total::share(total);
+        let share = MemoryBudget::share(budget);
         let state = State { batch: Batch::default(), turn, half, waiting, writing, receiving: 0, share };
-        Self(Arc::new(Shared { talk_limit, group_limit, state: Mutex::new(state), changed: Notify::new() }))
+        Self(Arc::new(FrameQueue { talk_limit, group_limit, state: Mutex::new(state), changed: Notify::new() }))
     }
 
     /// Sends these frames; `parts` are their bytes. Writes directly as much as the socket accepts, if nothing is
     /// queued, and queues the rest. A frame that exceeds a limit closes the queue with [`CloseCode::TooSlow`] and drops
     /// the queued frames.
-    pub(crate) fn say<'f>(&self, parts: &[IoSlice<'_>], frames: impl Iterator<Item = Frame<'f>>) {
-        self.say_by(parts, frames, WriteHalf::try_write);
+    pub(crate) fn send<'f>(&self, parts: &[IoSlice<'_>], frames: impl Iterator<Item = Frame<'f>>) {
+        self.send_with(parts, frames, WriteHalf::try_write);
     }
 
-    fn say_by<'f>(
+    fn send_with<'f>(
         &self,
         parts: &[IoSlice<'_>],
         frames: impl Iterator<Item = Frame<'f>>,
@@ -179,7 +179,7 @@ impl Outbox {
 
     /// Sets the buffered bytes of an incomplete incoming message, which count against the shared memory budget. Closes
     /// the queue when its share is exceeded.
-    pub fn receiving(&self, bytes: usize) {
+    pub fn set_incoming_bytes(&self, bytes: usize) {
         self.change(|state| {
             state.receiving = bytes;
             let cost = state.cost();
@@ -217,7 +217,7 @@ impl Outbox {
 
     /// Waits until the connection's own task has something to write. Returns the bytes, and the close code if the queue
     /// is closed. Only that task calls this, after it has written the previous bytes.
-    pub async fn next(&self) -> (Outgoing, Option<CloseCode>) {
+    pub async fn next_batch(&self) -> (Outgoing, Option<CloseCode>) {
         {
             let mut state = self.lock();
             if state.turn == Turn::Writing {
@@ -317,11 +317,11 @@ impl State {
     }
 }
 
-impl Shared {
+impl FrameQueue {
     fn add(&self, state: &mut State, frame: Frame<'_>) {
-        let Frame { payload, instead, budget } = frame;
+        let Frame { payload, substitute, budget } = frame;
         let is_over_half = state.waiting.talk + state.writing.talk > self.talk_limit / 2;
-        let payload = instead.filter(|_| is_over_half).unwrap_or(payload);
+        let payload = substitute.filter(|_| is_over_half).unwrap_or(payload);
         if self.count(state, payload.len(), budget) {
             state.batch.frames.push(Opcode::Binary, payload);
         } else {

@@ -7,16 +7,16 @@ use tokio::{
 use tungstenite::protocol::frame::FrameHeader;
 
 use super::*;
-use crate::ws::{Framed, Scratch};
+use crate::ws::{FramedMessages, Scratch};
 
 /// An outbox with these limits and an unlimited memory budget.
 fn with_limits(talk: usize, group: usize) -> Outbox {
-    Outbox::new(talk, group, &Total::new(usize::MAX))
+    Outbox::new(talk, group, &MemoryBudget::new(usize::MAX))
 }
 
 /// The payloads of the next frames to write, and the close code.
 async fn next(outbox: &Outbox) -> (Vec<Vec<u8>>, Option<CloseCode>) {
-    let (outgoing, closed) = outbox.next().await;
+    let (outgoing, closed) = outbox.next_batch().await;
     (frames(&bytes(outgoing)), closed)
 }
 
@@ -33,8 +33,8 @@ fn frames(bytes: &[u8]) -> Vec<Vec<u8>> {
 
 /// Queues a frame.
 fn push(outbox: &Outbox, payload: &Bytes, budget: Budget) {
-    let frame = Frame { payload, instead: None, budget };
-    outbox.say_by(&[IoSlice::new(b"its bytes")], once(frame), |_, _| Ok(0));
+    let frame = Frame { payload, substitute: None, budget };
+    outbox.send_with(&[IoSlice::new(b"its bytes")], once(frame), |_, _| Ok(0));
 }
 
 const fn zeros<const N: usize>() -> Bytes {
@@ -98,19 +98,19 @@ async fn only_the_latest_ping_is_answered() {
 #[tokio::test]
 async fn droppable_frames_are_replaced_when_the_queue_is_long() {
     let outbox = with_limits(1000, 1000);
-    let (payload, instead) = (Bytes::from("may be dropped"), Bytes::from("short"));
-    let frame = Frame { payload: &payload, instead: Some(&instead), budget: Budget::Talk };
-    outbox.say(&[IoSlice::new(b"x")], once(frame));
+    let (payload, substitute) = (Bytes::from("may be dropped"), Bytes::from("short"));
+    let frame = Frame { payload: &payload, substitute: Some(&substitute), budget: Budget::Talk };
+    outbox.send(&[IoSlice::new(b"x")], once(frame));
     push(&outbox, &zeros::<400>(), Budget::Talk);
-    outbox.say(&[IoSlice::new(b"x")], once(frame));
+    outbox.send(&[IoSlice::new(b"x")], once(frame));
     let (frames, _) = next(&outbox).await;
     assert_eq!((&*frames[0], &*frames[2]), (&b"may be dropped"[..], &b"short"[..]));
 }
 
 #[tokio::test]
 async fn outbox_above_its_share_of_the_memory_budget_is_closed() {
-    let total = Total::new(64 * 1024);
-    let (greedy, modest) = (Outbox::new(99_999, 0, &total), Outbox::new(99_999, 0, &total));
+    let budget = MemoryBudget::new(64 * 1024);
+    let (greedy, modest) = (Outbox::new(99_999, 0, &budget), Outbox::new(99_999, 0, &budget));
     for _ in 0..30 {
         push(&greedy, &zeros::<1000>(), Budget::Talk);
         push(&modest, &zeros::<100>(), Budget::Talk);
@@ -124,24 +124,24 @@ async fn outbox_above_its_share_of_the_memory_budget_is_closed() {
     let (frames, closed) = next(&modest).await;
     assert_eq!((frames.len(), closed), (30, None));
     drop((greedy, modest));
-    assert_eq!(total.used(), 0, "dropped outboxes return their share");
+    assert_eq!(budget.used(), 0, "dropped outboxes return their share");
 }
 
 #[tokio::test]
 async fn incomplete_incoming_messages_count_against_the_memory_budget() {
-    let total = Total::new(64 * 1024);
-    let (greedy, modest) = (Outbox::new(99_999, 0, &total), Outbox::new(99_999, 0, &total));
-    greedy.receiving(30_000);
-    modest.receiving(10_000);
-    assert_eq!(total.used(), 32 * 1024 + 12 * 1024);
-    greedy.receiving(0);
-    assert_eq!(total.used(), 12 * 1024, "the message is complete");
-    greedy.receiving(60_000);
+    let budget = MemoryBudget::new(64 * 1024);
+    let (greedy, modest) = (Outbox::new(99_999, 0, &budget), Outbox::new(99_999, 0, &budget));
+    greedy.set_incoming_bytes(30_000);
+    modest.set_incoming_bytes(10_000);
+    assert_eq!(budget.used(), 32 * 1024 + 12 * 1024);
+    greedy.set_incoming_bytes(0);
+    assert_eq!(budget.used(), 12 * 1024, "the message is complete");
+    greedy.set_incoming_bytes(60_000);
     assert_eq!(next(&greedy).await, (vec![], Some(CloseCode::TooSlow)));
     push(&modest, &zeros::<1000>(), Budget::Talk);
     assert_eq!(next(&modest).await.0.len(), 1);
     drop((greedy, modest));
-    assert_eq!(total.used(), 0);
+    assert_eq!(budget.used(), 0);
 }
 
 #[tokio::test]
@@ -157,24 +157,24 @@ async fn a_queued_frame_wakes_the_waiting_task() {
 }
 
 /// An outbox that writes directly to a socket, and the peer.
-async fn with_half(talk: usize, group: usize, total: &Arc<Total>) -> (Outbox, TcpStream) {
+async fn with_half(talk: usize, group: usize, budget: &Arc<MemoryBudget>) -> (Outbox, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (peer, accepted) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
     let (_, writing) = accepted.unwrap().0.into_split();
     writing.writable().await.unwrap();
-    (Outbox::with_half(talk, group, total, writing.into()), peer.unwrap())
+    (Outbox::with_half(talk, group, budget, writing.into()), peer.unwrap())
 }
 
 /// Sends these payloads with direct writes.
 fn say(outbox: &Outbox, payloads: &[Bytes]) {
-    with_parts(payloads, |parts, frames| outbox.say(parts, frames));
+    with_parts(payloads, |parts, frames| outbox.send(parts, frames));
 }
 
 /// Sends these payloads to a socket that accepts only `accepts` bytes. Returns the accepted bytes.
 fn say_to(outbox: &Outbox, payloads: &[Bytes], accepts: usize) -> Vec<u8> {
     let mut accepted = Vec::new();
     with_parts(payloads, |parts, frames| {
-        outbox.say_by(parts, frames, |_, parts| {
+        outbox.send_with(parts, frames, |_, parts| {
             accepted = parts.iter().flat_map(|part| part.iter().copied()).take(accepts).collect();
             if accepted.is_empty() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(accepted.len()) }
         });
@@ -183,8 +183,8 @@ fn say_to(outbox: &Outbox, payloads: &[Bytes], accepts: usize) -> Vec<u8> {
 }
 
 fn with_parts<'p>(payloads: &'p [Bytes], then: impl FnOnce(&[IoSlice<'_>], Box<dyn Iterator<Item = Frame<'p>> + 'p>)) {
-    let frames = payloads.iter().map(|payload| Frame { payload, instead: None, budget: Budget::Talk });
-    let framed = Framed::new(payloads.iter());
+    let frames = payloads.iter().map(|payload| Frame { payload, substitute: None, budget: Budget::Talk });
+    let framed = FramedMessages::new(payloads.iter());
     framed.write(0..payloads.len(), &mut Scratch::default(), |parts| then(parts, Box::new(frames)));
 }
 
@@ -206,9 +206,9 @@ fn bytes(mut outgoing: Outgoing) -> Vec<u8> {
 
 #[tokio::test]
 async fn bytes_that_the_socket_accepts_are_not_queued() {
-    let total = Total::new(usize::MAX);
+    let budget = MemoryBudget::new(usize::MAX);
     // Nor do they count, so tiny limits suffice.
-    let (outbox, mut peer) = with_half(10, 10, &total).await;
+    let (outbox, mut peer) = with_half(10, 10, &budget).await;
     for _ in 0..3 {
         say(&outbox, &["a".into(), zeros::<5000>(), "b".into()]);
         assert!(is_idle(&outbox));
@@ -216,12 +216,12 @@ async fn bytes_that_the_socket_accepts_are_not_queued() {
         peer.read_exact(&mut bytes).await.unwrap();
         assert_eq!(frames(&bytes), [b"a".to_vec(), vec![0; 5000], b"b".to_vec()]);
     }
-    assert_eq!(total.used(), 0);
+    assert_eq!(budget.used(), 0);
 }
 
 #[tokio::test]
 async fn bytes_that_the_socket_refuses_are_left_to_the_own_task() {
-    let (outbox, mut peer) = with_half(64 * 1024 * 1024, 9999, &Total::new(usize::MAX)).await;
+    let (outbox, mut peer) = with_half(64 * 1024 * 1024, 9999, &MemoryBudget::new(usize::MAX)).await;
     let large = Bytes::from(vec![7; 1024 * 1024]);
     let mut sent = 0;
     // Until the socket is full, since the peer does not read.
@@ -232,7 +232,7 @@ async fn bytes_that_the_socket_refuses_are_left_to_the_own_task() {
     }
     say(&outbox, &["last".into()]);
     outbox.close(CloseCode::Stopping);
-    let (rest, closed) = outbox.next().await;
+    let (rest, closed) = outbox.next_batch().await;
     assert_eq!(closed, Some(CloseCode::Stopping));
     // The accepted and the queued bytes form one stream of frames.
     let half = outbox.lock().half.clone();
@@ -248,7 +248,7 @@ async fn bytes_that_the_socket_refuses_are_left_to_the_own_task() {
 
 /// An outbox with direct writes, for [`say_to`].
 async fn direct(talk: usize) -> Outbox {
-    with_half(talk, 9999, &Total::new(usize::MAX)).await.0
+    with_half(talk, 9999, &MemoryBudget::new(usize::MAX)).await.0
 }
 
 #[tokio::test]
@@ -261,7 +261,7 @@ async fn rest_follows_wherever_a_write_ends() {
         let mut accepted = say_to(&outbox, &sent, accepts);
         assert_eq!(accepted.len(), accepts);
         outbox.pong(b"pong");
-        accepted.extend(bytes(outbox.next().await.0));
+        accepted.extend(bytes(outbox.next_batch().await.0));
         let mut frames = frames(&accepted);
         // The pong comes between two frames, as early as possible.
         let ends = [0, 3, 207, 209, 5213, all];
@@ -278,9 +278,9 @@ async fn own_task_writes_the_rest_and_reopens_the_direct_path() {
     let own = tokio::spawn({
         let outbox = outbox.clone();
         async move {
-            let (rest, closed) = outbox.next().await;
+            let (rest, closed) = outbox.next_batch().await;
             assert_eq!(closed, None);
-            (bytes(rest), tokio::spawn(async move { outbox.next().await.1 }))
+            (bytes(rest), tokio::spawn(async move { outbox.next_batch().await.1 }))
         }
     });
     tokio::task::yield_now().await;
@@ -300,7 +300,7 @@ async fn own_task_writes_the_rest_and_reopens_the_direct_path() {
 async fn rest_of_a_frame_counts_until_written() {
     let outbox = direct(1000).await;
     say_to(&outbox, &[zeros::<900>()], 10);
-    let (rest, _) = outbox.next().await;
+    let (rest, _) = outbox.next_batch().await;
     push(&outbox, &"fits".into(), Budget::Talk);
     push(&outbox, &"one too many".into(), Budget::Talk);
     assert_eq!(outbox.closed().await, CloseCode::TooSlow);
@@ -309,16 +309,16 @@ async fn rest_of_a_frame_counts_until_written() {
 
 #[tokio::test]
 async fn rest_of_a_frame_counts_against_the_memory_budget() {
-    let total = Total::new(8 * 1024);
-    let (outbox, _peer) = with_half(99_999, 0, &total).await;
+    let budget = MemoryBudget::new(8 * 1024);
+    let (outbox, _peer) = with_half(99_999, 0, &budget).await;
     let accepted = say_to(&outbox, &[zeros::<3000>()], 10);
-    assert_eq!(total.used(), 4 * 1024);
+    assert_eq!(budget.used(), 4 * 1024);
     push(&outbox, &zeros::<6000>(), Budget::Talk);
     assert_eq!(outbox.closed().await, CloseCode::TooSlow);
-    let (rest, _) = outbox.next().await;
+    let (rest, _) = outbox.next_batch().await;
     assert_eq!(frames(&[accepted, bytes(rest)].concat()), [vec![0; 3000]]);
     drop(outbox);
-    assert_eq!(total.used(), 0);
+    assert_eq!(budget.used(), 0);
 }
 
 #[tokio::test]
@@ -327,7 +327,7 @@ async fn closing_as_too_slow_completes_the_partly_written_frame() {
     // All frames in one call, then in several calls.
     let mut accepted =
         say_to(&outbox, &[zeros::<900>(), zeros::<50>(), "one too many".into(), "and one more".into()], 100);
-    let (rest, closed) = outbox.next().await;
+    let (rest, closed) = outbox.next_batch().await;
     assert_eq!(closed, Some(CloseCode::TooSlow));
     accepted.extend(bytes(rest));
     assert_eq!(frames(&accepted), [vec![0; 900]], "the partly written frame is completed, the others are dropped");
@@ -335,7 +335,7 @@ async fn closing_as_too_slow_completes_the_partly_written_frame() {
     let mut accepted = say_to(&outbox, &[zeros::<900>()], 100);
     push(&outbox, &zeros::<50>(), Budget::Talk);
     push(&outbox, &"one too many".into(), Budget::Talk);
-    let (rest, closed) = outbox.next().await;
+    let (rest, closed) = outbox.next_batch().await;
     assert_eq!(closed, Some(CloseCode::TooSlow));
     accepted.extend(bytes(rest));
     assert_eq!(frames(&accepted), [vec![0; 900]]);
@@ -346,7 +346,7 @@ async fn closing_as_too_slow_wakes_the_own_task() {
     let outbox = direct(10).await;
     let own = tokio::spawn({
         let outbox = outbox.clone();
-        async move { outbox.next().await.1 }
+        async move { outbox.next_batch().await.1 }
     });
     tokio::task::yield_now().await;
     say_to(&outbox, &[zeros::<100>(), "one too many".into()], 0);

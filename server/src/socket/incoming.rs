@@ -9,14 +9,14 @@ use std::{
 use tokio::{io::AsyncRead, time::sleep};
 use wire::{ClientFrame, CloseCode, FrameError, Hello, RoomId, Seq, limits};
 
-use super::{Over, watch::Heard};
+use super::{EndReason, silence::LastReceived};
 use room::{Address, Claim, TokenHash};
 
 use crate::{
     Config, Outbox,
     app::App,
+    input_limits::InputLimits,
     store::Seat,
-    throttle::Throttle,
     ws::{Event, Reader},
 };
 
@@ -26,19 +26,24 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// What comes in, and what that needs.
 pub(super) struct Incoming<'s, R> {
     reader: &'s mut Reader<R>,
-    throttle: Throttle,
+    limits: InputLimits,
     /// Whether its peer has sent more than it may.
     wait: bool,
     /// Bytes of a message that is not here in whole.
     kept: usize,
     outbox: &'s Outbox,
-    heard: &'s Heard,
+    last_received: &'s LastReceived,
 }
 
 impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
-    pub(super) fn new(reader: &'s mut Reader<R>, outbox: &'s Outbox, heard: &'s Heard, config: &Config) -> Self {
-        let throttle = Throttle::new(config.max_frames_per_second, config.max_bytes_per_second, Instant::now());
-        Self { reader, throttle, wait: false, kept: 0, outbox, heard }
+    pub(super) fn new(
+        reader: &'s mut Reader<R>,
+        outbox: &'s Outbox,
+        last_received: &'s LastReceived,
+        config: &Config,
+    ) -> Self {
+        let limits = InputLimits::new(config.max_frames_per_second, config.max_bytes_per_second, Instant::now());
+        Self { reader, limits, wait: false, kept: 0, outbox, last_received }
     }
 
     /// Waits for a hello, takes the member's place, and then takes frames in until the connection ends.
@@ -47,31 +52,31 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
         taken: &mut Option<Box<dyn Seat>>,
         app: &App,
         address: &Address,
-    ) -> impl Future<Output = Over> {
+    ) -> impl Future<Output = EndReason> {
         async move {
             // What is needed once only is kept apart, so that the task does not keep place for it.
             let seat = match Box::pin(self.come_in(app, *address)).await {
                 Ok(seat) => &**taken.insert(seat),
-                Err(over) => return over,
+                Err(reason) => return reason,
             };
             self.reader.limit(app.config.max_frame_bytes);
             // Only a hello holds secrets.
             self.reader.wipes(false);
             let outbox = self.outbox;
             loop {
-                if let ControlFlow::Break(over) = self.next(|bytes, now| take(bytes, seat, outbox, now)).await {
-                    return over;
+                if let ControlFlow::Break(reason) = self.next(|bytes, now| take(bytes, seat, outbox, now)).await {
+                    return reason;
                 }
                 if let Some(caught_up) = seat.handed_over() {
                     caught_up.await;
                     // Who is not listened to is not silent.
-                    self.heard.at(Instant::now());
+                    self.last_received.set(Instant::now());
                 }
             }
         }
     }
 
-    async fn come_in(&mut self, app: &App, address: Address) -> Result<Box<dyn Seat>, Over> {
+    async fn come_in(&mut self, app: &App, address: Address) -> Result<Box<dyn Seat>, EndReason> {
         let outbox = self.outbox.clone();
         let Greeting { room_id, claim, attempt, seq } = tokio::select! {
             greeting = self.greeting(app, address) => greeting?,
@@ -81,7 +86,7 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
         Ok(app.store.connect(room_id, claim, attempt, seq, outbox, Instant::now()).await?)
     }
 
-    async fn greeting(&mut self, app: &App, address: Address) -> Result<Greeting, Over> {
+    async fn greeting(&mut self, app: &App, address: Address) -> Result<Greeting, EndReason> {
         loop {
             let greeting = self.next(|bytes, _| match ClientFrame::parse(bytes) {
                 Ok(ClientFrame::Hello(hello)) => ControlFlow::Break(Greeting::of(&hello, app, address)),
@@ -95,21 +100,21 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
     }
 
     /// Reads once, when it may, and hands on each message. What the connection itself needs is seen to here.
-    fn next<T: From<Over>>(
+    fn next<T: From<EndReason>>(
         &mut self,
         mut take: impl FnMut(&[u8], Instant) -> ControlFlow<T>,
     ) -> impl Future<Output = ControlFlow<T>> {
         async move {
             if mem::take(&mut self.wait)
-                && let Err(code) = Box::pin(pause(&self.throttle, self.heard)).await
+                && let Err(code) = Box::pin(pause(&self.limits, self.last_received)).await
             {
-                return ControlFlow::Break(Over::from(code).into());
+                return ControlFlow::Break(EndReason::from(code).into());
             }
-            let Self { reader, throttle, outbox, .. } = self;
+            let Self { reader, limits, outbox, .. } = self;
             let mut heard_at = None;
             let read = reader.read(|event| {
                 let now = *heard_at.get_or_insert_with(Instant::now);
-                let too_many = throttle.frame(now);
+                let too_many = limits.frame(now);
                 let taken = match event {
                     Event::Binary(bytes) => take(bytes, now),
                     Event::Ping(payload) => {
@@ -117,8 +122,8 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
                         ControlFlow::Continue(())
                     }
                     Event::Pong(_) => ControlFlow::Continue(()),
-                    Event::Text(_) => ControlFlow::Break(Over::from(CloseCode::Malformed).into()),
-                    Event::Close(close) => ControlFlow::Break(Over::Theirs(close.map(|close| close.code)).into()),
+                    Event::Text(_) => ControlFlow::Break(EndReason::from(CloseCode::Malformed).into()),
+                    Event::Close(close) => ControlFlow::Break(EndReason::ByPeer(close.map(|close| close.code)).into()),
                 };
                 match taken {
                     ControlFlow::Break(enough) => ControlFlow::Break(Some(enough)),
@@ -130,21 +135,21 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
             let read = read.await;
             let now = heard_at.unwrap_or_else(Instant::now);
             // Whatever came: the end of a connection is a word of its peer, too.
-            self.heard.at(now);
+            self.last_received.set(now);
             match read {
                 Ok((_, ControlFlow::Break(Some(enough)))) => ControlFlow::Break(enough),
                 Ok((bytes, ControlFlow::Break(None) | ControlFlow::Continue(()))) => {
-                    if self.reader.waited() {
-                        self.throttle.caught_up();
+                    if self.reader.has_caught_up() {
+                        self.limits.caught_up();
                     }
-                    self.throttle.bytes(bytes, now);
-                    self.wait = self.throttle.is_overdrawn(now);
-                    if mem::replace(&mut self.kept, self.reader.kept()) != self.kept {
-                        self.outbox.receiving(self.kept);
+                    self.limits.bytes(bytes, now);
+                    self.wait = self.limits.is_overdrawn(now);
+                    if mem::replace(&mut self.kept, self.reader.buffered_bytes()) != self.kept {
+                        self.outbox.set_incoming_bytes(self.kept);
                     }
                     ControlFlow::Continue(())
                 }
-                Err(end) => ControlFlow::Break(Over::from(end).into()),
+                Err(end) => ControlFlow::Break(EndReason::from(end).into()),
             }
         }
     }
@@ -152,19 +157,19 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
 
 /// Waits until this peer may send more. TCP makes it wait too. It cannot be told from one who is gone for as long as
 /// what it has sent before is not read, and so not for long.
-async fn pause(throttle: &Throttle, heard: &Heard) -> Result<(), CloseCode> {
+async fn pause(limits: &InputLimits, last_received: &LastReceived) -> Result<(), CloseCode> {
     loop {
         let now = Instant::now();
-        let wait = throttle.wait(now);
+        let wait = limits.wait(now);
         if wait.is_zero() {
             return Ok(());
         }
-        if throttle.is_behind(now) {
+        if limits.is_behind(now) {
             return Err(CloseCode::Silent);
         }
         sleep(wait.min(PAUSE)).await;
         // Who is not listened to is not silent.
-        heard.at(Instant::now());
+        last_received.set(Instant::now());
     }
 }
 
@@ -177,7 +182,7 @@ struct Greeting {
 }
 
 impl Greeting {
-    fn of(hello: &Hello, app: &App, address: Address) -> Result<Self, Over> {
+    fn of(hello: &Hello, app: &App, address: Address) -> Result<Self, EndReason> {
         // A verifier in a hello is an attempt at the password like one at the door.
         if hello.verifier.is_some() && app.joins.check(address).is_err() {
             return Err(CloseCode::AddressChanged.into());
@@ -193,7 +198,7 @@ impl Greeting {
 }
 
 /// Takes a member's frame.
-fn take(bytes: &[u8], seat: &dyn Seat, outbox: &Outbox, now: Instant) -> ControlFlow<Over> {
+fn take(bytes: &[u8], seat: &dyn Seat, outbox: &Outbox, now: Instant) -> ControlFlow<EndReason> {
     match ClientFrame::parse(bytes) {
         Ok(ClientFrame::Leave) => ControlFlow::Break(CloseCode::Left.into()),
         Ok(frame) => match seat.take(&frame, now) {

@@ -8,17 +8,17 @@ use tokio::{
 };
 use wire::CloseCode;
 
-use super::{CLOSE_WITHIN, Over};
+use super::{CLOSE_TIMEOUT, EndReason};
 use crate::{
     Outbox,
     ws::{End, Event, Reader, Writer},
 };
 
 /// Writes what the outbox holds, many frames to a write.
-pub(super) fn write<W: AsyncWrite + Unpin>(writer: &mut Writer<W>, outbox: &Outbox) -> impl Future<Output = Over> {
+pub(super) fn write<W: AsyncWrite + Unpin>(writer: &mut Writer<W>, outbox: &Outbox) -> impl Future<Output = EndReason> {
     async move {
         loop {
-            let (bytes, closed) = outbox.next().await;
+            let (bytes, closed) = outbox.next_batch().await;
             writer.outgoing = bytes;
             let ended = tokio::select! {
                 biased;
@@ -27,9 +27,9 @@ pub(super) fn write<W: AsyncWrite + Unpin>(writer: &mut Writer<W>, outbox: &Outb
                     Err(error) => {
                         // What a peer sent before it went is still to be taken: a leave may be among it.
                         if error.kind() != ErrorKind::TimedOut {
-                            Box::pin(sleep(CLOSE_WITHIN)).await;
+                            Box::pin(sleep(CLOSE_TIMEOUT)).await;
                         }
-                        return Over::Gone;
+                        return EndReason::Lost;
                     }
                 },
                 code = overdue(outbox) => Some(code),
@@ -46,7 +46,7 @@ async fn overdue(outbox: &Outbox) -> CloseCode {
     let code = outbox.closed().await;
     if code != CloseCode::TooSlow {
         // Kept apart: it is needed once.
-        Box::pin(sleep(CLOSE_WITHIN)).await;
+        Box::pin(sleep(CLOSE_TIMEOUT)).await;
     }
     code
 }
@@ -57,25 +57,26 @@ pub(super) async fn close(
     reader: &mut Reader<impl AsyncRead + Unpin>,
     writer: &mut Writer<impl AsyncWrite + Unpin>,
     outbox: &Outbox,
-    over: Over,
+    reason: EndReason,
 ) {
     let rest = outbox.end();
-    let code = match over {
-        Over::Ours(code) => Some(code.number()),
-        Over::Theirs(code) => code,
-        Over::Gone => return,
+    let code = match reason {
+        EndReason::ByServer(code) => Some(code.number()),
+        EndReason::ByPeer(code) => code,
+        EndReason::Lost => return,
     };
     if let Some(mut rest) = rest {
         writer.outgoing.append(&mut rest);
     }
     writer.outgoing.push_close(code);
-    if writer.flush().await.is_err() || matches!(over, Over::Theirs(_)) {
+    if writer.flush().await.is_err() || matches!(reason, EndReason::ByPeer(_)) {
         return;
     }
     // Where what came last was no frame, no answer can be read; within a message, the rest is not worth keeping for it.
-    let is_lost = matches!(over, Over::Ours(CloseCode::ProtocolError | CloseCode::NotUtf8 | CloseCode::TooBig));
+    let is_lost =
+        matches!(reason, EndReason::ByServer(CloseCode::ProtocolError | CloseCode::NotUtf8 | CloseCode::TooBig));
     reader.limit(0);
-    if is_lost || reader.kept() > 0 || !answered(reader).await {
+    if is_lost || reader.buffered_bytes() > 0 || !answered(reader).await {
         writer.shut().await;
         reader.drain().await;
     }

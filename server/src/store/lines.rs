@@ -9,7 +9,7 @@ use wire::{CloseCode, MemberId};
 use crate::{
     Outbox,
     outbox::Frame,
-    ws::{Framed, Scratch},
+    ws::{FramedMessages, Scratch},
 };
 
 /// One step in the life of a room's connections.
@@ -27,9 +27,9 @@ impl Step {
     pub(super) fn frame(&self) -> Option<Frame<'_>> {
         match self {
             // A frame for one member alone is rare, or the member asked for it.
-            Self::Effect(Effect::Send(_, payload)) => Some(Frame { payload, instead: None, budget: Budget::Group }),
+            Self::Effect(Effect::Send(_, payload)) => Some(Frame { payload, substitute: None, budget: Budget::Group }),
             Self::Effect(Effect::Broadcast { frame, substitute, budget, .. }) => {
-                Some(Frame { payload: frame, instead: substitute.as_ref(), budget: *budget })
+                Some(Frame { payload: frame, substitute: substitute.as_ref(), budget: *budget })
             }
             _ => None,
         }
@@ -112,7 +112,7 @@ impl Lines {
 /// The frames of all steps, as bytes for the socket.
 struct Said<'s> {
     steps: &'s [Step],
-    framed: Framed<'s>,
+    framed: FramedMessages<'s>,
     /// The number of each step's frame among all frames, if it has one.
     numbers: Vec<usize>,
 }
@@ -124,7 +124,7 @@ impl<'s> Said<'s> {
             let steps = steps.iter().filter(move |step| step.is_broadcast() == broadcast);
             steps.filter_map(Step::frame).map(|frame| frame.payload)
         };
-        let framed = Framed::new(payloads(true).chain(payloads(false)));
+        let framed = FramedMessages::new(payloads(true).chain(payloads(false)));
         let (mut broadcast, mut single) = (0, payloads(true).count());
         let numbers = steps.iter().map(|step| {
             let next = if step.is_broadcast() { &mut broadcast } else { &mut single };
@@ -143,7 +143,7 @@ impl<'s> Said<'s> {
         }
         let frames = hears.iter().filter_map(|at| self.steps.get(*at)?.frame());
         let numbers = hears.iter().filter_map(|at| self.numbers.get(*at).copied());
-        self.framed.write(numbers, scratch, |parts| line.outbox.say(parts, frames));
+        self.framed.write(numbers, scratch, |parts| line.outbox.send(parts, frames));
     }
 }
 
@@ -154,14 +154,14 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::{Total, ws::Outgoing};
+    use crate::{MemoryBudget, ws::Outgoing};
 
     const ANA: MemberId = MemberId(1);
     const BO: MemberId = MemberId(2);
     const CY: MemberId = MemberId(3);
 
     fn outbox() -> Outbox {
-        Outbox::new(9999, 9999, &Total::new(usize::MAX))
+        Outbox::new(9999, 9999, &MemoryBudget::new(usize::MAX))
     }
 
     fn broadcast(except: MemberId, frame: &'static str) -> Step {
@@ -179,7 +179,7 @@ mod tests {
 
     /// Returns what an outbox holds: frames of one letter each, and the end.
     async fn heard(outbox: &Outbox) -> (String, Option<CloseCode>) {
-        let (mut outgoing, closed) = outbox.next().await;
+        let (mut outgoing, closed) = outbox.next_batch().await;
         let mut bytes = Vec::new();
         let Poll::Ready(Ok(())) = Outgoing::poll_write(&mut outgoing, |parts| {
             bytes.extend_from_slice(&parts[0]);
@@ -250,7 +250,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_slow_connection_gets_substitutes() {
-        let slow = Outbox::new(200, 9999, &Total::new(usize::MAX));
+        let slow = Outbox::new(200, 9999, &MemoryBudget::new(usize::MAX));
         let mut lines = Lines::default();
         let typing = || {
             let (frame, substitute) = (Bytes::from("t"), Some(Bytes::from("s")));

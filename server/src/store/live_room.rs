@@ -14,7 +14,7 @@ use super::{
     lines::{Lines, Step},
     lock,
 };
-use crate::{Outbox, Total, total::Share};
+use crate::{MemoryBudget, Outbox, memory_budget::BudgetShare};
 
 /// The effects of one message.
 const USUAL_EFFECTS: usize = 2;
@@ -37,25 +37,25 @@ pub(super) struct Inner {
     pub(super) room: Room,
     /// The effects of the last input, until they are sorted. Kept to reuse its memory.
     effects: Vec<Effect>,
-    queue: Queue,
+    queue: StepQueue,
     /// Whether the room is on the dirty list.
     is_listed: bool,
     /// Whether the room was delivered since it was put on the dirty list.
     is_overtaken: bool,
     /// The number of connections at the last delivery.
     connected: usize,
-    memory: Arc<Total>,
+    memory: Arc<MemoryBudget>,
 }
 
 /// The steps that wait for delivery to a room's connections.
 #[derive(Default)]
-struct Queue {
+struct StepQueue {
     steps: Vec<Step>,
     bytes: usize,
     /// The authors of the broadcasts among them.
     authors: BTreeSet<MemberId>,
     /// What the steps take from the memory for all queues.
-    share: Option<Share>,
+    share: Option<BudgetShare>,
 }
 
 /// What a room answers to one input.
@@ -80,11 +80,11 @@ pub(super) enum Next {
 
 impl LiveRoom {
     /// A room after its creation, which had these effects. Its queue takes its bytes from `memory`.
-    pub(super) fn new(room: Room, effects: Vec<Effect>, memory: &Arc<Total>) -> Self {
+    pub(super) fn new(room: Room, effects: Vec<Effect>, memory: &Arc<MemoryBudget>) -> Self {
         let inner = Inner {
             room,
             effects,
-            queue: Queue::default(),
+            queue: StepQueue::default(),
             is_listed: false,
             is_overtaken: false,
             connected: 0,
@@ -193,11 +193,11 @@ impl Inner {
 
     /// Returns what to do about the queue. The caller has to do it: it is not returned twice.
     pub(super) fn next(&mut self) -> Next {
-        let Queue { steps, bytes, share, .. } = &mut self.queue;
+        let StepQueue { steps, bytes, share, .. } = &mut self.queue;
         if steps.is_empty() {
             return Next::Nothing;
         }
-        let share = share.get_or_insert_with(|| Total::share(&self.memory));
+        let share = share.get_or_insert_with(|| MemoryBudget::share(&self.memory));
         if *bytes > HIGH_WATER || !share.grow(*bytes) {
             return Next::Deliver;
         }
@@ -210,7 +210,7 @@ impl Inner {
     }
 }
 
-impl Queue {
+impl StepQueue {
     fn add(&mut self, step: Step) {
         self.bytes += mem::size_of::<Step>() + step.frame().map_or(0, |frame| frame.payload.len());
         if let Step::Effect(Effect::Broadcast { except, .. }) = &step {
@@ -234,10 +234,10 @@ mod tests {
     use super::*;
 
     fn live_room() -> LiveRoom {
-        with_memory(&Total::new(usize::MAX))
+        with_memory(&MemoryBudget::new(usize::MAX))
     }
 
-    fn with_memory(memory: &Arc<Total>) -> LiveRoom {
+    fn with_memory(memory: &Arc<MemoryBudget>) -> LiveRoom {
         let address = std::net::IpAddr::from([192, 0, 2, 1]).into();
         let create = Create {
             id: RoomId([0; 16]),
@@ -300,7 +300,8 @@ mod tests {
             room.lock().queue.add(step);
             room.deliver();
         };
-        let open = |member| carry_out(Step::Open(MemberId(member), Outbox::new(9999, 9999, &Total::new(usize::MAX))));
+        let open =
+            |member| carry_out(Step::Open(MemberId(member), Outbox::new(9999, 9999, &MemoryBudget::new(usize::MAX))));
         open(1);
         assert_eq!([1, 1, 1].map(|member| sends(&room, member)), [false; 3], "nobody answers a lone member");
         open(2);
@@ -329,7 +330,7 @@ mod tests {
 
     #[test]
     fn global_queue_limit_forces_delivery() {
-        let memory = Total::new(32 * 1024);
+        let memory = MemoryBudget::new(32 * 1024);
         let (greedy, modest) = (with_memory(&memory), with_memory(&memory));
         assert_eq!(queue(&modest, 1), Next::List);
         assert_eq!(queue(&greedy, 11 * 1024), Next::List);

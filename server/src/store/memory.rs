@@ -24,10 +24,10 @@ use super::{
     lock,
     names::Names,
 };
-use crate::{Outbox, Total, ws};
+use crate::{MemoryBudget, Outbox, ws};
 
 // An outbox copies every frame that may share a page of the replay buffer.
-const _: () = assert!(room::PAGED_BYTES <= ws::COPIED_BYTES);
+const _: () = assert!(room::PAGED_BYTES <= ws::MAX_COPIED_BYTES);
 
 /// A delivery task takes one of this many parts of the dirty list at a time. Rooms that wait longer have more for one
 /// write; but when there are many rooms, each must have its turn before all others have had several.
@@ -37,9 +37,9 @@ const WRITES: usize = 128;
 
 /// The store of rooms in memory.
 #[derive(Clone)]
-pub struct MemoryStore(Arc<Shared>);
+pub struct MemoryStore(Arc<Rooms>);
 
-struct Shared {
+struct Rooms {
     bounds: Bounds,
     max_rooms: usize,
     clock: Clock,
@@ -53,7 +53,7 @@ struct Shared {
     /// Rooms with frames to deliver.
     dirty: DirtyList<Arc<LiveRoom>>,
     /// The memory for frames that wait for delivery, shared with all outboxes.
-    memory: Arc<Total>,
+    memory: Arc<MemoryBudget>,
     /// When which room wants a tick.
     wakes: Mutex<BTreeSet<(Millis, RoomId)>>,
     /// The last id of a connection or a request.
@@ -66,8 +66,8 @@ impl MemoryStore {
     /// divided by the number of rooms. Queued frames take their bytes from `memory`; when it is used up, frames are
     /// delivered at once.
     #[must_use]
-    pub fn new(bounds: Bounds, max_rooms: usize, max_replay_bytes: usize, memory: Arc<Total>) -> Self {
-        Self(Arc::new(Shared {
+    pub fn new(bounds: Bounds, max_rooms: usize, max_replay_bytes: usize, memory: Arc<MemoryBudget>) -> Self {
+        Self(Arc::new(Rooms {
             bounds,
             max_rooms,
             clock: Clock::new(),
@@ -85,7 +85,7 @@ impl MemoryStore {
     }
 }
 
-impl Shared {
+impl Rooms {
     fn room(&self, id: RoomId) -> Option<Arc<LiveRoom>> {
         self.rooms.get(&id).map(|room| Arc::clone(&room))
     }
@@ -364,7 +364,7 @@ impl RoomStore for MemoryStore {
 }
 
 struct MemorySeat {
-    store: Arc<Shared>,
+    store: Arc<Rooms>,
     room: Arc<LiveRoom>,
     member: MemberId,
     connection: ConnectionId,

@@ -7,10 +7,10 @@ use rustls::ServerConfig;
 use tokio::{net::TcpStream, sync::Semaphore, time::timeout};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use crate::crowd::Crowd;
+use crate::connection_limit::ConnectionLimit;
 
 /// How long the first byte and the handshake may take together.
-const WITHIN: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// Maximum concurrent handshakes. rustls buffers up to 64 KiB for each.
 const CONCURRENT: usize = 512;
 /// One address may use a quarter of its connections for concurrent handshakes, so that a few addresses cannot occupy
@@ -24,11 +24,11 @@ const HANDSHAKE: u8 = 0x16;
 pub(super) struct Handshakes {
     acceptor: TlsAcceptor,
     permits: Semaphore,
-    crowd: Arc<Crowd>,
+    connection_limit: Arc<ConnectionLimit>,
 }
 
 /// A connection that has begun.
-pub(crate) enum Begun {
+pub(crate) enum Accepted {
     /// The TLS handshake is complete.
     Tls(Box<TlsStream<TcpStream>>),
     /// The connection is plain; no byte has been consumed.
@@ -40,30 +40,30 @@ impl Handshakes {
         Self {
             acceptor: Arc::new(config).into(),
             permits: Semaphore::new(CONCURRENT),
-            crowd: Crowd::new(connections_per_address.div_ceil(ADDRESS_DIVISOR)),
+            connection_limit: ConnectionLimit::new(connections_per_address.div_ceil(ADDRESS_DIVISOR)),
         }
     }
 
     /// Waits for the first byte and, if it begins a handshake, completes that. Returns `None` if the handshake fails or
     /// takes too long, or if too many are running, from this address or in total. For a trusted proxy, `address` is
     /// `None`: its connections come from many people.
-    pub(super) async fn begin(&self, stream: TcpStream, address: Option<Address>) -> Option<Begun> {
-        timeout(WITHIN, self.accept(stream, address)).await.ok()?
+    pub(super) async fn accept(&self, stream: TcpStream, address: Option<Address>) -> Option<Accepted> {
+        timeout(TIMEOUT, self.accept_unbounded(stream, address)).await.ok()?
     }
 
-    async fn accept(&self, stream: TcpStream, address: Option<Address>) -> Option<Begun> {
+    async fn accept_unbounded(&self, stream: TcpStream, address: Option<Address>) -> Option<Accepted> {
         let mut first = [0];
         if stream.peek(&mut first).await.ok()? == 0 {
             return None;
         }
         if first != [HANDSHAKE] {
-            return Some(Begun::Plain(stream));
+            return Some(Accepted::Plain(stream));
         }
         // Acquired after the first byte, so that silent connections take no permits.
         let _permit = self.permits.try_acquire().ok()?;
-        let _entered = address.map(|address| Crowd::enter(&self.crowd, address)).transpose().ok()?;
+        address.map(|address| ConnectionLimit::acquire(&self.connection_limit, address)).transpose().ok()?;
         match self.acceptor.accept(stream).await {
-            Ok(stream) => Some(Begun::Tls(Box::new(stream))),
+            Ok(stream) => Some(Accepted::Tls(Box::new(stream))),
             Err(error) => {
                 // Logs only the kind, because the text could contain bytes from the peer.
                 tracing::debug!(kind = %error.kind(), "TLS handshake failed");

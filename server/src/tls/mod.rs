@@ -3,7 +3,7 @@
 mod files;
 mod handshake;
 mod names;
-mod own;
+mod self_signed;
 
 use std::{
     fmt,
@@ -15,10 +15,9 @@ use std::{
 };
 
 use files::Files;
-pub(crate) use handshake::Begun;
+pub(crate) use handshake::Accepted;
 use handshake::Handshakes;
 use names::Names;
-use own::{Age, Own};
 use room::Address;
 use rustls::{
     ServerConfig,
@@ -27,6 +26,7 @@ use rustls::{
     server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
 };
+use self_signed::{Age, SelfSigned};
 use time::OffsetDateTime;
 use tokio::{
     net::TcpStream,
@@ -74,14 +74,14 @@ pub enum TlsError {
 /// The server's TLS configuration and its handshakes.
 pub(crate) struct Tls {
     handshakes: Handshakes,
-    shown: Arc<Shown>,
+    current: Arc<CurrentCertificate>,
     source: Source,
 }
 
 /// The source of the certificate.
 enum Source {
     Files(Files),
-    Own {
+    SelfSigned {
         /// The authority's certificate in PEM, for people to install.
         authority: String,
         /// The hosts in the server's certificate.
@@ -90,21 +90,21 @@ enum Source {
 }
 
 /// The current certificate and its key.
-struct Shown(RwLock<Arc<CertifiedKey>>);
+struct CurrentCertificate(RwLock<Arc<CertifiedKey>>);
 
-impl Shown {
+impl CurrentCertificate {
     fn replace(&self, key: CertifiedKey) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(key);
     }
 }
 
-impl fmt::Debug for Shown {
+impl fmt::Debug for CurrentCertificate {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Shown")
+        formatter.write_str("CurrentCertificate")
     }
 }
 
-impl ResolvesServerCert for Shown {
+impl ResolvesServerCert for CurrentCertificate {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner)))
     }
@@ -116,7 +116,7 @@ impl Tls {
     ///
     /// # Errors
     /// When there is no usable certificate.
-    pub(crate) fn of(
+    pub(crate) fn from_config(
         config: &Config,
         listening: &[SocketAddr],
         state: Option<&StateFolder>,
@@ -129,37 +129,37 @@ impl Tls {
             }
             _ if config.tls_self_signed => {
                 let names = Names::of(listening);
-                let (own, age) = Own::of(state, &names, OffsetDateTime::now_utc())?;
+                let (own, age) = SelfSigned::load_or_make(state, &names, OffsetDateTime::now_utc())?;
                 print_instructions(&own, age, &names, state.is_some())?;
                 let key = own.certified()?;
-                (Source::Own { authority: own.authority.clone(), names: own.names.clone() }, key)
+                (Source::SelfSigned { authority: own.authority.clone(), names: own.names.clone() }, key)
             }
             _ => return Ok(None),
         };
-        let shown = Arc::new(Shown(RwLock::new(Arc::new(key))));
-        let handshakes = Handshakes::new(server_config(Arc::clone(&shown))?, config.max_connections_per_address);
-        Ok(Some(Self { handshakes, shown, source }))
+        let current = Arc::new(CurrentCertificate(RwLock::new(Arc::new(key))));
+        let handshakes = Handshakes::new(server_config(Arc::clone(&current))?, config.max_connections_per_address);
+        Ok(Some(Self { handshakes, current, source }))
     }
 
     /// Returns the authority's certificate in PEM, which people must trust, if the server made it itself.
     pub(crate) fn own_authority(&self) -> Option<&str> {
         match &self.source {
-            Source::Own { authority, .. } => Some(authority),
+            Source::SelfSigned { authority, .. } => Some(authority),
             Source::Files(_) => None,
         }
     }
 
     /// True when a self-made certificate covers this host.
-    pub(crate) fn is_own_name(&self, host: &str) -> bool {
+    pub(crate) fn covers_host(&self, host: &str) -> bool {
         match &self.source {
-            Source::Own { names, .. } => names.iter().any(|name| name == host),
+            Source::SelfSigned { names, .. } => names.iter().any(|name| name == host),
             Source::Files(_) => false,
         }
     }
 
-    /// See [`Handshakes::begin`].
-    pub(crate) async fn begin(&self, stream: TcpStream, address: Option<Address>) -> Option<Begun> {
-        self.handshakes.begin(stream, address).await
+    /// See [`Handshakes::accept`].
+    pub(crate) async fn accept(&self, stream: TcpStream, address: Option<Address>) -> Option<Accepted> {
+        self.handshakes.accept(stream, address).await
     }
 
     /// Reloads the certificate files whenever they change, as long as the server runs. If they are unusable, the
@@ -173,11 +173,11 @@ impl Tls {
             // The files may be on a slow network file system.
             let changed = spawn_blocking(move || match &tls.source {
                 Source::Files(files) => files.read_if_changed(),
-                Source::Own { .. } => None,
+                Source::SelfSigned { .. } => None,
             });
             match changed.await {
                 Ok(Some(Ok(key))) => {
-                    self.shown.replace(key);
+                    self.current.replace(key);
                     tracing::info!("TLS certificate reloaded");
                 }
                 Ok(Some(Err(error))) => tracing::error!(%error, "TLS certificate not reloaded"),
@@ -188,7 +188,7 @@ impl Tls {
 }
 
 /// Prints how to reach and trust the server.
-fn print_instructions(own: &Own, age: Age, names: &Names, is_kept: bool) -> Result<(), TlsError> {
+fn print_instructions(own: &SelfSigned, age: Age, names: &Names, is_kept: bool) -> Result<(), TlsError> {
     let [authority, server] = own.fingerprints()?;
     tracing::info!(%authority, %server, ?age, "TLS with a self-made certificate, SHA-256 fingerprints");
     if age == Age::Renewed {
@@ -222,11 +222,11 @@ fn certified(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -
 }
 
 /// TLS 1.3 and 1.2, with rustls's cipher suites, which are all AEAD. No early data.
-fn server_config(shown: Arc<Shown>) -> Result<ServerConfig, rustls::Error> {
+fn server_config(current: Arc<CurrentCertificate>) -> Result<ServerConfig, rustls::Error> {
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_cert_resolver(shown);
+        .with_cert_resolver(current);
     // All suites are secure, and today's phones compute the server's first choice as fast as the others.
     config.ignore_client_order = true;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];

@@ -38,7 +38,7 @@ const BEFORE: Duration = Duration::days(1);
 /// A certificate and its authority's, with the data to decide whether they are still usable.
 #[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Own {
+pub(super) struct SelfSigned {
     pub(super) names: Vec<String>,
     /// The expiry, in Unix seconds.
     until: i64,
@@ -59,9 +59,13 @@ pub(super) enum Age {
     Renewed,
 }
 
-impl Own {
+impl SelfSigned {
     /// Returns the stored certificate if it is usable, otherwise makes and stores a new one.
-    pub(super) fn of(state: Option<&StateFolder>, names: &Names, now: OffsetDateTime) -> Result<(Self, Age), TlsError> {
+    pub(super) fn load_or_make(
+        state: Option<&StateFolder>,
+        names: &Names,
+        now: OffsetDateTime,
+    ) -> Result<(Self, Age), TlsError> {
         let Some(state) = state else { return Ok((Self::make(names, now)?, Age::First)) };
         // Under the lock, so that two servers that start in a new folder at once use the same certificate.
         let _lock = state.lock()?;
@@ -161,7 +165,7 @@ mod tests {
     #[test]
     fn certificate_is_used_until_it_expires_or_lacks_a_needed_name() {
         let now = OffsetDateTime::now_utc();
-        let own = Own::make(&names(&["192.168.1.20"]), now).unwrap();
+        let own = SelfSigned::make(&names(&["192.168.1.20"]), now).unwrap();
         assert!(own.certified().is_ok());
         assert!(own.is_usable(&names(&["192.168.1.20"]), now + LASTS - ENDS_SOON - Duration::MINUTE));
         assert!(!own.is_usable(&names(&["192.168.1.20"]), now + LASTS - ENDS_SOON));

@@ -19,10 +19,10 @@ use crate::stream::{Stream as _, TlsReadHalf, WriteHalf};
 async fn pair() -> (TlsReadHalf, WriteHalf, client::TlsStream<TcpStream>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let (own, age) = Own::of(None, &Names::of(&[address]), time::OffsetDateTime::now_utc()).unwrap();
+    let (own, age) = SelfSigned::load_or_make(None, &Names::of(&[address]), time::OffsetDateTime::now_utc()).unwrap();
     assert_eq!(age, Age::First);
-    let shown = Arc::new(Shown(std::sync::RwLock::new(Arc::new(own.certified().unwrap()))));
-    let handshakes = Handshakes::new(server_config(shown).unwrap(), 4);
+    let current = Arc::new(CurrentCertificate(std::sync::RwLock::new(Arc::new(own.certified().unwrap()))));
+    let handshakes = Handshakes::new(server_config(current).unwrap(), 4);
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(own.authority.as_bytes()).unwrap()).unwrap();
     let config = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
@@ -33,8 +33,8 @@ async fn pair() -> (TlsReadHalf, WriteHalf, client::TlsStream<TcpStream>) {
     };
     let server = async {
         let (stream, _) = listener.accept().await.unwrap();
-        match handshakes.begin(stream, None).await {
-            Some(Begun::Tls(stream)) => stream.split(),
+        match handshakes.accept(stream, None).await {
+            Some(Accepted::Tls(stream)) => stream.split(),
             _ => panic!("not TLS"),
         }
     };

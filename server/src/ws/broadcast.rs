@@ -4,13 +4,13 @@ use std::{io::IoSlice, ops::Range};
 
 use bytes::Bytes;
 
-use super::{COPIED_BYTES, Opcode, head};
+use super::{MAX_COPIED_BYTES, Opcode, head};
 
 /// Up to this size, copying scattered bytes together costs less than a vectored write.
 const GATHERED_BYTES: usize = 16 * 1024;
 
 /// Framed binary messages, of which each socket gets a selection.
-pub struct Framed<'m> {
+pub struct FramedMessages<'m> {
     /// All frames in a row, but without the payloads of long messages.
     bytes: Vec<u8>,
     messages: Vec<Segment<'m>>,
@@ -30,12 +30,12 @@ pub struct Scratch<'m> {
     gathered: Vec<u8>,
 }
 
-impl<'m> Framed<'m> {
+impl<'m> FramedMessages<'m> {
     /// Frames these messages. They are numbered from 0.
     #[must_use]
     pub fn new(payloads: impl Iterator<Item = &'m Bytes> + Clone) -> Self {
         let (count, all) = payloads.clone().fold((0, 0), |(count, all), payload| {
-            let (_, head) = head::of(Opcode::Binary, payload.len());
+            let (_, head) = head::encode(Opcode::Binary, payload.len());
             (count + 1, all + head + if is_long(payload) { 0 } else { payload.len() })
         });
         let mut framed = Self { bytes: Vec::with_capacity(all), messages: Vec::with_capacity(count) };
@@ -45,7 +45,7 @@ impl<'m> Framed<'m> {
 
     fn push(&mut self, payload: &'m [u8]) {
         let start = self.bytes.len();
-        let (head, length) = head::of(Opcode::Binary, payload.len());
+        let (head, length) = head::encode(Opcode::Binary, payload.len());
         self.bytes.extend_from_slice(head.get(..length).unwrap_or_default());
         let long = is_long(payload).then_some(payload);
         if long.is_none() {
@@ -90,7 +90,7 @@ impl<'m> Framed<'m> {
 }
 
 fn is_long(payload: &[u8]) -> bool {
-    payload.len() > COPIED_BYTES
+    payload.len() > MAX_COPIED_BYTES
 }
 
 #[cfg(test)]
@@ -99,7 +99,7 @@ mod tests {
 
     /// Returns the bytes that are written for a selection of messages, and the number of parts.
     fn written(payloads: &[Bytes], numbers: &[usize]) -> (Vec<u8>, usize) {
-        let framed = Framed::new(payloads.iter());
+        let framed = FramedMessages::new(payloads.iter());
         framed.write(numbers.iter().copied(), &mut Scratch::default(), |parts| (all(parts), parts.len()))
     }
 
@@ -115,12 +115,12 @@ mod tests {
     fn every_selection_is_written_in_order() {
         let payloads = zeros(&[0, 1, 125, 126, 300, 4096, 4097, 70_000, 5, 9000]);
         let mut scratch = Scratch::default();
-        let framed = Framed::new(payloads.iter());
+        let framed = FramedMessages::new(payloads.iter());
         for chosen in 0..1_usize << payloads.len() {
             let numbers = (0..payloads.len()).filter(|number| chosen >> number & 1 == 1);
             let mut expected = Vec::new();
             for payload in numbers.clone().map(|number| &payloads[number]) {
-                let (head, length) = head::of(Opcode::Binary, payload.len());
+                let (head, length) = head::encode(Opcode::Binary, payload.len());
                 expected.extend_from_slice(&head[..length]);
                 expected.extend_from_slice(payload);
             }

@@ -97,7 +97,7 @@ impl Head {
 }
 
 /// Returns the unmasked head of a whole message with this payload length, and the head's own length.
-pub(super) fn of(opcode: Opcode, length: usize) -> ([u8; 10], usize) {
+pub(super) fn encode(opcode: Opcode, length: usize) -> ([u8; 10], usize) {
     let first = FIN | opcode.number();
     match (u8::try_from(length), u16::try_from(length)) {
         (Ok(length), _) if length < IN_TWO => ([first, length, 0, 0, 0, 0, 0, 0, 0, 0], 2),

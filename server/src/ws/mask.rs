@@ -10,7 +10,7 @@ impl Mask {
     }
 
     /// Removes the mask, eight bytes at a time. A payload may come in pieces of any length.
-    pub(super) fn take_off(&mut self, bytes: &mut [u8]) {
+    pub(super) fn unmask(&mut self, bytes: &mut [u8]) {
         let Self([a, b, c, d]) = *self;
         let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
         let (words, rest) = bytes.as_chunks_mut();
@@ -36,7 +36,7 @@ mod tests {
         for piece in (1..40).chain([1000]) {
             let mut mask = Mask::new(key);
             let mut bytes = masked.clone();
-            bytes.chunks_mut(piece).for_each(|chunk| mask.take_off(chunk));
+            bytes.chunks_mut(piece).for_each(|chunk| mask.unmask(chunk));
             assert!(bytes == plain, "in pieces of {piece}");
         }
     }

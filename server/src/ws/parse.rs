@@ -107,7 +107,7 @@ impl Parser {
 
     /// Returns the bytes of memory allocated for an incomplete message.
     #[must_use]
-    pub fn kept(&self) -> usize {
+    pub fn buffered_bytes(&self) -> usize {
         self.data.capacity()
     }
 
@@ -168,7 +168,7 @@ impl Parser {
                     if is_whole && frame.left <= bytes.len() {
                         let payload = front(bytes, frame.left);
                         let mut mask = frame.mask;
-                        mask.take_off(payload);
+                        mask.unmask(payload);
                         return Ok(Found::Received(frame.opcode, payload));
                     }
                     if matches!(frame.opcode, Opcode::Text | Opcode::Binary) {
@@ -178,7 +178,7 @@ impl Parser {
                 }
             };
             let part = front(bytes, frame.left);
-            frame.mask.take_off(part);
+            frame.mask.unmask(part);
             frame.left -= part.len();
             let (is_control, is_last, is_complete) = (frame.opcode.is_control(), frame.fin, frame.left == 0);
             if is_control {
@@ -240,7 +240,7 @@ impl Parser {
 
     /// Returns the buffer for a direct read of the rest of a large frame, if one is incomplete. It grows by at most
     /// three times the bytes received.
-    pub fn place(&mut self) -> Option<Limit<&mut Vec<u8>>> {
+    pub fn direct_buffer(&mut self) -> Option<Limit<&mut Vec<u8>>> {
         let left =
             self.frame.as_ref().filter(|frame| !frame.opcode.is_control() && frame.left >= DIRECT_READ_LEFT)?.left;
         if self.data.len() < DIRECT_READ_BUFFERED {
@@ -249,19 +249,19 @@ impl Parser {
         if self.data.len() == self.data.capacity() {
             self.data.reserve_exact(left.min(3 * self.data.len()));
         }
-        let place = left.min(self.data.capacity() - self.data.len());
-        Some((&mut self.data).limit(place))
+        let room = left.min(self.data.capacity() - self.data.len());
+        Some((&mut self.data).limit(room))
     }
 
-    /// Called after a direct read of `count` bytes into [`Parser::place`]. If they complete an event, [`Parser::next`]
+    /// Called after a direct read of `count` bytes into [`Parser::direct_buffer`]. If they complete an event, [`Parser::next`]
     /// returns it.
     ///
     /// # Errors
     /// As for [`Parser::next`].
-    pub fn placed(&mut self, count: usize) -> Result<(), Fault> {
+    pub fn finish_direct_read(&mut self, count: usize) -> Result<(), Fault> {
         if let Some(frame) = &mut self.frame {
             let before = self.data.len().saturating_sub(count);
-            frame.mask.take_off(self.data.get_mut(before..).unwrap_or_default());
+            frame.mask.unmask(self.data.get_mut(before..).unwrap_or_default());
             frame.left = frame.left.saturating_sub(count);
         }
         self.check()

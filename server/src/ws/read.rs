@@ -44,14 +44,14 @@ pub struct Reader<R> {
     parser: Parser,
     /// Bytes that were read but not parsed yet.
     before: Zeroizing<Vec<u8>>,
-    waited: bool,
+    caught_up: bool,
     wipes: bool,
 }
 
 impl<R: AsyncRead + Unpin> Reader<R> {
     /// Returns a reader with this limit on messages. `before` holds bytes that were already read from the stream.
     pub fn new(stream: R, before: impl Into<Zeroizing<Vec<u8>>>, limit: usize) -> Self {
-        Self { stream, parser: Parser::new(limit), before: before.into(), waited: false, wipes: false }
+        Self { stream, parser: Parser::new(limit), before: before.into(), caught_up: false, wipes: false }
     }
 
     /// Sets whether the bytes of an event are wiped after `take` has seen it. Off by default.
@@ -65,15 +65,15 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         self.parser.limit(bytes);
     }
 
-    /// See [`Parser::kept`].
+    /// See [`Parser::buffered_bytes`].
     #[must_use]
-    pub fn kept(&self) -> usize {
-        self.parser.kept()
+    pub fn buffered_bytes(&self) -> usize {
+        self.parser.buffered_bytes()
     }
 
     /// True when a read has found no bytes since the last call. All that the peer had sent by then has been read.
-    pub fn waited(&mut self) -> bool {
-        mem::take(&mut self.waited)
+    pub fn has_caught_up(&mut self) -> bool {
+        mem::take(&mut self.caught_up)
     }
 
     /// Waits for bytes and passes their events to `take` until it breaks. Returns the number of bytes consumed and the
@@ -87,17 +87,17 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         mut take: impl FnMut(Event<'_>) -> ControlFlow<T>,
     ) -> impl Future<Output = Result<(usize, ControlFlow<T>), End>> {
         async move {
-            let Self { stream, parser, before, waited, wipes } = self;
+            let Self { stream, parser, before, caught_up, wipes } = self;
             if !before.is_empty() {
                 let mut bytes = mem::take(before);
                 return pass_events(parser, before, &mut bytes, &mut take);
             }
-            if let Some(mut place) = parser.place() {
-                let count = stream.read_buf(&mut place).await?;
+            if let Some(mut buffer) = parser.direct_buffer() {
+                let count = stream.read_buf(&mut buffer).await?;
                 if count == 0 {
                     return Err(End::Gone);
                 }
-                parser.placed(count)?;
+                parser.finish_direct_read(count)?;
                 let (_, enough) = pass_events(parser, before, &mut [], &mut take)?;
                 return Ok((count, enough));
             }
@@ -105,7 +105,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
                 let mut space = [const { MaybeUninit::uninit() }; READ_BYTES];
                 let mut buffer = ReadBuf::uninit(&mut space);
                 let read = Pin::new(&mut *stream).poll_read(context, &mut buffer);
-                *waited |= read.is_pending();
+                *caught_up |= read.is_pending();
                 ready!(read)?;
                 let bytes = buffer.filled_mut();
                 if bytes.is_empty() {

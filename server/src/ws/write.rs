@@ -12,7 +12,7 @@ use std::{
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use tokio::io::AsyncWrite;
 
-use super::{COPIED_BYTES, Opcode, head};
+use super::{MAX_COPIED_BYTES, Opcode, head};
 
 /// Maximum pieces in one vectored write.
 const PIECES: usize = 16;
@@ -29,9 +29,9 @@ pub struct Outgoing {
 impl Outgoing {
     /// Adds a whole message.
     pub fn push(&mut self, opcode: Opcode, payload: &Bytes) {
-        let (head, length) = head::of(opcode, payload.len());
+        let (head, length) = head::encode(opcode, payload.len());
         let head = head.get(..length).unwrap_or_default();
-        if payload.len() <= COPIED_BYTES {
+        if payload.len() <= MAX_COPIED_BYTES {
             self.copied.reserve(head.len() + payload.len());
             self.copied.put_slice(head);
             self.copied.put_slice(payload);
@@ -163,7 +163,7 @@ mod tests {
     fn push(outgoing: &mut Outgoing, expected: &mut Vec<u8>, random: &mut Random) {
         let length = [0, 1, 125, 126, 300, 4096, 4097, 70_000][random.below(8)];
         let payload = Bytes::from(vec![random.below(256) as u8; length]);
-        let (head, used) = head::of(Opcode::Binary, length);
+        let (head, used) = head::encode(Opcode::Binary, length);
         expected.extend(&head[..used]);
         expected.extend(&payload);
         outgoing.push(Opcode::Binary, &payload);

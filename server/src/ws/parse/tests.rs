@@ -64,12 +64,11 @@ fn events(bytes: &[u8], mut piece: impl FnMut() -> usize) -> Vec<String> {
     while !rest.is_empty() {
         let mut now = rest.drain(..piece().clamp(1, rest.len())).collect::<Vec<_>>();
         // Reads directly into the buffer where `Reader` does.
-        if let Some(place) = parser.place() {
-            let mut place = place;
-            let here = now.len().min(place.remaining_mut());
-            place.put_slice(&now[..here]);
+        if let Some(mut buffer) = parser.direct_buffer() {
+            let here = now.len().min(buffer.remaining_mut());
+            buffer.put_slice(&now[..here]);
             now.drain(..here);
-            if let Err(fault) = parser.placed(here) {
+            if let Err(fault) = parser.finish_direct_read(here) {
                 texts.push(format!("{fault:?}"));
                 return texts;
             }
@@ -333,11 +332,11 @@ fn buffer_grows_with_received_bytes() {
     assert_eq!(parser.data.capacity(), 0, "the announced length allocates nothing");
     let mut received = 0;
     for size in [1, 500, 2000, 40_000, 100_000] {
-        match parser.place() {
-            Some(mut place) => {
-                let size = size.min(place.remaining_mut());
-                place.put_slice(&vec![7; size]);
-                parser.placed(size).unwrap();
+        match parser.direct_buffer() {
+            Some(mut buffer) => {
+                let size = size.min(buffer.remaining_mut());
+                buffer.put_slice(&vec![7; size]);
+                parser.finish_direct_read(size).unwrap();
                 received += size;
             }
             None => {

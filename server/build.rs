@@ -1,5 +1,5 @@
-//! Makes the server one file: compiles web-crypto for the browser, renders the pages, and embeds
-//! both with the static files, compressed.
+//! Makes the server a single file: compiles web-crypto for the browser, renders the pages, and embeds both with the
+//! static files, compressed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, unreachable_pub)]
 
 #[path = "build/browser.rs"]
@@ -33,7 +33,7 @@ fn main() {
     }
     println!("cargo::rerun-if-changed=build.rs");
 
-    // <target>/<profile>/build/<package>/out. Beside the profiles, so that all of them share it.
+    // `out` is <target>/<profile>/build/<package>/out. The folder is beside the profiles, so that all of them share it.
     let browser_target = out.ancestors().nth(4).unwrap().join("browser");
     if !browser::has_target() {
         println!("cargo::error=the target wasm32-unknown-unknown is not installed: run `rustup toolchain install`");

@@ -404,7 +404,7 @@ async fn socket_request_without_upgrade_is_logged_once() {
         let stripped = [("sec-websocket-version", "13"), ("sec-websocket-key", "AAAAAAAAAAAAAAAAAAAAAA==")];
         assert_eq!(get(&server, "/api/socket", &stripped).await.status().as_u16(), 400);
     }
-    server.logged("socket request without Upgrade").await;
+    server.logged("WebSocket handshake without Upgrade").await;
     assert_eq!(get(&server, "/healthz", &[]).await.status().as_u16(), 200);
     assert_eq!(server.log().matches("without Upgrade").count(), 1, "repeats are not logged");
 }

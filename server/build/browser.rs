@@ -1,4 +1,4 @@
-//! web-crypto's modules for the browser, each with its glue.
+//! Compiles web-crypto's modules for the browser, and generates the JavaScript glue of each.
 
 use std::{
     env, fs,
@@ -13,13 +13,13 @@ use crate::{cache::Cache, site::File};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
-/// The programs of web-crypto-face. Simd128 is for the AEAD of `session`; without that module there is no room, so the
-/// others may ask for it too, and all are built from the same dependencies.
+/// The binaries of web-crypto-face. Only the AEAD in `session` needs simd128. A room cannot work without that module, so
+/// the others may require simd128 too, and all modules share the same compiled dependencies.
 const MODULES: [&str; 5] = ["derive", "qr", "session", "strength", "words"];
 const FEATURES: &str = "-Ctarget-feature=+simd128";
 
-/// What speaks of the outer build, and would turn the inner one into another. Where crates come from
-/// (CARGO_HOME, CARGO_NET_*, CARGO_HTTP_*, CARGO_REGISTRIES_*) stays.
+/// True for a variable that describes the outer build and would change the inner one. The variables that tell where
+/// crates come from (CARGO_HOME, CARGO_NET_*, CARGO_HTTP_*, CARGO_REGISTRIES_*) stay.
 fn is_of_outer_build(name: &str) -> bool {
     const PREFIXES: [&str; 11] = [
         "CARGO_BUILD_",
@@ -54,6 +54,7 @@ fn is_of_outer_build(name: &str) -> bool {
     PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || NAMES.contains(&name) || name.starts_with("RUSTDOC")
 }
 
+/// Returns a command without the outer build's variables.
 fn inner(program: PathBuf) -> Command {
     let mut command = Command::new(program);
     for (name, _) in env::vars_os() {
@@ -65,19 +66,19 @@ fn inner(program: PathBuf) -> Command {
 }
 
 fn program(variable: &str) -> PathBuf {
-    env::var_os(variable).expect("cargo names its programs").into()
+    env::var_os(variable).expect("cargo sets this variable").into()
 }
 
-/// Whether rustc can compile for the browser.
+/// True when rustc can compile for the browser.
 pub fn has_target() -> bool {
-    let asked = inner(program("RUSTC")).args(["--print", "target-libdir", "--target", TARGET]).output();
-    asked.is_ok_and(|output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir())
+    let printed = inner(program("RUSTC")).args(["--print", "target-libdir", "--target", TARGET]).output();
+    printed.is_ok_and(|output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir())
 }
 
-/// Compiles all modules. Cargo decides what is fresh; glue is written anew only for a new module.
+/// Compiles all modules. Cargo rebuilds only what changed, and the cache keeps the glue of unchanged modules.
 pub fn compile(root: &Path, target_dir: &Path, cache: &Cache) -> Vec<File> {
-    // Paths of this machine have no place in what is served, and would make each machine's build another. Cargo names
-    // the workspace's own files from the workspace's root, and the registry's by their whole path.
+    // Removes this machine's paths from the modules, which would differ on each machine. Cargo passes the workspace's own
+    // files relative to its root, but the registry's with their full path.
     let home = env::var("CARGO_HOME").or_else(|_| env::var("HOME").map(|home| format!("{home}/.cargo")));
     let mut rustflags = vec![FEATURES.to_owned()];
     rustflags.extend(home.map(|home| format!("--remap-path-prefix={home}=/cargo")));
@@ -90,7 +91,7 @@ pub fn compile(root: &Path, target_dir: &Path, cache: &Cache) -> Vec<File> {
         .env("CARGO_ENCODED_RUSTFLAGS", rustflags.join("\x1f"))
         .status()
         .expect("cargo runs");
-    assert!(status.success(), "web-crypto did not compile for the browser: see above");
+    assert!(status.success(), "web-crypto did not compile for the browser: see the errors above");
 
     let built = target_dir.join(TARGET).join("browser");
     let module = |name| fs::read(built.join(format!("{name}.wasm"))).expect("cargo wrote the module");

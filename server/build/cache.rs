@@ -1,10 +1,10 @@
-//! Results that are costly to make, kept by what they are made of.
+//! Caches slow build steps by the hash of their input.
 
 use std::{fs, path::PathBuf, process, thread};
 
 use sha2::{Digest, Sha256};
 
-/// Every option that goes into a result stands in one of these: a change makes all of them anew.
+/// The files that contain every option of the cached steps. A change in one of them invalidates the whole cache.
 const RECIPES: &str = concat!(include_str!("browser.rs"), include_str!("embed.rs"), include_str!("../../Cargo.lock"));
 
 pub struct Cache(PathBuf);
@@ -15,13 +15,13 @@ impl Cache {
         Self(dir)
     }
 
-    /// What `make` makes of `input`, or made of the same input before.
+    /// Returns the cached result of `make` for this input, or calls `make` and caches its result.
     pub fn get(&self, kind: &str, input: &[u8], make: impl FnOnce() -> Vec<u8>) -> Vec<u8> {
         let name = hex(&Sha256::digest([RECIPES.as_bytes(), kind.as_bytes(), &[0], input].concat()));
         let path = self.0.join(name);
         fs::read(&path).unwrap_or_else(|_| {
             let made = make();
-            // Two builds, or two threads, may write at once: a rename leaves no half a file.
+            // Two builds or threads may write at once. A rename never exposes a partial file.
             let part = path.with_extension(format!("{}-{:?}", process::id(), thread::current().id()));
             fs::write(&part, &made).unwrap();
             fs::rename(part, path).unwrap();

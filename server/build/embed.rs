@@ -1,4 +1,4 @@
-//! From files to a table in the server's own code.
+//! Compresses the files and generates the Rust table that embeds them in the server.
 
 use std::{
     fmt::Write as _,
@@ -45,7 +45,7 @@ pub fn write(out: &Path, build: &str, files: &[File], pages: &[File], cache: &Ca
     write_changed(&out.join("embedded.rs"), code.as_bytes());
 }
 
-/// Fills the cache, on all cores: this takes longer than all else that is done here, and the largest file the longest.
+/// Fills the cache on all cores, largest file first, because compression takes most of the build script's time.
 fn compress(mut files: Vec<&File>, cache: &Cache) {
     files.sort_by_key(|file| std::cmp::Reverse(file.bytes.len()));
     let next = AtomicUsize::new(0);
@@ -69,7 +69,7 @@ fn brotlied(file: &File, cache: &Cache) -> Vec<u8> {
     cache.get("brotli 11", &file.bytes, || brotli(&file.bytes))
 }
 
-/// Leaves a file alone that is so already: the server is not compiled for nothing.
+/// Writes a file only if its content changes, so that the server is not recompiled needlessly.
 fn write_changed(path: &Path, bytes: &[u8]) {
     if fs::read(path).ok().as_deref() != Some(bytes) {
         fs::write(path, bytes).unwrap();

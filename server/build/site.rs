@@ -1,4 +1,4 @@
-//! Static files and pages.
+//! Collects the static files and renders the pages.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -14,7 +14,7 @@ pub struct File {
     pub bytes: Vec<u8>,
 }
 
-/// Everything below `dir`.
+/// Returns all files below `dir`.
 pub fn read(dir: &Path) -> Vec<File> {
     let mut files = Vec::new();
     let mut dirs = vec![dir.to_owned()];
@@ -35,10 +35,10 @@ pub fn read(dir: &Path) -> Vec<File> {
     files
 }
 
-/// The catalog of words, where it is written and as modules import it.
+/// The catalog of words: the file in `static/`, and the module that scripts import.
 const CATALOG: (&str, &str) = ("words/en.json", "js/catalog.js");
 
-/// Makes a module of the catalog: scripts are checked against their hashes, and JSON could not be.
+/// Turns the catalog into a module. The page checks the hash of every module; it could not check that of JSON.
 pub fn with_catalog(files: Vec<File>) -> Vec<File> {
     let to_module = |file: File| {
         if file.path != CATALOG.0 {
@@ -50,13 +50,13 @@ pub fn with_catalog(files: Vec<File>) -> Vec<File> {
     files.into_iter().map(to_module).collect()
 }
 
-/// What editors and systems leave beside the files they show.
+/// True for files that editors and file managers create, such as backups.
 fn is_leftover(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.starts_with('.') || name.ends_with('~') || name.ends_with(".orig") || name.ends_with(".swp")
 }
 
-/// One hash over all static files: stands in their address, so that it changes when one of them does.
+/// Returns one hash over all static files. It is part of their URLs, which therefore change when any file changes.
 pub fn build_hash(files: &[File]) -> String {
     let mut hash = Sha256::new();
     for file in files {
@@ -77,11 +77,11 @@ struct Asset {
 struct Assets {
     theme: Asset,
     styles: Vec<Asset>,
-    /// Those of the room, which nobody waits for at its door.
+    /// Styles that only a room needs. The page loads them without waiting for them.
     room_styles: Vec<Asset>,
     modules: Vec<Asset>,
     room_modules: Vec<Asset>,
-    /// Those of a gate that is not open.
+    /// Modules that only a closed gate needs.
     gate_modules: Vec<Asset>,
     entry: Option<Asset>,
     icon: Asset,
@@ -97,7 +97,7 @@ macro_rules! pages {
             }
         )*
 
-        /// Every page, the same for everyone.
+        /// Renders every page. Pages contain nothing that depends on the visitor.
         pub fn render(build: &str, files: &[File]) -> Vec<File> {
             let mut pages = vec![$({
                 let html = $page { assets: assets(build, files, $scripted) }.render().unwrap();
@@ -129,7 +129,7 @@ fn assets(build: &str, files: &[File], scripted: bool) -> Assets {
         let is_in = |file: &&File| file.path.strip_prefix(folder).is_some_and(|name| !name.contains('/'));
         files.iter().filter(is_in).map(asset).collect::<Vec<_>>()
     };
-    let (door, room, gate) = (modules_of(ENTRY, files), modules_of(ROOM, files), modules_of(GATE, files));
+    let (entry, room, gate) = (modules_of(ENTRY, files), modules_of(ROOM, files), modules_of(GATE, files));
     let assets_of = |paths: &BTreeSet<&str>| {
         files.iter().filter(|file| scripted && paths.contains(file.path.as_str())).map(asset).collect::<Vec<_>>()
     };
@@ -138,15 +138,15 @@ fn assets(build: &str, files: &[File], scripted: bool) -> Assets {
         theme: one("theme.js").expect("static/theme.js is there"),
         styles: styles_in("css/"),
         room_styles: styles_in("css/room/"),
-        modules: assets_of(&door.iter().copied().filter(|path| *path != ENTRY).collect()),
-        room_modules: assets_of(&room.difference(&door).copied().collect()),
-        gate_modules: assets_of(&gate.difference(&door).copied().collect()),
+        modules: assets_of(&entry.iter().copied().filter(|path| *path != ENTRY).collect()),
+        room_modules: assets_of(&room.difference(&entry).copied().collect()),
+        gate_modules: assets_of(&gate.difference(&entry).copied().collect()),
         entry: scripted.then(|| one(ENTRY).expect("static/js/app.js is there")),
         icon: one("icon.svg").expect("static/icon.svg is there"),
     }
 }
 
-/// The module at `entry`, and all that are imported with it.
+/// Returns the module at `entry` and all modules that it imports, directly or not.
 fn modules_of<'a>(entry: &'a str, files: &'a [File]) -> BTreeSet<&'a str> {
     let mut found = BTreeSet::new();
     let mut next = vec![entry];
@@ -158,8 +158,8 @@ fn modules_of<'a>(entry: &'a str, files: &'a [File]) -> BTreeSet<&'a str> {
         let source = std::str::from_utf8(&file.bytes).expect("a module is text");
         for line in source.lines().filter(|line| line.starts_with("import ")) {
             let name = line.split("'./").nth(1).and_then(|rest| rest.split('\'').next());
-            let is_it = |file: &&File| file.path.strip_prefix("js/") == name;
-            let imported = files.iter().find(is_it).unwrap_or_else(|| panic!("{path}: no such module: {line}"));
+            let is_imported = |file: &&File| file.path.strip_prefix("js/") == name;
+            let imported = files.iter().find(is_imported).unwrap_or_else(|| panic!("{path}: no such module: {line}"));
             next.push(&imported.path);
         }
     }

@@ -1,4 +1,4 @@
-//! The state of the server, as its handlers share it.
+//! The state that the server's handlers and tasks share.
 
 use std::{ops::Deref, sync::Arc};
 
@@ -9,7 +9,7 @@ use crate::{
     log_limit::LogLimit, rate::PerMinute, store::SharedStore, tls::Tls,
 };
 
-/// The state that handlers share.
+/// A handle to the shared state.
 #[derive(Clone)]
 pub(crate) struct App(pub(crate) Arc<AppState>);
 
@@ -27,7 +27,7 @@ pub(crate) struct AppState {
     pub(crate) connection_limit: Arc<ConnectionLimit>,
     pub(crate) refusals: LogLimit,
     pub(crate) not_upgraded: LogLimit,
-    /// The memory for frames that wait to be written, for all connections together.
+    /// The memory budget of all connections' queues.
     pub(crate) queue_memory: Arc<MemoryBudget>,
     pub(crate) stopping: CancellationToken,
 }

@@ -1,4 +1,4 @@
-//! The address that a request counts as coming from.
+//! Determines a request's client address, which the server limits and binds tokens to.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -61,18 +61,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_proxy_on_this_machine_has_two_addresses() {
+    fn loopback_proxy_is_trusted_at_either_address() {
         let headers = HeaderMap::from_iter([("x-forwarded-for".parse().unwrap(), "192.0.2.1".parse().unwrap())]);
         for trusted in ["127.0.0.1/32", "::1/128"] {
             for peer in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
                 let client = client(peer.parse().unwrap(), &headers, &[trusted.parse().unwrap()]);
-                assert_eq!(client.to_string(), "192.0.2.1", "{peer} by {trusted}");
+                assert_eq!(client.to_string(), "192.0.2.1", "{peer}, trusted: {trusted}");
             }
         }
     }
 
     #[test]
-    fn proxies() {
+    fn last_untrusted_hop_is_the_client() {
         let trusted = ["10.0.0.0/8".parse().unwrap()];
         let client = |peer: &str, forwarded: &[&str]| {
             let mut headers = HeaderMap::new();
@@ -81,9 +81,13 @@ mod tests {
             }
             super::client(peer.parse().unwrap(), &headers, &trusted).to_string()
         };
-        assert_eq!(client("192.0.2.1", &["198.51.100.1"]), "192.0.2.1", "a stranger is not believed");
+        assert_eq!(client("192.0.2.1", &["198.51.100.1"]), "192.0.2.1", "the peer is not a trusted proxy");
         assert_eq!(client("10.0.0.1", &["198.51.100.1"]), "198.51.100.1");
-        assert_eq!(client("10.0.0.1", &["203.0.113.9, 198.51.100.1"]), "198.51.100.1", "a forged front is not read");
+        assert_eq!(
+            client("10.0.0.1", &["203.0.113.9, 198.51.100.1"]),
+            "198.51.100.1",
+            "the client forged the first hop"
+        );
         assert_eq!(client("10.0.0.1", &["198.51.100.1", "10.0.0.2"]), "198.51.100.1");
         assert_eq!(client("10.0.0.1", &["[2001:db8::1]:1234"]), "2001:db8::1");
         assert_eq!(client("10.0.0.1", &["unknown"]), "10.0.0.1");

@@ -1,4 +1,4 @@
-//! One connection: HTTP, until it ends or a socket comes of it.
+//! One connection: serves HTTP requests until the connection ends or becomes a WebSocket.
 
 use std::{
     convert::Infallible,
@@ -44,15 +44,15 @@ use crate::{
     ws::{self, HandshakeError},
 };
 
-/// Answers requests. What opens a socket does not go through the router: the connection becomes something else by it.
+/// The HTTP service of one connection. WebSocket handshakes bypass the router, because they end HTTP on the connection.
 pub(crate) struct Http {
     app: App,
     router: Router,
     peer: SocketAddr,
     slot: ConnectionSlot,
-    /// Whether a socket may come of it.
-    opens: bool,
-    /// Who opened a socket; nothing is read as a request after that.
+    /// True when the connection may become a socket.
+    accepts_sockets: bool,
+    /// Set when a request opened a socket: the client's address and its count. No request follows.
     opened: OnceLock<(Address, Option<AddressSlot>)>,
 }
 
@@ -65,14 +65,13 @@ impl Service<Request<Incoming>> for Http {
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let mut response = if let PerAddress::OverLimit = self.slot.per_address {
-            // It is only told so.
-            last(Refusal::TooManyConnections)
+            closing_answer(Refusal::TooManyConnections)
         } else if request.headers().contains_key(header::TRANSFER_ENCODING) {
-            // Whether a Content-Length stood beside it is not told: HTTP takes that away. A proxy may have believed it,
-            // and take the end of the body for another request (RFC 9112, section 6.3).
-            last(Refusal::Malformed)
-        } else if self.opens && request.uri().path() == SOCKET {
-            match self.open(&request) {
+            // hyper hides a Content-Length beside Transfer-Encoding. A proxy may have used that length and take the end
+            // of the body for another request (RFC 9112, section 6.3).
+            closing_answer(Refusal::Malformed)
+        } else if self.accepts_sockets && request.uri().path() == SOCKET {
+            match self.open_socket(&request) {
                 Ok(response) => return Either::Left(ready(Ok(response))),
                 Err(refusal @ Refusal::MethodNotAllowed) => {
                     ([(header::ALLOW, HeaderValue::from_static("GET"))], Refused::from(refusal)).into_response()
@@ -88,32 +87,33 @@ impl Service<Request<Incoming>> for Http {
     }
 }
 
-/// The last answer on a connection.
-fn last(refusal: Refusal) -> Response {
+/// Returns an answer after which the connection closes.
+fn closing_answer(refusal: Refusal) -> Response {
     ([(header::CONNECTION, HeaderValue::from_static("close"))], Refused::from(refusal)).into_response()
 }
 
 impl Http {
     pub(crate) fn new(app: App, router: Router, peer: SocketAddr, slot: ConnectionSlot) -> Self {
-        Self { app, router, peer, slot, opens: true, opened: OnceLock::new() }
+        Self { app, router, peer, slot, accepts_sockets: true, opened: OnceLock::new() }
     }
 
-    /// The same, but with these addresses only.
-    fn with_router_alone(self, router: Router) -> Self {
-        Self { router, opens: false, ..self }
+    /// Replaces the router, and accepts no sockets.
+    fn without_sockets(self, router: Router) -> Self {
+        Self { router, accepts_sockets: false, ..self }
     }
 
-    fn open(&self, request: &Request<Incoming>) -> Result<Response, Refusal> {
+    /// Answers a WebSocket handshake.
+    fn open_socket(&self, request: &Request<Incoming>) -> Result<Response, Refusal> {
         guard::check_host_and_origin(request, &self.app)?;
         if *request.method() != Method::GET {
             return Err(Refusal::MethodNotAllowed);
         }
-        // A browser's handshake has this key, and a proxy that takes Upgrade away leaves it there.
+        // Every WebSocket handshake has this key. A proxy that removes Upgrade leaves it in place.
         let headers = request.headers();
-        let was_handshake = headers.contains_key(header::SEC_WEBSOCKET_KEY);
-        if was_handshake && !headers.contains_key(header::UPGRADE) && self.app.not_upgraded.permits_line(Instant::now())
+        let is_handshake = headers.contains_key(header::SEC_WEBSOCKET_KEY);
+        if is_handshake && !headers.contains_key(header::UPGRADE) && self.app.not_upgraded.permits_line(Instant::now())
         {
-            tracing::warn!("socket request without Upgrade: a proxy may not pass WebSockets on");
+            tracing::warn!("WebSocket handshake without Upgrade: does a proxy remove it?");
         }
         let response = ws::accept(request).map_err(|error| match error {
             HandshakeError::Malformed => Refusal::Malformed,
@@ -121,55 +121,58 @@ impl Http {
         })?;
         let address = client_address(self.peer, request.headers(), &self.app.config);
         let address_slot = self.slot.count_socket(&self.app.connection_limit, address)?;
-        // It is the first: HTTP ends with the answer.
+        // Cannot be set already: HTTP ends with this answer.
         let _ = self.opened.set((address, address_slot));
         Ok(response.map(|()| Body::empty()))
     }
 }
 
-/// Serves a connection until it ends.
+/// Serves a connection without TLS until it ends.
 pub(crate) fn serve(stream: TcpStream, http: Http, stopping: CancellationToken) -> impl Future<Output = ()> {
-    carry_on(answer(stream, http, stopping))
+    serve_socket_after(answer(stream, http, stopping))
 }
 
-/// Serves a connection until it ends, where the server has TLS: the first byte says whether the peer speaks it.
+/// Serves a connection until it ends when TLS is on. The first byte tells whether the peer uses TLS.
 pub(crate) fn serve_tls(
     stream: TcpStream,
     tls: Arc<Tls>,
     http: Http,
     stopping: CancellationToken,
 ) -> impl Future<Output = ()> {
-    carry_on(async move {
+    serve_socket_after(async move {
         let address = match http.slot.per_address {
             PerAddress::Proxy => None,
             PerAddress::Counted(_) | PerAddress::OverLimit => Some(Address::from(http.peer.ip())),
         };
-        let begun = tokio::select! {
-            begun = tls.accept(stream, address) => begun?,
+        let accepted = tokio::select! {
+            accepted = tls.accept(stream, address) => accepted?,
             () = stopping.cancelled() => return None,
         };
-        match begun {
+        match accepted {
             tls::Accepted::Tls(stream) => answer::<TlsStream<TcpStream>>(*stream, http, stopping).await,
             tls::Accepted::Plain(stream) => {
                 let router = plain_http::router(http.app.clone());
-                answer(stream, http.with_router_alone(router), stopping).await;
+                answer(stream, http.without_sockets(router), stopping).await;
                 None
             }
         }
     })
 }
 
-/// What HTTP needs is kept apart, so that the task of a socket does not keep place for it: most of the time it only waits.
-fn carry_on<S: Stream>(answered: impl Future<Output = Option<OpenedSocket<S>>> + Send) -> impl Future<Output = ()> {
+/// Awaits the HTTP part of a connection, then serves the socket that it opened, if any. Boxes the HTTP part, so that the
+/// task of an idle socket does not reserve memory for it.
+fn serve_socket_after<S: Stream>(
+    answered: impl Future<Output = Option<OpenedSocket<S>>> + Send,
+) -> impl Future<Output = ()> {
     let answered = Box::pin(answered);
     async move {
-        // Handed on whole: the task would keep place for the parts for as long as the socket is open.
+        // Passed on whole, because the task would reserve memory for the parts as long as the socket is open.
         let Some(opened) = answered.await else { return };
         socket::serve(opened).await;
     }
 }
 
-/// Answers requests, until the connection ends or is a socket.
+/// Answers requests. Returns the socket that the connection has become, or `None` at the connection's end.
 async fn answer<S: Stream>(stream: S, http: Http, stopping: CancellationToken) -> Option<OpenedSocket<S>> {
     let mut serving = Builder::new()
         .timer(TokioTimer::new())
@@ -184,21 +187,21 @@ async fn answer<S: Stream>(stream: S, http: Http, stopping: CancellationToken) -
         }
     };
     if let Err(error) = &served {
-        // Only its kind: a message could quote what was sent.
-        tracing::debug!(timeout = error.is_timeout(), parse = error.is_parse(), "a connection ended badly");
+        // Logs only the kind, because the text could contain bytes from the peer.
+        tracing::debug!(timeout = error.is_timeout(), parse = error.is_parse(), "HTTP connection failed");
     }
     let Parts { io, read_buf, service: Http { app, slot, opened, .. }, .. } = serving.into_parts();
     let mut stream = io.into_inner();
     match opened.into_inner().filter(|_| served.is_ok()) {
         Some((address, address_slot)) => {
-            // A copy: while one of its bytes is held, the whole of HTTP's buffer is. A hello may be in it.
+            // Copied, so that HTTP's buffer can be wiped: the bytes may contain a hello.
             let before = Zeroizing::new(read_buf.to_vec());
             wipe_buffer(read_buf);
             Some(OpenedSocket { stream, before, context: SocketContext { app, address, _slots: (slot, address_slot) } })
         }
         None => {
             wipe_buffer(read_buf);
-            // The last answer may have been given before the body of its request was there.
+            // The last request's body may still be arriving, and closing before it is read resets the connection.
             if !stream.has_timed_out() && stream.shutdown().await.is_ok() {
                 let _ = timeout(CLOSE_TIMEOUT, ws::drain(&mut stream)).await;
             }

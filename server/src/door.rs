@@ -1,4 +1,4 @@
-//! The door: the handlers of `POST /api/salt`, `create`, `join` and `leave`. Each parses, checks, applies, answers.
+//! The door: the handlers of `POST /api/salt`, `create`, `join` and `leave`.
 
 use std::time::Instant;
 
@@ -65,16 +65,16 @@ pub(crate) async fn join(
     let user = user_name(&request.user)?;
     app.joins.check(address)?;
     sign_in::check_pass(&app, app.gates.join, request.pass).await?;
-    let (guessed, now) = (room.clone(), Instant::now());
-    let guess = GuessTarget::Room(guessed.as_str());
-    app.guesses.check(guess, address, now).map_err(|wait| Refused::retry_after(Refusal::LockedOut, wait))?;
+    let (name, now) = (room.clone(), Instant::now());
+    let target = GuessTarget::Room(name.as_str());
+    app.guesses.check(target, address, now).map_err(|wait| Refused::retry_after(Refusal::LockedOut, wait))?;
 
     let token = new_token()?;
     let hash = app.secret.second_hash(&request.verifier);
     let newcomer = Newcomer { user, token: TokenHash::from(&token), address };
     let admitted = app.store.admit(room, hash, newcomer, now).await;
     if admitted == Err(Refusal::WrongCredentials) {
-        let delay = app.guesses.count_wrong(guess, address, now);
+        let delay = app.guesses.count_wrong(target, address, now);
         app.guesses.slow_down(delay).await;
     }
     let (room_id, member_id) = admitted?;

@@ -1,4 +1,4 @@
-//! Bodies in JSON: of requests, and of answers that hold a secret.
+//! JSON bodies: of requests, and of answers that contain a secret.
 
 use std::{future::poll_fn, pin::Pin};
 
@@ -15,11 +15,11 @@ use zeroize::Zeroizing;
 
 use crate::{app::App, refuse::Refused, wipe::wipe};
 
-/// An upper bound of the bytes in an answer with a secret: an admission or a pass.
+/// Maximum bytes in an answer with a secret: an admission or a pass.
 const ANSWER_BYTES: usize = limits::PASS_CHARS + 256;
 
 /// A request body: a JSON object. Its media type must be `application/json`, which a page of another site cannot send
-/// without asking first.
+/// without a CORS preflight.
 pub(crate) struct Body<T>(pub(crate) T);
 
 impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
@@ -31,20 +31,20 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
         if !essence.trim().eq_ignore_ascii_case("application/json") {
             return Err(Refusal::NotJson.into());
         }
-        // The head is dropped here. It would keep the buffer alive that it was read into, with the body in it.
+        // Drops the head, which shares HTTP's read buffer with the body and would keep it from being wiped.
         let bytes = read(request.into_body(), app.config.max_door_bytes).await?;
         let Object(parsed) = serde_json::from_slice(&bytes).map_err(|_| Refusal::Malformed)?;
         Ok(Self(parsed))
     }
 }
 
-/// Reads a body of at most `most` bytes. It may hold a verifier or a token, so the result is wiped after parsing.
-async fn read(mut body: axum::body::Body, most: usize) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+/// Reads a body of at most `limit` bytes. It may contain a verifier or a token, so the result is wiped when dropped.
+async fn read(mut body: axum::body::Body, limit: usize) -> Result<Zeroizing<Vec<u8>>, Refusal> {
     let length = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-    if length > most {
+    if length > limit {
         return Err(Refusal::TooLarge);
     }
-    // Allocated at full length: a vector that grows leaves copies behind.
+    // Allocated at full size, because a vector that grows leaves copies behind.
     let mut whole = Zeroizing::new(Vec::with_capacity(length));
     while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
         let Ok(part) = frame.map_err(|_| Refusal::Malformed)?.into_data() else { continue };
@@ -57,7 +57,7 @@ async fn read(mut body: axum::body::Body, most: usize) -> Result<Zeroizing<Vec<u
     Ok(whole)
 }
 
-/// Returns an answer that holds a secret. Its body is wiped after sending.
+/// Returns an answer that contains a secret. Its body is wiped after sending.
 pub(crate) fn sealed_json(answer: &impl Serialize) -> Result<Response, Refused> {
     let mut body = Zeroizing::new(Vec::with_capacity(ANSWER_BYTES));
     serde_json::to_writer(&mut *body, answer).map_err(|_| Refusal::Internal)?;

@@ -1,4 +1,4 @@
-//! The answers to plain HTTP when the server has TLS.
+//! Answers plain HTTP requests when TLS is on.
 
 use axum::{
     Router,
@@ -17,8 +17,8 @@ use crate::{
     routes::{CERTIFICATE, STATIC, TRUST},
 };
 
-/// Redirects to the same address over HTTPS. The page that explains how to trust the server, with its files, is also
-/// served plainly, because people need it first.
+/// Redirects to the same address over HTTPS. Also serves the page that explains how to trust the server, and its files,
+/// because people need that page before their browser accepts HTTPS.
 pub(crate) fn router(app: App) -> Router {
     Router::new()
         .route(TRUST, get(pages::trust))

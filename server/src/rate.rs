@@ -1,4 +1,4 @@
-//! Rate limits for each address.
+//! Rate limits per address.
 
 use std::num::NonZeroU32;
 
@@ -11,7 +11,7 @@ use wire::Refusal;
 
 use crate::refuse::Refused;
 
-/// So many a minute for each address; what was not used grows back evenly.
+/// A token bucket per address, which holds one minute's allowance.
 pub(crate) struct PerMinute(DefaultKeyedRateLimiter<Address>);
 
 impl PerMinute {
@@ -19,14 +19,14 @@ impl PerMinute {
         Self(DefaultKeyedRateLimiter::keyed(Quota::per_minute(limit)))
     }
 
-    /// Whether this address may ask; if not, the answer says when it may.
+    /// Counts a request from this address, or refuses it with the time to wait.
     pub(crate) fn check(&self, address: Address) -> Result<(), Refused> {
         self.0.check_key(&address).map_err(|not_until| {
             Refused::retry_after(Refusal::TooManyRequests, not_until.wait_time_from(DefaultClock::default().now()))
         })
     }
 
-    /// Forgets addresses that have their whole allowance again.
+    /// Forgets addresses whose bucket is full again.
     pub(crate) fn forget(&self) {
         self.0.retain_recent();
         self.0.shrink_to_fit();
@@ -43,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn each_address_for_itself() {
+    fn addresses_are_limited_separately() {
         let rate = PerMinute::new(NonZeroU32::new(3).unwrap());
         for _ in 0..3 {
             assert!(rate.check(address(1)).is_ok());

@@ -1,4 +1,4 @@
-//! The one table of addresses that the server answers. Only sockets are not in it: `connection` opens them.
+//! The routing table of the server. Only the WebSocket endpoint is missing: `connection` handles it.
 
 use axum::{
     Router,
@@ -12,7 +12,7 @@ use wire::{Refusal, door as paths};
 
 use crate::{app::App, door, guard, pages, refuse::Refused, sign_in};
 
-/// How to trust a server whose certificate is its own, and that certificate: in TLS and without.
+/// The page that explains how to trust a self-made certificate, and the certificate. Both are also served without TLS.
 pub(crate) const TRUST: &str = "/trust";
 pub(crate) const CERTIFICATE: &str = "/cloakroom.crt";
 pub(crate) const STATIC: &str = "/static/{build}/{*path}";
@@ -22,7 +22,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/", get(pages::landing))
         .route("/create", get(pages::create))
         .route("/login", get(pages::join))
-        // A proxy may decode the name on the way: it then holds slashes, or ends at a question mark.
+        // A proxy may decode the room's name, which may then contain slashes or end at a question mark.
         .route("/chat/", get(pages::join))
         .route("/chat/{*room}", get(pages::join))
         .route(TRUST, get(pages::trust))
@@ -38,18 +38,18 @@ pub(crate) fn router(app: App) -> Router {
         .route(paths::GATE_SALT, post(sign_in::salt))
         .route(paths::GATE_PEOPLE, post(sign_in::people))
         .route(paths::GATE_EMAIL, post(sign_in::email))
-        .fallback(nothing_here)
+        .fallback(not_found)
         .method_not_allowed_fallback(|| async { Refused::from(Refusal::MethodNotAllowed) })
         .layer(middleware::from_fn_with_state(app.clone(), guard::check))
         .layer(CatchPanicLayer::custom(|_| {
-            tracing::error!("a handler panicked");
+            tracing::error!("handler panicked");
             Refused::from(Refusal::Internal).into_response()
         }))
         .layer(middleware::from_fn_with_state(app.clone(), guard::headers))
         .with_state(app)
 }
 
-async fn nothing_here(uri: Uri, headers: HeaderMap) -> Response {
+async fn not_found(uri: Uri, headers: HeaderMap) -> Response {
     if uri.path().starts_with("/api/") {
         return Refused::from(Refusal::NotFound).into_response();
     }

@@ -73,7 +73,7 @@ fn mac(key: &Hmac<Sha256>, parts: &[&[u8]]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
-/// The stored hash of a gate's secret value.
+/// A keyed hash for the gates: of a stored secret value, or of a pass.
 #[derive(Clone)]
 pub(crate) struct GateHash([u8; 32]);
 

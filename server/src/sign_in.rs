@@ -1,4 +1,4 @@
-//! The handlers of `POST /api/gate…`.
+//! The handlers of `POST /api/gate…`: sign-in at the gates.
 
 use std::{
     sync::Arc,
@@ -33,7 +33,7 @@ use crate::{
     refuse::Refused,
 };
 
-/// Runs file IO on a thread that may block.
+/// Runs file IO on a thread for blocking work.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
     tokio::task::spawn_blocking(work).await.map_err(|_| Refusal::Internal)
 }
@@ -77,7 +77,7 @@ impl<R: Into<Refused>> From<R> for Failed {
     }
 }
 
-/// Checks and counts one guess at a time, on a thread that may block. A check runs to its end even when the client
+/// Checks and counts one guess at a time, on a thread for blocking work. A check runs to its end even when the client
 /// hangs up, so hanging up does not avoid the count.
 async fn guess<T: Send + 'static>(
     app: &App,
@@ -158,7 +158,7 @@ pub(crate) async fn people(
             (Ok(fingerprint), _) => Ok(fingerprint),
             (Err(Refusal::CodeWanted), Some(wait)) => Err(Refused::retry_after(Refusal::CodesLocked, wait).into()),
             (Err(Refusal::WrongCode), _) if is_one_time => {
-                // Six digits allow for few guesses, so they count from everywhere together.
+                // Six digits withstand few guesses, so guesses from all networks count together.
                 app.gates.code_guesses.count_wrong_anywhere(codes, now);
                 Err(Refusal::WrongCode.into())
             }

@@ -1,6 +1,6 @@
-//! One socket: a hello, then frames both ways until one side is done.
+//! Serves one WebSocket: takes a hello, then carries frames in both directions until the connection ends.
 
-#![expect(clippy::manual_async_fn, reason = "an `async fn` keeps its arguments twice, and there are many sockets")]
+#![expect(clippy::manual_async_fn, reason = "an `async fn` stores its arguments twice, and there are many sockets")]
 
 mod incoming;
 mod outgoing;
@@ -30,22 +30,22 @@ use crate::{
     ws::{End, Fault, Reader, Writer},
 };
 
-/// Bytes in a first message, which is a hello: who has not said it yet is to cost little.
+/// Maximum bytes in the first message, a hello. Small, so that a connection without a member costs little memory.
 const HELLO_BYTES: usize = 256;
-/// How long a peer may take to end a connection that was closed.
+/// How long a peer may take to end a connection after the server has closed it.
 pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What browsers close a socket with when its page goes (RFC 6455, section 7.4.1), and when they put it to sleep.
+/// The close code that browsers send when a page closes (RFC 6455, section 7.4.1) or is suspended.
 const GOING_AWAY: u16 = 1001;
 
-/// Why a connection is over.
+/// Why a connection ended.
 #[derive(Clone, Copy)]
 enum EndReason {
-    /// The server says so, for this reason.
+    /// The server closes it with this code.
     ByServer(CloseCode),
-    /// The peer said so, with this number, and is to be answered with it (RFC 6455, section 5.5.1).
+    /// The peer closed it with this code, which the answer repeats (RFC 6455, section 5.5.1).
     ByPeer(Option<u16>),
-    /// Nobody is there any more.
+    /// The connection broke.
     Lost,
 }
 
@@ -72,41 +72,41 @@ impl From<End> for EndReason {
     }
 }
 
-/// Who opened a socket, and where.
+/// The client's address, and the counts that the connection holds while it lasts.
 pub(crate) struct SocketContext {
     pub(crate) app: App,
     pub(crate) address: Address,
     pub(crate) _slots: (ConnectionSlot, Option<AddressSlot>),
 }
 
-/// A connection that HTTP is done with.
+/// A connection after its WebSocket handshake.
 pub(crate) struct OpenedSocket<S> {
     pub(crate) stream: StallTimeout<S>,
-    /// What came after the request.
+    /// Bytes that HTTP read after the handshake.
     pub(crate) before: Zeroizing<Vec<u8>>,
     pub(crate) context: SocketContext,
 }
 
-/// Serves it as a socket until it ends.
+/// Serves the socket until the connection ends.
 pub(crate) fn serve<S: Stream>(OpenedSocket { stream, before, context }: OpenedSocket<S>) -> impl Future<Output = ()> {
     let (reading, writing) = stream.split();
     let Config { max_queue_bytes, max_replay_bytes, max_frame_bytes, .. } = context.app.config;
-    // One who comes back is sent all that it missed at once; one who is let in, a frame as large as a commit's.
+    // A member that reconnects gets a whole replay at once, and an admitted member a frame as large as a commit.
     let group = max_replay_bytes.saturating_add(2 * max_frame_bytes);
     let outbox = Outbox::with_half(max_queue_bytes, group, &context.app.queue_memory, writing.half());
     let mut reader = Reader::new(reading, before, HELLO_BYTES);
     reader.wipes(true);
-    carry(reader, Writer::new(writing), outbox, context)
+    run(reader, Writer::new(writing), outbox, context)
 }
 
-/// One socket from hello to close.
-fn carry(
+/// Runs one socket from hello to close.
+fn run(
     mut reader: Reader<impl AsyncRead + Unpin>,
     mut writer: Writer<impl AsyncWrite + Unpin>,
     outbox: Outbox,
     context: SocketContext,
 ) -> impl Future<Output = ()> {
-    // A connection is logged by an id of its own: names, rooms and tokens stay out of logs.
+    // The log identifies a connection by a random id, because names, rooms and tokens must not be logged.
     let id = tracing::enabled!(Level::DEBUG).then(Uuid::new_v4);
     let last_received = LastReceived::new();
     async move {
@@ -116,7 +116,7 @@ fn carry(
         let mut seat = None;
         let reason = tokio::select! {
             biased;
-            // First, so that one who sends without end is written to all the same.
+            // Writing comes first, so that a peer that sends without pause does not starve it.
             reason = outgoing::write(&mut writer, &outbox) => reason,
             reason = incoming.read(&mut seat, app, address) => reason,
             code = silence::wait_for_silence(&last_received, &outbox) => code.into(),
@@ -129,7 +129,7 @@ fn carry(
             let now = Instant::now();
             match reason {
                 EndReason::ByServer(CloseCode::Left) => seat.leave(now),
-                // It may not have come to sending the farewell itself.
+                // The page may not have had time to announce that it closes.
                 EndReason::ByPeer(Some(GOING_AWAY)) => seat.disconnect(Ending::Going, now),
                 _ => seat.disconnect(Ending::Lost(last_received.get()), now),
             }

@@ -1,4 +1,4 @@
-//! What comes in: a hello, and then frames, no more of them than one may send.
+//! Reads a hello and then frames, no faster than the input limits allow.
 
 use std::{
     mem,
@@ -20,17 +20,17 @@ use crate::{
     ws::{Event, Reader},
 };
 
-/// Who is not read for longer than this is not silent.
+/// Maximum time between two updates of [`LastReceived`] while the reader waits.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What comes in, and what that needs.
+/// The reading side of a socket.
 pub(super) struct Incoming<'s, R> {
     reader: &'s mut Reader<R>,
     limits: InputLimits,
-    /// Whether its peer has sent more than it may.
-    wait: bool,
-    /// Bytes of a message that is not here in whole.
-    kept: usize,
+    /// True when the peer has exceeded a limit: the next read waits first.
+    is_overdrawn: bool,
+    /// Buffered bytes of an incomplete message, as last reported to the outbox.
+    buffered: usize,
     outbox: &'s Outbox,
     last_received: &'s LastReceived,
 }
@@ -43,78 +43,80 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
         config: &Config,
     ) -> Self {
         let limits = InputLimits::new(config.max_frames_per_second, config.max_bytes_per_second, Instant::now());
-        Self { reader, limits, wait: false, kept: 0, outbox, last_received }
+        Self { reader, limits, is_overdrawn: false, buffered: 0, outbox, last_received }
     }
 
-    /// Waits for a hello, takes the member's place, and then takes frames in until the connection ends.
+    /// Waits for a hello, connects the member, and then hands its frames to the room until the connection ends.
     pub(super) fn read(
         &mut self,
-        taken: &mut Option<Box<dyn Seat>>,
+        seat: &mut Option<Box<dyn Seat>>,
         app: &App,
         address: &Address,
     ) -> impl Future<Output = EndReason> {
         async move {
-            // What is needed once only is kept apart, so that the task does not keep place for it.
-            let seat = match Box::pin(self.come_in(app, *address)).await {
-                Ok(seat) => &**taken.insert(seat),
+            // Boxed, so that the task does not reserve memory for it after the hello.
+            let seat = match Box::pin(self.connect_member(app, *address)).await {
+                Ok(connected) => &**seat.insert(connected),
                 Err(reason) => return reason,
             };
             self.reader.limit(app.config.max_frame_bytes);
-            // Only a hello holds secrets.
+            // Only a hello contains secrets.
             self.reader.wipes(false);
             let outbox = self.outbox;
             loop {
-                if let ControlFlow::Break(reason) = self.next(|bytes, now| take(bytes, seat, outbox, now)).await {
+                if let ControlFlow::Break(reason) =
+                    self.read_messages(|bytes, now| take(bytes, seat, outbox, now)).await
+                {
                     return reason;
                 }
                 if let Some(caught_up) = seat.handed_over() {
                     caught_up.await;
-                    // Who is not listened to is not silent.
+                    // A peer that the server did not read is not silent.
                     self.last_received.set(Instant::now());
                 }
             }
         }
     }
 
-    async fn come_in(&mut self, app: &App, address: Address) -> Result<Box<dyn Seat>, EndReason> {
+    async fn connect_member(&mut self, app: &App, address: Address) -> Result<Box<dyn Seat>, EndReason> {
         let outbox = self.outbox.clone();
-        let Greeting { room_id, claim, attempt, seq } = tokio::select! {
-            greeting = self.greeting(app, address) => greeting?,
+        let HashedHello { room_id, claim, attempt, seq } = tokio::select! {
+            hello = self.read_hello(app, address) => hello?,
             () = sleep(limits::HELLO_WITHIN) => return Err(CloseCode::NoHello.into()),
             () = app.stopping.cancelled() => return Err(CloseCode::Stopping.into()),
         };
         Ok(app.store.connect(room_id, claim, attempt, seq, outbox, Instant::now()).await?)
     }
 
-    async fn greeting(&mut self, app: &App, address: Address) -> Result<Greeting, EndReason> {
+    async fn read_hello(&mut self, app: &App, address: Address) -> Result<HashedHello, EndReason> {
         loop {
-            let greeting = self.next(|bytes, _| match ClientFrame::parse(bytes) {
-                Ok(ClientFrame::Hello(hello)) => ControlFlow::Break(Greeting::of(&hello, app, address)),
+            let hello = self.read_messages(|bytes, _| match ClientFrame::parse(bytes) {
+                Ok(ClientFrame::Hello(hello)) => ControlFlow::Break(HashedHello::new(&hello, app, address)),
                 Ok(_) => ControlFlow::Break(Err(CloseCode::NoHello.into())),
-                Err(error) => ControlFlow::Break(Err(misread(error).into())),
+                Err(error) => ControlFlow::Break(Err(close_code(error).into())),
             });
-            if let ControlFlow::Break(greeting) = greeting.await {
-                return greeting;
+            if let ControlFlow::Break(hello) = hello.await {
+                return hello;
             }
         }
     }
 
-    /// Reads once, when it may, and hands on each message. What the connection itself needs is seen to here.
-    fn next<T: From<EndReason>>(
+    /// Reads once, after waiting for the input limits, and passes each message to `take`. Handles pings and closes itself.
+    fn read_messages<T: From<EndReason>>(
         &mut self,
         mut take: impl FnMut(&[u8], Instant) -> ControlFlow<T>,
     ) -> impl Future<Output = ControlFlow<T>> {
         async move {
-            if mem::take(&mut self.wait)
+            if mem::take(&mut self.is_overdrawn)
                 && let Err(code) = Box::pin(pause(&self.limits, self.last_received)).await
             {
                 return ControlFlow::Break(EndReason::from(code).into());
             }
             let Self { reader, limits, outbox, .. } = self;
-            let mut heard_at = None;
+            let mut received_at = None;
             let read = reader.read(|event| {
-                let now = *heard_at.get_or_insert_with(Instant::now);
-                let too_many = limits.frame(now);
+                let now = *received_at.get_or_insert_with(Instant::now);
+                let is_over_limit = limits.frame(now);
                 let taken = match event {
                     Event::Binary(bytes) => take(bytes, now),
                     Event::Ping(payload) => {
@@ -126,26 +128,26 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
                     Event::Close(close) => ControlFlow::Break(EndReason::ByPeer(close.map(|close| close.code)).into()),
                 };
                 match taken {
-                    ControlFlow::Break(enough) => ControlFlow::Break(Some(enough)),
-                    // What came along with too much waits as if it had not been read.
-                    ControlFlow::Continue(()) if too_many => ControlFlow::Break(None),
+                    ControlFlow::Break(result) => ControlFlow::Break(Some(result)),
+                    // The reader keeps the frames after this one until the limits allow them.
+                    ControlFlow::Continue(()) if is_over_limit => ControlFlow::Break(None),
                     ControlFlow::Continue(()) => ControlFlow::Continue(()),
                 }
             });
             let read = read.await;
-            let now = heard_at.unwrap_or_else(Instant::now);
-            // Whatever came: the end of a connection is a word of its peer, too.
+            let now = received_at.unwrap_or_else(Instant::now);
+            // Also after a failed read: the end of a connection is a sign of its peer too.
             self.last_received.set(now);
             match read {
-                Ok((_, ControlFlow::Break(Some(enough)))) => ControlFlow::Break(enough),
+                Ok((_, ControlFlow::Break(Some(result)))) => ControlFlow::Break(result),
                 Ok((bytes, ControlFlow::Break(None) | ControlFlow::Continue(()))) => {
                     if self.reader.has_caught_up() {
                         self.limits.caught_up();
                     }
                     self.limits.bytes(bytes, now);
-                    self.wait = self.limits.is_overdrawn(now);
-                    if mem::replace(&mut self.kept, self.reader.buffered_bytes()) != self.kept {
-                        self.outbox.set_incoming_bytes(self.kept);
+                    self.is_overdrawn = self.limits.is_overdrawn(now);
+                    if mem::replace(&mut self.buffered, self.reader.buffered_bytes()) != self.buffered {
+                        self.outbox.set_incoming_bytes(self.buffered);
                     }
                     ControlFlow::Continue(())
                 }
@@ -155,8 +157,8 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
     }
 }
 
-/// Waits until this peer may send more. TCP makes it wait too. It cannot be told from one who is gone for as long as
-/// what it has sent before is not read, and so not for long.
+/// Waits until the input limits allow another read. TCP backpressure makes the peer wait too. The server cannot tell such
+/// a peer from one that is gone, so it disconnects a peer that stays over the limit.
 async fn pause(limits: &InputLimits, last_received: &LastReceived) -> Result<(), CloseCode> {
     loop {
         let now = Instant::now();
@@ -168,22 +170,23 @@ async fn pause(limits: &InputLimits, last_received: &LastReceived) -> Result<(),
             return Err(CloseCode::Silent);
         }
         sleep(wait.min(PAUSE)).await;
-        // Who is not listened to is not silent.
+        // A peer that the server does not read is not silent.
         last_received.set(Instant::now());
     }
 }
 
-/// What a hello says, with hashes in place of its secrets: those are not kept while the member's place is waited for.
-struct Greeting {
+/// A hello with its secrets replaced by hashes, so that the secrets do not stay in memory while the store connects the
+/// member.
+struct HashedHello {
     room_id: RoomId,
     claim: Claim,
     attempt: u32,
     seq: Seq,
 }
 
-impl Greeting {
-    fn of(hello: &Hello, app: &App, address: Address) -> Result<Self, EndReason> {
-        // A verifier in a hello is an attempt at the password like one at the door.
+impl HashedHello {
+    fn new(hello: &Hello, app: &App, address: Address) -> Result<Self, EndReason> {
+        // A verifier in a hello is a guess at the password, and limited like a join.
         if hello.verifier.is_some() && app.joins.check(address).is_err() {
             return Err(CloseCode::AddressChanged.into());
         }
@@ -197,20 +200,20 @@ impl Greeting {
     }
 }
 
-/// Takes a member's frame.
+/// Hands a member's frame to the room.
 fn take(bytes: &[u8], seat: &dyn Seat, outbox: &Outbox, now: Instant) -> ControlFlow<EndReason> {
     match ClientFrame::parse(bytes) {
         Ok(ClientFrame::Leave) => ControlFlow::Break(CloseCode::Left.into()),
         Ok(frame) => match seat.take(&frame, now) {
             Ok(()) => ControlFlow::Continue(()),
-            // What comes from one who is put out is refused, but that is not why.
+            // If the room has closed the connection already, that close code is the reason and not this refusal.
             Err(code) => ControlFlow::Break(outbox.close(code).into()),
         },
-        Err(error) => ControlFlow::Break(misread(error).into()),
+        Err(error) => ControlFlow::Break(close_code(error).into()),
     }
 }
 
-fn misread(error: FrameError) -> CloseCode {
+fn close_code(error: FrameError) -> CloseCode {
     match error {
         FrameError::Version(_) => CloseCode::UnknownVersion,
         FrameError::Malformed => CloseCode::Malformed,

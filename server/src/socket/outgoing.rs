@@ -1,4 +1,4 @@
-//! What the connection's own task writes: what does not go out at once, and the close.
+//! The writes of the connection's own task: frames that were queued in the outbox, and the close frame.
 
 use std::{io::ErrorKind, ops::ControlFlow};
 
@@ -14,7 +14,7 @@ use crate::{
     ws::{End, Event, Reader, Writer},
 };
 
-/// Writes what the outbox holds, many frames to a write.
+/// Writes the outbox's batches until the connection ends.
 pub(super) fn write<W: AsyncWrite + Unpin>(writer: &mut Writer<W>, outbox: &Outbox) -> impl Future<Output = EndReason> {
     async move {
         loop {
@@ -25,14 +25,14 @@ pub(super) fn write<W: AsyncWrite + Unpin>(writer: &mut Writer<W>, outbox: &Outb
                 written = writer.flush() => match written {
                     Ok(()) => closed,
                     Err(error) => {
-                        // What a peer sent before it went is still to be taken: a leave may be among it.
+                        // Leaves time to read the frames that the peer sent before it went, such as a leave.
                         if error.kind() != ErrorKind::TimedOut {
                             Box::pin(sleep(CLOSE_TIMEOUT)).await;
                         }
                         return EndReason::Lost;
                     }
                 },
-                code = overdue(outbox) => Some(code),
+                code = close_deadline(outbox) => Some(code),
             };
             if let Some(code) = ended {
                 return code.into();
@@ -41,18 +41,19 @@ pub(super) fn write<W: AsyncWrite + Unpin>(writer: &mut Writer<W>, outbox: &Outb
     }
 }
 
-/// Waits until the end has come, and the peer had time to take what was to come before it. One who is cut off had that.
-async fn overdue(outbox: &Outbox) -> CloseCode {
+/// Waits until the outbox is closed and the peer has had time to receive the frames before the close. A peer that is too
+/// slow has had that time.
+async fn close_deadline(outbox: &Outbox) -> CloseCode {
     let code = outbox.closed().await;
     if code != CloseCode::TooSlow {
-        // Kept apart: it is needed once.
+        // Boxed, so that the task does not reserve memory for it.
         Box::pin(sleep(CLOSE_TIMEOUT)).await;
     }
     code
 }
 
-/// Says why it is over, and waits for the answer, or for the peer to go: to drop a connection with something unread
-/// resets it, and the reason might not arrive.
+/// Sends a close frame, then waits for the peer's answer or its end. Dropping a connection with unread bytes resets it, and
+/// the close frame might not arrive.
 pub(super) async fn close(
     reader: &mut Reader<impl AsyncRead + Unpin>,
     writer: &mut Writer<impl AsyncWrite + Unpin>,
@@ -72,18 +73,18 @@ pub(super) async fn close(
     if writer.flush().await.is_err() || matches!(reason, EndReason::ByPeer(_)) {
         return;
     }
-    // Where what came last was no frame, no answer can be read; within a message, the rest is not worth keeping for it.
-    let is_lost =
+    // After bytes that are not a frame, no answer can be parsed. Within a message, buffering the rest is not worth it.
+    let is_unreadable =
         matches!(reason, EndReason::ByServer(CloseCode::ProtocolError | CloseCode::NotUtf8 | CloseCode::TooBig));
     reader.limit(0);
-    if is_lost || reader.buffered_bytes() > 0 || !answered(reader).await {
+    if is_unreadable || reader.buffered_bytes() > 0 || !wait_for_answer(reader).await {
         writer.shut().await;
         reader.drain().await;
     }
 }
 
-/// Waits for the peer's close, or its end; whether that could be read.
-async fn answered<R: AsyncRead + Unpin>(reader: &mut Reader<R>) -> bool {
+/// Waits for the peer's close frame or its end. Returns false if the peer sends bytes that are not a frame.
+async fn wait_for_answer<R: AsyncRead + Unpin>(reader: &mut Reader<R>) -> bool {
     loop {
         let read = reader.read(|event| match event {
             Event::Close(_) => ControlFlow::Break(()),

@@ -1,4 +1,4 @@
-//! Whether the peer is there.
+//! Detects a silent peer: pings it, and ends the connection when it does not answer.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -11,54 +11,53 @@ use wire::{CloseCode, limits};
 
 use crate::Outbox;
 
-/// When a connection's peer was last heard.
+/// The time at which the last byte arrived from the peer.
 pub(super) struct LastReceived {
     opened: Instant,
     millis: AtomicU64,
 }
 
 impl LastReceived {
-    /// Just now.
     pub(super) fn new() -> Self {
         Self { opened: Instant::now(), millis: AtomicU64::new(0) }
     }
 
-    /// A byte came in.
+    /// Called when bytes have arrived.
     pub(super) fn set(&self, now: Instant) {
         let millis = now.saturating_duration_since(self.opened).as_millis();
         self.millis.store(u64::try_from(millis).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    /// When the last byte came in.
     pub(super) fn get(&self) -> Instant {
         self.opened + Duration::from_millis(self.millis.load(Ordering::Relaxed))
     }
 }
 
-/// Asks one who has said nothing for a while whether it is there, and waits until it has not answered for too long.
+/// Pings a peer that sends nothing. Returns when nothing has arrived for [`limits::SILENCE`].
 pub(super) fn wait_for_silence(last_received: &LastReceived, outbox: &Outbox) -> impl Future<Output = CloseCode> {
-    let mut asked = last_received.get();
+    let mut pinged = last_received.get();
     async move {
         loop {
             let last = last_received.get();
             if last + limits::SILENCE <= Instant::now() {
                 return CloseCode::Silent;
             }
-            let at = (last.max(asked) + some_time(limits::PING_EVERY)).min(last + limits::SILENCE);
+            let at = (last.max(pinged) + jittered(limits::PING_EVERY)).min(last + limits::SILENCE);
             sleep_until(at.into()).await;
-            // Only what was not heard in all that time has to be asked for.
+            // Pings only if nothing has arrived in the meantime.
             if last_received.get() == last && at < last + limits::SILENCE {
                 outbox.ping();
-                asked = Instant::now();
+                pinged = Instant::now();
             }
         }
     }
 }
 
-/// Three quarters of that time to all of it, so that those who came together do not ask together for ever.
-fn some_time(most: Duration) -> Duration {
-    // No secret, and different each time: its keys are.
+/// Returns a random duration from three quarters of `longest` to all of it, so that connections opened together do not
+/// keep pinging together.
+fn jittered(longest: Duration) -> Duration {
+    // Random keys make each hash different. It need not be unpredictable.
     let random = RandomState::new().hash_one(());
-    let quarter = most / 4;
-    most - quarter.mul_f64(random as f64 / u64::MAX as f64)
+    let quarter = longest / 4;
+    longest - quarter.mul_f64(random as f64 / u64::MAX as f64)
 }

@@ -25,12 +25,12 @@ impl TokenBucket {
         Self { size, full: now }
     }
 
-    /// Takes tokens, also those that are not there.
+    /// Takes tokens. May overdraw the bucket.
     pub fn take(&mut self, tokens: Duration, now: Duration) {
         self.full = self.full.max(now) + tokens;
     }
 
-    /// Takes tokens if they are there. Returns false, and takes nothing, if they are not.
+    /// Takes tokens if the bucket holds that many. Otherwise takes nothing and returns false.
     #[must_use]
     pub fn try_take(&mut self, tokens: Duration, now: Duration) -> bool {
         let has = self.level(now) >= tokens;

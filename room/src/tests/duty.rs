@@ -1,18 +1,18 @@
 use super::*;
 
 #[test]
-fn a_knock_is_answered_with_one_commit() {
+fn one_commit_answers_all_knocks_of_a_duty() {
     let mut scene = Scene::new();
     (1..=4).for_each(|id| scene.enter(id));
     scene.told(1);
     scene.knock(&[3]);
     assert_eq!(scene.told(1), ["duty 0.0 after 0: 3"]);
     scene.knock(&[2, 4]);
-    assert!(scene.told(1).is_empty(), "it has its hands full");
+    assert!(scene.told(1).is_empty(), "the holder already has a duty");
     scene.told(2);
     scene.told(3);
     scene.commit(1, 0, &[3], &[]);
-    assert_eq!(scene.told(1), ["2: committed 0.0", "duty 0.1 after 1: 2,4"], "in the order of their coming");
+    assert_eq!(scene.told(1), ["2: committed 0.0", "duty 0.1 after 1: 2,4"], "in the order of the knocks");
     assert_eq!(scene.told(3), ["2: let into 0.1 with 1+0,3+0"]);
     assert!(scene.told(2).is_empty());
     scene.say(3, 1);
@@ -20,11 +20,11 @@ fn a_knock_is_answered_with_one_commit() {
     assert_eq!(scene.told(3), ["3: accepted 1", "4: 1 ends 0.1 +2,4 -"]);
     assert_eq!(scene.told(2), ["4: let into 0.2 with 1+0,2+0,3+1,4+0"]);
     scene.say(1, 1);
-    assert_eq!(scene.told(2), ["5: 1 says 1"], "what is ordered after it");
+    assert_eq!(scene.told(2), ["5: 1 says 1"], "events after the commit");
 }
 
 #[test]
-fn at_most_so_many_at_once() {
+fn duty_lists_a_limited_number_of_knocks() {
     let mut scene = Scene::with(60, 0);
     (1..=40).for_each(|id| scene.enter(id));
     scene.told(1);
@@ -36,32 +36,32 @@ fn at_most_so_many_at_once() {
     assert_eq!(scene.told(1)[1], format!("duty 0.1 after 1: {first}"));
     scene.say(40, 1);
     scene.commit(1, 1, &(2..=33).collect::<Vec<_>>(), &[]);
-    // The next turn is that of one who never had it.
+    // The duty goes to a member that never had it.
     assert!(scene.told(1).iter().all(|line| !line.starts_with("duty")));
     assert!(scene.told(40).last().unwrap().starts_with("duty 0.2 after 0: 34,35,36,37,38,39"));
 }
 
 #[test]
-fn only_what_was_asked_for_is_taken() {
+fn only_the_requested_commit_is_accepted() {
     let mut scene = Scene::together(2);
     scene.enter(3);
     scene.enter(4);
     scene.told(1);
     scene.told(2);
-    // Nobody knocks, nobody is gone.
+    // There is no knock and no departed member.
     scene.commit(1, 1, &[3], &[]);
     scene.commit(1, 1, &[], &[2]);
     assert!(scene.told(1).is_empty());
     scene.knock(&[3]);
     assert_eq!(scene.told(2), ["duty 0.1 after 0: 3"]);
     scene.commit(1, 1, &[3], &[]);
-    assert!(scene.told(1).is_empty(), "its author was not asked");
+    assert!(scene.told(1).is_empty(), "its author does not hold the duty");
     scene.commit(2, 0, &[3], &[]);
     scene.commit(2, 1, &[3, 4], &[]);
     scene.commit(2, 1, &[3], &[1]);
     assert_eq!(scene.told(2), ["duty 0.1 after 1: 3", "duty 0.1 after 2: 3", "duty 0.1 after 3: 3"]);
     scene.commit(2, 2, &[3], &[]);
-    assert!(scene.told(2).is_empty(), "not for ever");
+    assert!(scene.told(2).is_empty(), "the holder has used up its tries");
     assert!(scene.told(1).is_empty());
     scene.commit(2, 1, &[3], &[]);
     assert_eq!(scene.told(2), ["4: committed 0.1"]);
@@ -71,22 +71,22 @@ fn only_what_was_asked_for_is_taken() {
 }
 
 #[test]
-fn a_knock_that_is_no_more_is_not_answered() {
+fn withdrawn_knock_is_not_answered() {
     let mut scene = Scene::together(1);
     scene.enter(2);
     scene.knock(&[2]);
     scene.told(1);
-    // A second knock: the Welcome would be for the key package of the first.
+    // A second knock invalidates the commit, whose Welcome is for the key package of the first.
     scene.knock(&[2]);
     scene.commit(1, 0, &[2], &[]);
     assert_eq!(scene.told(1), ["duty 0.0 after 1: 2"]);
     scene.lose(2);
     scene.commit(1, 0, &[2], &[]);
-    assert!(scene.told(1).is_empty(), "nothing is left to do");
+    assert!(scene.told(1).is_empty(), "no duty is left");
     scene.connect(2, 0).unwrap();
     scene.commit(1, 0, &[2], &[]);
     assert!(scene.told(1).is_empty());
-    // One of another generation was under way when the group began anew.
+    // A knock of another generation, sent before the group was founded anew.
     scene.take(2, &ClientFrame::Knock { generation: 1, sealed: b"knock" }).unwrap();
     assert!(scene.told(1).is_empty());
     scene.knock(&[2]);
@@ -95,13 +95,13 @@ fn a_knock_that_is_no_more_is_not_answered() {
 }
 
 #[test]
-fn who_is_gone_is_removed_before_anything_else() {
+fn commit_must_remove_departed_members() {
     let mut scene = Scene::together(4);
     scene.enter(5);
     scene.knock(&[5]);
     assert_eq!(scene.told(2), ["duty 0.1 after 0: 5"]);
     scene.leave(4);
-    // Its commit was made before it heard of that.
+    // The holder made this commit before it learned of the departure.
     scene.commit(2, 1, &[5], &[]);
     assert_eq!(scene.told(2), ["6: 4 left after 1", "duty 0.1 after 1: 5"]);
     scene.leave(3);
@@ -113,7 +113,7 @@ fn who_is_gone_is_removed_before_anything_else() {
 }
 
 #[test]
-fn the_duty_goes_round() {
+fn lapsed_duty_passes_to_the_next_member() {
     let mut scene = Scene::together(3);
     scene.enter(4);
     scene.knock(&[4]);
@@ -126,7 +126,7 @@ fn the_duty_goes_round() {
     assert_eq!(scene.told(1), ["duty 0.1 after 1: 4"]);
     scene.wait(2 * SECOND);
     assert_eq!(scene.told(2), ["duty 0.1 after 0: 4"]);
-    // Who is heard of comes before those who were not; a late commit is a commit.
+    // A member that has sent something comes before silent ones. A late commit still counts.
     scene.say(3, 2);
     scene.wait(2 * SECOND);
     assert_eq!(scene.told(3).last().unwrap(), "duty 0.1 after 0: 4");
@@ -138,25 +138,25 @@ fn the_duty_goes_round() {
 }
 
 #[test]
-fn a_holder_that_goes_hands_it_on_at_once() {
-    for how in 0..4 {
+fn duty_of_a_departing_holder_passes_on_at_once() {
+    for departure in 0..4 {
         let mut scene = Scene::together(3);
         scene.enter(4);
         scene.knock(&[4]);
         assert_eq!(scene.told(2), ["duty 0.1 after 0: 4"]);
-        match how {
+        match departure {
             0 => scene.lose(2),
             1 => scene.leave(2),
             2 => scene.stuck(2, 1),
             _ => scene.connect(2, 0).unwrap(),
         }
-        assert_eq!(scene.told(3).last().unwrap(), "duty 0.1 after 0: 4", "{how}");
+        assert_eq!(scene.told(3).last().unwrap(), "duty 0.1 after 0: 4", "{departure}");
         assert_eq!(scene.room.members.get(&MemberId(2)).map_or(0, |member| member.lapses), 0);
     }
 }
 
 #[test]
-fn who_takes_its_place_again_is_asked_again() {
+fn reconnecting_holder_gets_the_duty_again() {
     let mut scene = Scene::together(1);
     scene.enter(2);
     scene.knock(&[2]);
@@ -165,44 +165,47 @@ fn who_takes_its_place_again_is_asked_again() {
     assert_eq!(scene.told(1), ["duty 0.0 after 1: 2"]);
     let last = scene.room.seq.0;
     scene.connect(1, last).unwrap();
-    assert_eq!(scene.told(1)[1..], ["duty 0.0 after 0: 2"], "its connection is new, and so is the count");
+    assert_eq!(scene.told(1)[1..], ["duty 0.0 after 0: 2"], "the count of commits starts again on a new connection");
 }
 
 #[test]
-fn nobody_lets_them_in() {
+fn knock_declined_by_all_is_refused() {
     let mut scene = Scene::together(3);
     scene.enter(4);
     scene.enter(5);
     scene.knock(&[4, 5]);
     scene.pass(2, &[4]);
-    assert_eq!(scene.room.group.duty_holder(), Some(MemberId(3)), "only 4 was named, and 2 is done");
+    assert_eq!(scene.room.group.duty_holder(), Some(MemberId(3)), "2 declined the only knock in its duty");
     scene.pass(1, &[4, 5]);
     scene.pass(3, &[4]);
-    assert_eq!(scene.room.group.duty_holder(), Some(MemberId(3)), "5 waits, and 3 was named both");
-    assert!(scene.closed.is_empty(), "1 was not asked, so what it passed over does not count");
+    assert_eq!(scene.room.group.duty_holder(), Some(MemberId(3)), "3 declined one of the two knocks in its duty");
+    assert!(scene.closed.is_empty(), "1 did not hold the duty, so its pass does not count");
     scene.commit(3, 1, &[5], &[]);
     assert_eq!(scene.told(1).last().unwrap(), "duty 0.2 after 1: 4");
     scene.say(5, 1);
     scene.pass(1, &[4]);
     assert_eq!(scene.room.group.duty_holder(), Some(MemberId(5)));
     scene.take(5, &ClientFrame::Pass { epoch: epoch(0, 1), members: ids(&[4]) }).unwrap();
-    assert!(scene.closed.is_empty(), "of another epoch");
+    assert!(scene.closed.is_empty(), "a pass of another epoch");
     scene.pass(5, &[4]);
     assert_eq!(scene.closed[&4], CloseCode::NotLetIn);
-    assert!(scene.told(1).iter().all(|line| !line.contains("left") && !line.contains("lost")), "4 was never in");
+    assert!(
+        scene.told(1).iter().all(|line| !line.contains("left") && !line.contains("lost")),
+        "4 was never in the group"
+    );
     assert!(scene.room.group.duty.is_none());
 }
 
 #[test]
-fn a_new_knock_is_looked_at_anew() {
+fn new_knock_clears_earlier_declines() {
     let mut scene = Scene::together(2);
     scene.enter(3);
     scene.knock(&[3]);
     scene.pass(2, &[3]);
     scene.knock(&[3]);
     scene.pass(1, &[3]);
-    assert!(scene.closed.is_empty(), "what 1 passed over is no more, and 2 has not seen this one");
-    // The last one to have passed over it decides, whoever has gone meanwhile.
+    assert!(scene.closed.is_empty(), "1 declined the earlier knock, and 2 has not seen this one");
+    // When 1 is lost, 2 is the only connected member, and it has declined the knock.
     scene.told(2);
     scene.wait(2 * SECOND);
     scene.pass(2, &[3]);
@@ -211,7 +214,7 @@ fn a_new_knock_is_looked_at_anew() {
 }
 
 #[test]
-fn a_knock_waits_for_the_one_who_has_not_seen_it() {
+fn knock_waits_for_a_member_that_has_not_declined() {
     let mut scene = Scene::together(3);
     scene.enter(4);
     scene.knock(&[4]);
@@ -219,13 +222,13 @@ fn a_knock_waits_for_the_one_who_has_not_seen_it() {
     scene.pass(3, &[4]);
     scene.lose(2);
     scene.lose(3);
-    assert!(scene.closed.is_empty(), "as many have passed over it as are there, but 1 has not");
+    assert!(scene.closed.is_empty(), "1, the only connected member, has not declined it");
     scene.pass(1, &[4]);
     assert_eq!(scene.closed.get(&4), Some(&CloseCode::NotLetIn));
 }
 
 #[test]
-fn a_knock_that_was_replaced_is_not_held_against_the_duty() {
+fn replaced_knock_does_not_count_as_a_lapse() {
     for again in [false, true] {
         let mut scene = Scene::together(2);
         scene.enter(3);
@@ -240,17 +243,17 @@ fn a_knock_that_was_replaced_is_not_held_against_the_duty() {
     }
 }
 
-/// A commit and a pass name members, not knocks.
+/// Commits and passes name members, not knocks, so the room must tell which knock they answer.
 #[test]
-fn an_answer_to_an_older_knock_is_not_taken_for_one_to_the_last() {
+fn answer_to_an_older_knock_does_not_count_for_a_newer_one() {
     let again = |scene: &mut Scene| {
         scene.enter(2);
         scene.knock(&[2]);
         assert_eq!(scene.told(1).last().unwrap(), "duty 0.0 after 0: 2");
         scene.knock(&[2]);
-        // The turn is over, and the next is the same member's.
+        // The duty lapses, and the same member gets it again.
         scene.wait(limits::DUTY_WITHIN);
-        assert!(scene.told(1).is_empty(), "its answer is under way");
+        assert!(scene.told(1).is_empty(), "the room still waits for its answer to the earlier knock");
     };
     let mut scene = Scene::together(1);
     again(&mut scene);
@@ -269,7 +272,7 @@ fn an_answer_to_an_older_knock_is_not_taken_for_one_to_the_last() {
 }
 
 #[test]
-fn one_who_was_in_and_is_not_let_in_again_is_removed() {
+fn former_group_member_that_is_declined_is_removed() {
     let mut scene = Scene::together(2);
     scene.stuck(2, 1);
     scene.knock(&[2]);
@@ -280,7 +283,7 @@ fn one_who_was_in_and_is_not_let_in_again_is_removed() {
 }
 
 #[test]
-fn refreshing_once_a_minute() {
+fn refresh_is_accepted_once_a_minute() {
     let mut scene = Scene::together(2);
     scene.commit(1, 1, &[], &[]);
     scene.commit(1, 2, &[], &[]);
@@ -293,7 +296,7 @@ fn refreshing_once_a_minute() {
 }
 
 #[test]
-fn a_refresh_does_not_do_the_duty() {
+fn refresh_does_not_fulfil_the_duty() {
     let mut scene = Scene::together(2);
     scene.enter(3);
     scene.knock(&[3]);
@@ -301,7 +304,7 @@ fn a_refresh_does_not_do_the_duty() {
     scene.commit(1, 1, &[], &[]);
     assert_eq!(scene.told(2), ["4: 1 ends 0.1 + -", "duty 0.2 after 0: 3"]);
     scene.commit(2, 1, &[3], &[]);
-    assert_eq!(scene.told(2), ["duty 0.2 after 1: 3"], "it was sent before");
+    assert_eq!(scene.told(2), ["duty 0.2 after 1: 3"], "it was sent before the refresh");
     scene.commit(2, 2, &[], &[]);
     assert_eq!(scene.told(2), ["5: committed 0.2", "duty 0.3 after 2: 3"]);
     scene.commit(2, 3, &[3], &[]);
@@ -309,7 +312,7 @@ fn a_refresh_does_not_do_the_duty() {
 }
 
 #[test]
-fn who_is_let_in_says_so() {
+fn admitted_member_must_confirm_its_welcome() {
     let mut scene = Scene::together(1);
     scene.enter(2);
     scene.enter(3);
@@ -319,7 +322,7 @@ fn who_is_let_in_says_so() {
     scene.lose(2);
     scene.wait(9 * SECOND);
     scene.connect(2, 2).unwrap();
-    assert!(scene.told(2)[0].starts_with("welcome Inside"), "it has till then only while it is there");
+    assert!(scene.told(2)[0].starts_with("welcome Inside"), "the deadline applies only while it is connected");
     scene.told(1);
     scene.wait(10 * SECOND - Duration::from_millis(1));
     assert!(!scene.closed.contains_key(&2));
@@ -329,14 +332,14 @@ fn who_is_let_in_says_so() {
 }
 
 #[test]
-fn who_may_not_speak_is_not_removed_for_that() {
+fn admitted_member_that_may_not_send_keeps_its_place() {
     let mut scene = Scene::together(2);
     scene.enter(3);
     scene.knock(&[3]);
     scene.commit(2, 1, &[3], &[]);
     scene.leave(2);
     scene.told(3);
-    // 1 holds the duty, and then 3, which does it: that says that it is in.
+    // 1 holds the duty, then 3. By fulfilling it, 3 confirms its Welcome.
     scene.wait(2 * SECOND);
     assert_eq!(scene.told(3), ["duty 0.2 after 0: "]);
     scene.commit(3, 2, &[], &[2]);
@@ -345,21 +348,21 @@ fn who_may_not_speak_is_not_removed_for_that() {
 }
 
 #[test]
-fn who_has_not_had_its_turn_is_waited_for() {
+fn admitted_member_is_kept_until_it_has_had_the_duty() {
     let mut scene = Scene::together(7);
     scene.enter(8);
     scene.knock(&[8]);
     scene.commit(2, 1, &[8], &[]);
     scene.leave(2);
     scene.wait(12 * SECOND);
-    assert_eq!(scene.room.group.duty_holder(), Some(MemberId(8)), "after six who let the duty lapse");
+    assert_eq!(scene.room.group.duty_holder(), Some(MemberId(8)), "after six members let the duty lapse");
     scene.commit(8, 2, &[], &[2]);
     scene.wait(60 * SECOND);
     assert!(!scene.closed.contains_key(&8));
 }
 
 #[test]
-fn a_dead_newcomer_does_not_hold_the_room() {
+fn unresponsive_newcomer_does_not_block_the_room() {
     let mut scene = Scene::together(1);
     scene.enter(2);
     scene.knock(&[2]);

@@ -1,4 +1,4 @@
-//! Scenes with a clock, and a room with random inputs.
+//! Tests of a room: scenes with a simulated clock, and random inputs.
 
 mod duty;
 mod order;
@@ -43,23 +43,23 @@ fn hash(byte: u8) -> SecondHash {
     SecondHash::from([byte; 32])
 }
 
-/// A connection, as a store keeps it.
-struct Line {
-    connection: ConnectionId,
+/// A member's connection, as a store keeps it.
+struct Connection {
+    id: ConnectionId,
     follows: bool,
     frames: Vec<Bytes>,
 }
 
-/// A room, and what its members have received.
+/// A room, and the frames that its members received.
 struct Scene {
     room: Room,
-    /// Another room that is given the same inputs.
+    /// A second room with the same inputs. It must stay equal to the first.
     replica: Option<Room>,
     now: Millis,
     wakes: BTreeSet<Millis>,
-    lines: BTreeMap<u32, Line>,
+    connected: BTreeMap<u32, Connection>,
     closed: BTreeMap<u32, CloseCode>,
-    connections: u64,
+    last_connection: u64,
     outcome: Option<Outcome>,
     refused: Option<CloseCode>,
 }
@@ -74,7 +74,7 @@ fn newcomer(user: UserName, byte: u8) -> Newcomer {
 }
 
 impl Scene {
-    /// A room without a member.
+    /// Returns a room without members.
     fn new() -> Self {
         Self::with(9, 100_000)
     }
@@ -96,16 +96,16 @@ impl Scene {
             replica: None,
             now,
             wakes: BTreeSet::new(),
-            lines: BTreeMap::new(),
+            connected: BTreeMap::new(),
             closed: BTreeMap::new(),
-            connections: 0,
+            last_connection: 0,
             outcome: None,
             refused: None,
         }
     }
 
-    /// A room with this many members, all of them inside the group and with nothing left to read. If there are several,
-    /// one commit of the first let the others in.
+    /// Returns a room with this many members, all inside the group and with no unread frames. If there are several, one
+    /// commit of the first admitted the others.
     fn together(count: u32) -> Self {
         let mut scene = Self::new();
         for id in 1..=count {
@@ -114,14 +114,14 @@ impl Scene {
         let others = (2..=count).collect::<Vec<_>>();
         if !others.is_empty() {
             scene.knock(&others);
-            // A member that reconnects is asked about all of them at once.
+            // A member that reconnects gets the duty for all knocks at once.
             scene.connect(1, 1).unwrap();
             scene.commit(1, 0, &others, &[]);
         }
         for id in others {
             scene.say(id, 1);
         }
-        scene.lines.values_mut().for_each(|line| line.frames.clear());
+        scene.connected.values_mut().for_each(|connection| connection.frames.clear());
         scene
     }
 
@@ -149,7 +149,7 @@ impl Scene {
         member
     }
 
-    /// The next member is admitted and says hello.
+    /// Admits the next member and connects it.
     fn enter(&mut self, id: u32) {
         let byte = u8::try_from(id).unwrap();
         assert_eq!(self.admit(&format!("Member {id}"), byte), Ok(MemberId(id)));
@@ -161,14 +161,14 @@ impl Scene {
         Claim { member_id: MemberId(id), token: token(byte), address: address(byte), hash: None }
     }
 
-    /// The member's next attempt.
+    /// Connects a member with its next attempt number.
     fn connect(&mut self, id: u32, seq: u64) -> Result<(), CloseCode> {
-        self.attempt(&Self::claim(id), u32::try_from(self.connections + 1).unwrap(), seq)
+        self.attempt(&Self::claim(id), u32::try_from(self.last_connection + 1).unwrap(), seq)
     }
 
     fn attempt(&mut self, claim: &Claim, attempt: u32, seq: u64) -> Result<(), CloseCode> {
-        self.connections += 1;
-        let connection = ConnectionId(self.connections);
+        self.last_connection += 1;
+        let connection = ConnectionId(self.last_connection);
         self.apply(Input::Connect { claim: claim.clone(), attempt, seq: Seq(seq), connection });
         self.refused.take().map_or(Ok(()), Err)
     }
@@ -177,16 +177,15 @@ impl Scene {
         self.lose_after(id, Duration::ZERO);
     }
 
-    /// A connection is found lost after this much silence.
+    /// Loses a connection that was silent for this long.
     fn lose_after(&mut self, id: u32, silence: Duration) {
         self.end(id, Ending::Lost(silence));
     }
 
-    /// A connection ends.
     fn end(&mut self, id: u32, ending: Ending) {
-        let connection = self.lines[&id].connection;
+        let connection = self.connected[&id].id;
         self.apply(Input::Disconnect { member: MemberId(id), connection, ending });
-        assert!(!self.lines.contains_key(&id));
+        assert!(!self.connected.contains_key(&id));
     }
 
     fn leave(&mut self, id: u32) {
@@ -194,26 +193,26 @@ impl Scene {
         assert_eq!(self.outcome.take(), Some(Outcome::Left(Ok(()))));
     }
 
-    /// A frame comes in on the member's connection, or on one that the room does not know.
+    /// Hands over a frame from the member's connection, or from an unknown one if the member is not connected.
     fn take(&mut self, id: u32, frame: &ClientFrame<'_>) -> Result<(), CloseCode> {
-        let connection = self.lines.get(&id).map_or(ConnectionId(0), |line| line.connection);
+        let connection = self.connected.get(&id).map_or(ConnectionId(0), |connection| connection.id);
         self.apply(Input::Frame { member: MemberId(id), connection, frame });
         self.refused.take().map_or(Ok(()), Err)
     }
 
-    /// A message in the current epoch.
+    /// Sends a message in the current epoch.
     fn say(&mut self, id: u32, counter: u64) {
         let message = ClientFrame::Message { epoch: self.room.group.epoch, counter: Counter(counter), sealed: b"x" };
         self.take(id, &message).unwrap();
     }
 
-    /// These knock, in this order, in the current generation.
-    fn knock(&mut self, who: &[u32]) {
+    /// Sends these members' knocks, in this order, in the current generation.
+    fn knock(&mut self, members: &[u32]) {
         let generation = self.room.group.epoch.generation;
-        who.iter().for_each(|id| self.take(*id, &ClientFrame::Knock { generation, sealed: b"knock" }).unwrap());
+        members.iter().for_each(|id| self.take(*id, &ClientFrame::Knock { generation, sealed: b"knock" }).unwrap());
     }
 
-    /// A commit that ends this epoch of the current generation.
+    /// Sends a commit that ends this epoch of the current generation.
     fn commit(&mut self, id: u32, number: u64, admitted: &[u32], removed: &[u32]) {
         let welcome: &[u8] = if admitted.is_empty() { b"" } else { b"welcome" };
         let epoch = Epoch { number, ..self.room.group.epoch };
@@ -225,14 +224,14 @@ impl Scene {
         self.take(id, &ClientFrame::Pass { epoch: self.room.group.epoch, members: ids(members) }).unwrap();
     }
 
-    /// Stuck in this epoch of the current generation.
+    /// Reports a member as stuck in this epoch of the current generation.
     fn stuck(&mut self, id: u32, number: u64) {
         let epoch = Epoch { number, ..self.room.group.epoch };
         self.take(id, &ClientFrame::Stuck { epoch }).unwrap();
     }
 
-    /// Time goes by. The room gets a tick whenever it asked for one, and often enough for its time to keep up, as the
-    /// pings of connected members see to.
+    /// Advances the time. The room gets a tick whenever it asked for one, and at least once per [`MAX_STEP`], as with the
+    /// pings of connected members.
     fn wait(&mut self, time: Duration) {
         let until = self.now + time;
         loop {
@@ -242,7 +241,7 @@ impl Scene {
             }
             self.now = self.now.max(next);
             self.tick();
-            assert!(self.wakes.first().is_none_or(|at| *at > self.now), "everything due is done");
+            assert!(self.wakes.first().is_none_or(|at| *at > self.now), "the room handled everything that was due");
         }
         self.now = until;
     }
@@ -255,10 +254,10 @@ impl Scene {
     fn apply(&mut self, input: Input<'_>) {
         let mut effects = Vec::new();
         if let Some(replica) = &mut self.replica {
-            let mut others = Vec::new();
-            replica.apply(self.now, input.clone(), &mut others);
+            let mut its_effects = Vec::new();
+            replica.apply(self.now, input.clone(), &mut its_effects);
             self.room.apply(self.now, input, &mut effects);
-            assert!(others == effects && *replica == self.room, "replicas agree");
+            assert!(its_effects == effects && *replica == self.room, "replicas agree");
         } else {
             self.room.apply(self.now, input, &mut effects);
         }
@@ -270,34 +269,36 @@ impl Scene {
             match effect {
                 Effect::Answer(_, outcome) => self.outcome = Some(outcome),
                 Effect::Refuse(_, code) => self.refused = Some(code),
-                Effect::Open(who, connection) => {
-                    self.lines.insert(who.0, Line { connection, follows: false, frames: Vec::new() });
+                Effect::Open(member, id) => {
+                    self.connected.insert(member.0, Connection { id, follows: false, frames: Vec::new() });
                 }
-                Effect::Gone(who) => drop(self.lines.remove(&who.0)),
-                Effect::Send(to, frame) => self.line(to).frames.push(frame),
+                Effect::Gone(member) => drop(self.connected.remove(&member.0)),
+                Effect::Send(to, frame) => self.connection(to).frames.push(frame),
                 Effect::Broadcast { except, frame, .. } => {
-                    for (_, line) in self.lines.iter_mut().filter(|(to, line)| line.follows && **to != except.0) {
-                        line.frames.push(frame.clone());
+                    let receives = |(to, connection): &(&u32, &mut Connection)| connection.follows && **to != except.0;
+                    for (_, connection) in self.connected.iter_mut().filter(receives) {
+                        connection.frames.push(frame.clone());
                     }
                 }
-                Effect::Follow(who) => self.line(who).follows = true,
-                Effect::Unfollow(who) => self.line(who).follows = false,
-                Effect::Close(who, code) => {
-                    self.lines.remove(&who.0);
-                    self.closed.insert(who.0, code);
+                Effect::Follow(member) => self.connection(member).follows = true,
+                Effect::Unfollow(member) => self.connection(member).follows = false,
+                Effect::Close(member, code) => {
+                    self.connected.remove(&member.0);
+                    self.closed.insert(member.0, code);
                 }
                 Effect::Wake(at) => drop(self.wakes.insert(at)),
             }
         }
     }
 
-    fn line(&mut self, of: MemberId) -> &mut Line {
-        self.lines.get_mut(&of.0).expect("nothing is sent to a member without a connection")
+    fn connection(&mut self, member: MemberId) -> &mut Connection {
+        self.connected.get_mut(&member.0).expect("nothing is sent to a member without a connection")
     }
 
-    /// What this member received since it was last asked, in words.
+    /// Returns the frames that this member received since the last call, in words.
     fn told(&mut self, id: u32) -> Vec<String> {
-        let frames = self.lines.get_mut(&id).map(|line| mem::take(&mut line.frames)).unwrap_or_default();
+        let frames =
+            self.connected.get_mut(&id).map(|connection| mem::take(&mut connection.frames)).unwrap_or_default();
         frames.iter().map(|frame| words(&ServerFrame::parse(frame).unwrap())).collect()
     }
 }

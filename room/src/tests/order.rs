@@ -1,16 +1,16 @@
 use super::*;
 
 #[test]
-fn one_order_for_all() {
+fn all_members_see_one_order() {
     let mut scene = Scene::together(2);
     scene.say(1, 1);
     scene.say(2, 2);
     scene.say(2, 2);
-    assert_eq!(scene.told(1), ["4: accepted 1", "5: 2 says 2"], "sent again, it keeps its place");
+    assert_eq!(scene.told(1), ["4: accepted 1", "5: 2 says 2"], "a repeated message is not ordered twice");
     assert_eq!(scene.told(2), ["4: 1 says 1", "5: accepted 2"]);
     let skipped = ClientFrame::Message { epoch: epoch(0, 1), counter: Counter(4), sealed: b"x" };
     assert_eq!(scene.take(2, &skipped), Err(CloseCode::CounterSkipped));
-    // What may be dropped is not counted, but has its place.
+    // A droppable message has a sequence number but no counter.
     scene.say(2, 0);
     scene.say(2, 0);
     scene.say(2, 3);
@@ -18,12 +18,12 @@ fn one_order_for_all() {
 }
 
 #[test]
-fn what_may_be_dropped_leaves_its_number_to_another_event() {
+fn droppable_message_has_a_substitute_with_its_number() {
     let mut scene = Scene::together(2);
     for (counter, expected) in [(1, None), (0, Some("5: 1 up"))] {
         let message = ClientFrame::Message { epoch: epoch(0, 1), counter: Counter(counter), sealed: b"x" };
         let mut effects = Vec::new();
-        let connection = scene.lines[&1].connection;
+        let connection = scene.connected[&1].id;
         let input = Input::Frame { member: MemberId(1), connection, frame: &message };
         scene.room.apply(scene.now, input, &mut effects);
         let [Effect::Broadcast { substitute, .. }, ..] = &effects[..] else { panic!("{effects:?}") };
@@ -33,10 +33,10 @@ fn what_may_be_dropped_leaves_its_number_to_another_event() {
 }
 
 #[test]
-fn only_what_this_epoch_can_open() {
+fn messages_of_other_epochs_are_ignored() {
     let mut scene = Scene::together(2);
     for epoch in [epoch(0, 0), epoch(0, 2), epoch(1, 1)] {
-        // Not even the counter is looked at: it will be sent again, and so will those before it.
+        // The counter is not checked, because the member sends this message and those before it again.
         let message = ClientFrame::Message { epoch, counter: Counter(7), sealed: b"x" };
         assert_eq!(scene.take(2, &message), Ok(()));
     }
@@ -45,7 +45,7 @@ fn only_what_this_epoch_can_open() {
 }
 
 #[test]
-fn nothing_while_someone_who_is_gone_could_open_it() {
+fn messages_wait_until_departed_members_are_removed() {
     let mut scene = Scene::together(3);
     scene.leave(3);
     scene.told(2);
@@ -57,7 +57,7 @@ fn nothing_while_someone_who_is_gone_could_open_it() {
 }
 
 #[test]
-fn a_message_has_a_size() {
+fn message_size_is_limited() {
     let mut scene = Scene::together(2);
     let say = |counter, sealed| ClientFrame::Message { epoch: epoch(0, 1), counter: Counter(counter), sealed };
     assert_eq!(scene.take(1, &say(1, &[1; limits::MESSAGE_BYTES])), Ok(()));
@@ -65,7 +65,7 @@ fn a_message_has_a_size() {
 }
 
 #[test]
-fn frames_that_are_not_the_rooms() {
+fn frames_outside_the_protocol_are_answered_or_refused() {
     let mut scene = Scene::together(2);
     let hello = wire::Hello {
         room_id: RoomId([1; 16]),
@@ -81,12 +81,12 @@ fn frames_that_are_not_the_rooms() {
     assert_eq!(scene.take(9, &ClientFrame::Ping), Err(CloseCode::UnknownToken));
     scene.lose(2);
     scene.told(1);
-    assert_eq!(scene.take(2, &ClientFrame::Ping), Err(CloseCode::Replaced), "its connection is over");
+    assert_eq!(scene.take(2, &ClientFrame::Ping), Err(CloseCode::Replaced), "its connection has ended");
     assert!(scene.told(1).is_empty());
 }
 
 #[test]
-fn the_history_is_bounded_in_bytes() {
+fn replay_buffer_is_bounded_in_bytes() {
     let mut scene = Scene::together(2);
     scene.room.history = History::new(10_000);
     scene.lose(2);
@@ -100,7 +100,7 @@ fn the_history_is_bounded_in_bytes() {
         scene.room.history.after(MemberId(2), Seq(scene.room.seq.0 - (100 - n)), scene.room.seq).is_some()
     });
     let reach = reach.count();
-    assert!((30..100).contains(&reach), "{reach} are kept: the newest, and what they cost counts too");
+    assert!((30..100).contains(&reach), "{reach}: the newest are kept, and each costs more than its bytes");
     scene.apply(Input::Trim { bytes: 5000 });
     assert!((4000..=5000).contains(&scene.room.replay_bytes()));
 }

@@ -1,48 +1,48 @@
 use super::*;
 
 #[test]
-fn names_and_places() {
+fn names_are_unique_and_places_limited() {
     let mut scene = Scene::with(2, 0);
     assert_eq!(scene.admit("Ana", 1), Ok(MemberId(1)));
     assert_eq!(scene.admit("аna", 2), Err(Refusal::UserNameTaken));
     assert_eq!(scene.admit("Bo", 2), Ok(MemberId(2)));
     assert_eq!(scene.admit("Cy", 3), Err(Refusal::RoomFull));
-    assert_eq!(scene.admit("Bo", 3), Err(Refusal::UserNameTaken), "a name is told of before a full room");
+    assert_eq!(scene.admit("Bo", 3), Err(Refusal::UserNameTaken), "a taken name is reported before a full room");
     scene.leave(2);
-    assert_eq!(scene.admit("Bo", 3), Ok(MemberId(3)), "a number is never used again");
+    assert_eq!(scene.admit("Bo", 3), Ok(MemberId(3)), "a member id is never reused");
 }
 
 #[test]
-fn one_whose_answer_was_lost_asks_again() {
+fn lost_admission_can_be_requested_again() {
     let mut scene = Scene::with(2, 0);
     scene.admit("Ana", 1).unwrap();
     scene.admit("Bo", 2).unwrap();
-    assert_eq!(scene.admit("Ana", 1), Err(Refusal::UserNameTaken), "the answer may be under way");
+    assert_eq!(scene.admit("Ana", 1), Err(Refusal::UserNameTaken), "the answer may still arrive");
     scene.wait(15 * SECOND);
-    assert_eq!(scene.admit("Ana", 3), Err(Refusal::UserNameTaken), "another one asks");
-    assert_eq!(scene.admit("Ana", 1), Ok(MemberId(3)), "the room is as full as before");
+    assert_eq!(scene.admit("Ana", 3), Err(Refusal::UserNameTaken), "another token");
+    assert_eq!(scene.admit("Ana", 1), Ok(MemberId(3)), "replaces the old place");
     assert_eq!(scene.connect(1, 0), Err(CloseCode::UnknownToken));
     scene.connect(2, 0).unwrap();
     scene.lose(2);
-    assert_eq!(scene.admit("Bo", 2), Err(Refusal::UserNameTaken), "who has come keeps its place");
+    assert_eq!(scene.admit("Bo", 2), Err(Refusal::UserNameTaken), "a member that has connected keeps its place");
     assert!(scene.told(2).is_empty());
 }
 
 #[test]
-fn a_name_that_looks_like_two_gives_way_to_neither() {
+fn name_like_two_members_waits_for_both() {
     let mut scene = Scene::new();
     scene.admit("ian", 1).unwrap();
     scene.admit("lan", 2).unwrap();
     scene.connect(2, 0).unwrap();
     scene.wait(15 * SECOND);
-    assert_eq!(scene.admit("Ian", 1), Err(Refusal::UserNameTaken), "one of them is there");
+    assert_eq!(scene.admit("Ian", 1), Err(Refusal::UserNameTaken), "one of them is connected");
     scene.leave(2);
     assert_eq!(scene.admit("Ian", 1), Ok(MemberId(3)));
     assert_eq!(scene.room.members.len(), 1);
 }
 
 #[test]
-fn who_is_who() {
+fn claim_needs_token_and_address_or_verifier() {
     let mut scene = Scene::new();
     scene.admit("Ana", 1).unwrap();
     scene.admit("Bo", 2).unwrap();
@@ -57,12 +57,12 @@ fn who_is_who() {
     assert_eq!(check(1, 1, 7, None), Err(CloseCode::AddressChanged));
     assert_eq!(check(1, 1, 7, Some(hash(8))), Err(CloseCode::AddressChanged));
     assert_eq!(check(1, 1, 7, Some(hash(9))), Ok(()));
-    assert_eq!(check(1, 1, 7, None), Ok(()), "bound anew");
+    assert_eq!(check(1, 1, 7, None), Ok(()), "bound to the new address");
     assert_eq!(check(1, 1, 1, None), Err(CloseCode::AddressChanged));
 }
 
 #[test]
-fn the_first_one_founds_and_the_others_stay_outside() {
+fn first_member_founds_and_others_stay_outside() {
     let mut scene = Scene::new();
     scene.enter(1);
     assert_eq!(scene.told(1), ["welcome Founder 0.0 counter 0 seq 1"]);
@@ -72,27 +72,27 @@ fn the_first_one_founds_and_the_others_stay_outside() {
     scene.say(2, 1);
     scene.pass(2, &[1]);
     scene.commit(2, 0, &[], &[]);
-    assert_eq!(scene.told(1), ["2: accepted 1"], "nothing is taken from one who is outside");
-    assert!(scene.told(2).is_empty(), "nor is anything relayed to it");
+    assert_eq!(scene.told(1), ["2: accepted 1"], "frames of a member outside the group are ignored");
+    assert!(scene.told(2).is_empty(), "nothing is relayed to it");
     scene.lose(2);
     scene.leave(2);
-    assert!(scene.told(1).is_empty(), "nor does anyone hear of it");
+    assert!(scene.told(1).is_empty(), "nobody learns of it");
 }
 
 #[test]
-fn a_founder_that_never_heard_of_it_founds_again() {
+fn founder_that_missed_its_welcome_founds_again() {
     let mut scene = Scene::new();
     scene.enter(1);
     scene.lose(1);
     scene.connect(1, 0).unwrap();
-    assert_eq!(scene.told(1), ["welcome Founder 1.0 counter 0 seq 4"], "after a beginning, a going and a coming");
+    assert_eq!(scene.told(1), ["welcome Founder 1.0 counter 0 seq 4"], "after a founding, a loss and a reconnect");
     scene.lose(1);
     scene.connect(1, 4).unwrap();
     assert_eq!(scene.told(1), ["welcome Inside 1.0 counter 0 seq 6", "5: 1 down", "6: 1 up"]);
 }
 
 #[test]
-fn whoever_comes_first_founds() {
+fn first_member_to_connect_founds() {
     let mut scene = Scene::new();
     scene.admit("Ana", 1).unwrap();
     scene.enter(2);
@@ -102,18 +102,18 @@ fn whoever_comes_first_founds() {
 }
 
 #[test]
-fn a_newcomer_to_nobody_begins_anew() {
+fn newcomer_to_a_room_without_group_founds() {
     let mut scene = Scene::together(2);
     scene.admit("Cy", 3).unwrap();
     scene.leave(1);
     scene.leave(2);
     scene.connect(3, 0).unwrap();
     assert_eq!(scene.told(3), ["welcome Founder 1.0 counter 0 seq 6"]);
-    assert!(scene.room.group.gone.is_empty(), "nobody is left to remove");
+    assert!(scene.room.group.gone.is_empty(), "no leaf is left to remove");
 }
 
 #[test]
-fn who_comes_back_misses_nothing() {
+fn reconnecting_member_gets_every_missed_event() {
     let mut scene = Scene::together(3);
     let last = scene.room.seq.0;
     scene.lose(2);
@@ -122,10 +122,10 @@ fn who_comes_back_misses_nothing() {
     assert_eq!(
         scene.told(2),
         ["welcome Inside 0.1 counter 1 seq 7", "5: 2 down", "6: 1 says 1", "7: 2 up"],
-        "one's own coming and going too: numbers are not left out"
+        "its own presence too, because no number is left out"
     );
     assert_eq!(scene.told(3), ["5: 2 down", "6: 1 says 1", "7: 2 up"]);
-    // What one sent oneself comes back as it would have.
+    // The replay also acknowledges its own frames.
     scene.say(2, 2);
     scene.commit(2, 1, &[], &[]);
     scene.lose(2);
@@ -135,11 +135,11 @@ fn who_comes_back_misses_nothing() {
         ["welcome Inside 0.2 counter 2 seq 11", "8: accepted 2", "9: committed 0.1", "10: 2 down", "11: 2 up"]
     );
     scene.say(3, 2);
-    assert_eq!(scene.told(2), ["12: 3 says 2"], "and then what happens");
+    assert_eq!(scene.told(2), ["12: 3 says 2"], "then new events");
 }
 
 #[test]
-fn who_cannot_be_told_all_is_outside() {
+fn member_beyond_the_replay_buffer_is_outside() {
     for (replay, seq) in [(0, 4), (300, 3), (100_000, 0), (100_000, 1), (100_000, 99)] {
         let mut scene = Scene::together(2);
         if replay < 100_000 {
@@ -152,7 +152,7 @@ fn who_cannot_be_told_all_is_outside() {
         assert_eq!(told.len(), 1);
         scene.say(1, 1);
         assert!(scene.told(2).is_empty());
-        // Its leaf is still there, and a commit replaces it.
+        // Its old leaf is still in the tree. A commit replaces it.
         scene.told(1);
         scene.knock(&[2]);
         assert_eq!(scene.told(1), ["duty 0.1 after 1: 2"]);
@@ -162,28 +162,28 @@ fn who_cannot_be_told_all_is_outside() {
 }
 
 #[test]
-fn a_newer_connection_takes_over() {
+fn newer_connection_takes_over() {
     let mut scene = Scene::together(2);
     let last = scene.room.seq.0;
-    let old = ConnectionId(scene.connections);
+    let old = ConnectionId(scene.last_connection);
     scene.connect(2, last).unwrap();
     assert_eq!(scene.told(2), ["welcome Inside 0.1 counter 1 seq 3"]);
     let ending = Ending::Lost(Duration::ZERO);
     scene.apply(Input::Disconnect { member: MemberId(2), connection: old, ending });
-    assert!(scene.lines.contains_key(&2));
+    assert!(scene.connected.contains_key(&2));
     assert_eq!(scene.room.holds(MemberId(2), old), Err(CloseCode::Replaced));
-    assert!(scene.told(1).is_empty(), "to the others nothing happened");
+    assert!(scene.told(1).is_empty(), "the others notice nothing");
 }
 
 #[test]
-fn a_hello_that_comes_late_or_again_changes_nothing() {
+fn late_or_repeated_hello_changes_nothing() {
     let mut scene = Scene::together(2);
     let last = scene.room.seq.0;
     let was_here = Claim { hash: Some(hash(9)), ..Scene::claim(2) };
     let moved = Claim { address: address(7), ..was_here.clone() };
     scene.attempt(&Scene::claim(2), 11, last).unwrap();
     scene.attempt(&moved, 13, last).unwrap();
-    let now = ConnectionId(scene.connections);
+    let now = ConnectionId(scene.last_connection);
     scene.told(2);
     for attempt in [0, 1, 12, 13] {
         for claim in [&was_here, &moved] {
@@ -193,21 +193,25 @@ fn a_hello_that_comes_late_or_again_changes_nothing() {
     assert_eq!(scene.room.holds(MemberId(2), now), Ok(()));
     assert!(scene.told(2).is_empty());
     let stolen = Claim { token: token(1), ..Scene::claim(2) };
-    assert_eq!(scene.attempt(&stolen, 11, last), Err(CloseCode::TokenRefused), "only who has the token learns of it");
-    // Where nobody is connected, it changes nothing either.
+    assert_eq!(
+        scene.attempt(&stolen, 11, last),
+        Err(CloseCode::TokenRefused),
+        "only the owner of the token learns of it"
+    );
+    // The same holds while the member is not connected.
     scene.lose(2);
     for attempt in [12, 13] {
         assert_eq!(scene.attempt(&was_here, attempt, last), Err(CloseCode::Replaced));
     }
-    // What was refused does not count: without the verifier, a thief of the token cannot put its owner out.
+    // A refused attempt does not count. Otherwise a thief of the token could lock its owner out without the verifier.
     assert_eq!(scene.attempt(&Scene::claim(2), u32::MAX, last), Err(CloseCode::AddressChanged));
     let moved = Claim { hash: None, ..moved };
-    assert_eq!(scene.attempt(&moved, 14, last), Ok(()), "still bound to where it was last");
+    assert_eq!(scene.attempt(&moved, 14, last), Ok(()), "still bound to its last address");
 }
 
-/// Attempts count from 1: 0 is as late as any other that was there before.
+/// Attempts count from 1, so attempt 0 is always late.
 #[test]
-fn the_first_hello_has_a_number() {
+fn attempt_zero_is_late() {
     let mut scene = Scene::new();
     scene.admit("Ana", 1).unwrap();
     assert_eq!(scene.attempt(&Scene::claim(1), 0, 0), Err(CloseCode::Replaced));
@@ -215,7 +219,7 @@ fn the_first_hello_has_a_number() {
 }
 
 #[test]
-fn grace_ends() {
+fn member_is_lost_after_the_grace_period() {
     let mut scene = Scene::together(2);
     scene.lose(2);
     scene.wait(GRACE - SECOND);
@@ -234,9 +238,9 @@ fn grace_ends() {
 }
 
 #[test]
-fn grace_begins_when_the_line_is_dead() {
+fn grace_period_begins_when_a_sign_of_life_was_due() {
     let mut scene = Scene::together(4);
-    // Two hang up, one of whom has just said something; one is found lost when nothing was heard for too long.
+    // Two connections close, one of them just after a frame. The third counts as lost after too long a silence.
     scene.lose_after(2, Duration::ZERO);
     scene.lose_after(3, SECOND);
     scene.lose_after(4, limits::SILENCE);
@@ -253,7 +257,7 @@ fn grace_begins_when_the_line_is_dead() {
 }
 
 #[test]
-fn one_whose_page_goes_is_waited_for_a_little() {
+fn closing_page_has_a_short_grace_period() {
     let mut scene = Scene::together(2);
     scene.end(2, Ending::Going);
     scene.wait(limits::GOING - SECOND);
@@ -265,7 +269,7 @@ fn one_whose_page_goes_is_waited_for_a_little() {
 }
 
 #[test]
-fn who_never_came_is_not_missed() {
+fn member_that_never_connects_is_removed_silently() {
     let mut scene = Scene::new();
     scene.admit("Ana", 1).unwrap();
     scene.wait(GRACE - SECOND);
@@ -276,7 +280,7 @@ fn who_never_came_is_not_missed() {
 }
 
 #[test]
-fn who_says_hello_too_often_waits() {
+fn hellos_are_limited_per_member() {
     let mut scene = Scene::together(2);
     for hello in 2..limits::HELLOS {
         assert_eq!(scene.connect(1, 0), Ok(()), "hello {hello} after the first two");
@@ -286,8 +290,8 @@ fn who_says_hello_too_often_waits() {
     for _ in 0..3 {
         assert_eq!(scene.connect(1, 0), Err(CloseCode::TooOften));
     }
-    assert_eq!(scene.connect(2, said.0), Ok(()), "each for itself");
-    assert_eq!(scene.room.seq, said, "nobody hears of it");
+    assert_eq!(scene.connect(2, said.0), Ok(()), "members are limited separately");
+    assert_eq!(scene.room.seq, said, "nobody learns of it");
     scene.wait(SECOND);
     assert_eq!(scene.connect(1, 0), Ok(()));
     assert_eq!(scene.connect(1, 0), Err(CloseCode::TooOften));
@@ -295,5 +299,5 @@ fn who_says_hello_too_often_waits() {
     for _ in 0..limits::HELLOS {
         assert_eq!(scene.connect(1, 0), Ok(()));
     }
-    assert_eq!(scene.connect(1, 0), Err(CloseCode::TooOften), "no more are saved up");
+    assert_eq!(scene.connect(1, 0), Err(CloseCode::TooOften), "the bucket holds no more");
 }

@@ -1,12 +1,12 @@
-//! Rooms with random inputs, some of them sensible. Nothing panics, memory is bounded, every member in the group receives
-//! every event once and in order, and a replica that starts from a snapshot agrees.
+//! Random inputs, some of them plausible. The room must not panic, its memory is bounded, every member in the group
+//! receives every event once and in order, and a replica that starts from a snapshot stays equal.
 
 use super::*;
 
 const MEMBERS: usize = 7;
 const REPLAY: usize = 3000;
 
-/// A small generator (xorshift64), so that a failure can be run again by its seed.
+/// A small random number generator (xorshift64), so that a failure can be repeated from its seed.
 struct Dice(u64);
 
 impl Dice {
@@ -26,10 +26,10 @@ impl Dice {
     }
 }
 
-/// What a client knows, if it follows the protocol.
+/// The state of a client that follows the protocol.
 #[derive(Default)]
 struct Client {
-    /// The last event, while it is in the group.
+    /// The last event received in the group; 0 outside.
     seq: u64,
     epoch: Epoch,
     inside: bool,
@@ -39,10 +39,10 @@ struct Client {
 }
 
 impl Client {
-    /// Reads a frame, and holds the server to the order.
+    /// Reads a frame and checks the order of events.
     fn read(&mut self, frame: &ServerFrame<'_>) {
         let mut event = |seq: &Seq| {
-            assert!(self.inside, "relayed to one who is outside: {frame:?}");
+            assert!(self.inside, "event for a member outside the group: {frame:?}");
             assert_eq!(seq.0, self.seq + 1, "{frame:?}");
             self.seq = seq.0;
         };
@@ -85,7 +85,7 @@ impl Client {
             }
             ServerFrame::Anew { seq, generation, founder } => {
                 let epoch = Epoch { generation: *generation, number: 0 };
-                assert!(epoch > self.epoch, "never back");
+                assert!(epoch > self.epoch, "epochs only grow");
                 (self.inside, self.epoch) = (*founder, epoch);
                 self.seq = if *founder { seq.0 } else { 0 };
                 self.gone.clear();
@@ -119,7 +119,7 @@ fn frame(dice: &mut Dice, id: u32, client: &Client, scene: &Scene) -> ClientFram
             let wild = dice.one_in(5);
             let admitted = if wild { dice.some(&all) } else { dice.some(&client.named) };
             let mut removed = if wild { dice.some(&all) } else { client.gone.clone() };
-            removed.retain(|who| who.0 != id);
+            removed.retain(|member| member.0 != id);
             let welcome: &[u8] = if admitted.is_empty() { b"" } else { b"welcome" };
             ClientFrame::Commit { epoch, admitted, removed, commit: b"commit", welcome }
         }
@@ -130,25 +130,31 @@ fn frame(dice: &mut Dice, id: u32, client: &Client, scene: &Scene) -> ClientFram
     }
 }
 
-/// What always holds.
-fn look(scene: &Scene) {
+/// Checks the invariants of a room.
+fn check_invariants(scene: &Scene) {
     let room = &scene.room;
     let leaves = room.members.values().filter(|member| member.leaf).count();
-    assert!(leaves + room.group.gone.len() <= MEMBERS, "the tree has no more leaves than a room members");
+    assert!(
+        leaves + room.group.gone.len() <= MEMBERS,
+        "the tree has at most as many leaves as a room may have members"
+    );
     assert!(room.group.gone.iter().all(|id| !room.members.contains_key(id)));
     assert!(room.history.bytes() <= REPLAY);
     for (id, member) in &room.members {
-        assert!(member.leaf || !member.is_in_group(), "who is in has a leaf");
+        assert!(member.leaf || !member.is_in_group(), "a member in the group has a leaf");
         assert!(member.knock().is_none() || member.is_connected());
-        let line = scene.lines.get(&id.0);
-        assert_eq!(line.is_some(), member.is_connected());
-        assert_eq!(line.is_some_and(|line| line.follows), member.is_connected() && member.is_in_group());
+        let connection = scene.connected.get(&id.0);
+        assert_eq!(connection.is_some(), member.is_connected());
+        assert_eq!(
+            connection.is_some_and(|connection| connection.follows),
+            member.is_connected() && member.is_in_group()
+        );
     }
     if let Some(holder) = room.group.duty_holder() {
         assert!(room.members[&holder].is_in_group() && room.members[&holder].is_connected());
     }
     if room.members.values().any(Member::is_connected) {
-        assert!(room.members.values().any(Member::is_in_group), "someone is in the group");
+        assert!(room.members.values().any(Member::is_in_group), "a member is in the group");
     }
 }
 
@@ -168,7 +174,7 @@ fn run(seed: u64) -> [bool; 4] {
             let nth = usize::try_from(dice.below(clients.len() as u64)).unwrap();
             *clients.keys().nth(nth).unwrap()
         };
-        let connected = scene.lines.contains_key(&id);
+        let connected = scene.connected.contains_key(&id);
         let what = dice.below(40);
         if id == 0 {
             let byte = u8::try_from(scene.room.last_member + 1).unwrap_or(0);
@@ -179,7 +185,7 @@ fn run(seed: u64) -> [bool; 4] {
             }
         } else if !connected || what == 0 {
             if what < 20 {
-                // Stuck people forget where they were; others, now and then, too.
+                // Stuck members forget their last event, and others do at random.
                 let seq = if dice.one_in(8) { 0 } else { clients[&id].seq };
                 if seq == 0 {
                     clients.get_mut(&id).unwrap().inside = false;
@@ -193,7 +199,7 @@ fn run(seed: u64) -> [bool; 4] {
         } else if what < 8 {
             let time = Duration::from_millis(dice.below(4000));
             if dice.one_in(4) {
-                // Called too late, or without need.
+                // A tick that is late or unnecessary.
                 scene.now = scene.now + time;
                 scene.tick();
             } else {
@@ -211,9 +217,9 @@ fn run(seed: u64) -> [bool; 4] {
                 scene.lose(id);
             }
         }
-        look(&scene);
-        for (id, line) in &mut scene.lines {
-            for frame in mem::take(&mut line.frames) {
+        check_invariants(&scene);
+        for (id, connection) in &mut scene.connected {
+            for frame in mem::take(&mut connection.frames) {
                 let frame = ServerFrame::parse(&frame).unwrap();
                 seen[0] |= matches!(frame, ServerFrame::LetIn { .. });
                 seen[1] |= matches!(frame, ServerFrame::Anew { .. });
@@ -229,11 +235,11 @@ fn run(seed: u64) -> [bool; 4] {
 }
 
 #[test]
-fn whatever_comes() {
-    let mut often = [0; 4];
+fn random_inputs_keep_the_invariants() {
+    let mut counts = [0; 4];
     for seed in 1..=400 {
         let seen = std::panic::catch_unwind(|| run(seed)).unwrap_or_else(|_| panic!("seed {seed}"));
-        often.iter_mut().zip(seen).for_each(|(often, seen)| *often += u32::from(seen));
+        counts.iter_mut().zip(seen).for_each(|(count, seen)| *count += u32::from(seen));
     }
-    assert!(often.iter().all(|often| *often > 100), "what matters happens in many of the runs: {often:?}");
+    assert!(counts.iter().all(|count| *count > 100), "each event occurs in many runs: {counts:?}");
 }

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn one_who_is_stuck_comes_in_again() {
+fn stuck_member_is_admitted_again() {
     let mut scene = Scene::together(3);
     scene.commit(1, 1, &[], &[]);
     scene.stuck(2, 1);
@@ -12,18 +12,18 @@ fn one_who_is_stuck_comes_in_again() {
     scene.told(3);
     scene.knock(&[2]);
     scene.commit(3, 2, &[2], &[]);
-    assert_eq!(scene.told(3), ["duty 0.2 after 0: 2", "7: committed 0.2"], "2 had none before 3, but is outside");
+    assert_eq!(scene.told(3), ["duty 0.2 after 0: 2", "7: committed 0.2"], "2 precedes 3, but is outside the group");
     assert_eq!(scene.told(2), ["7: let into 0.3 with 1+1,2+1,3+1"]);
     assert!(scene.closed.is_empty());
 }
 
 #[test]
-fn when_all_are_stuck_they_go_on_without_the_author() {
+fn author_is_removed_when_all_others_are_stuck() {
     let mut scene = Scene::together(4);
     scene.lose(4);
     scene.commit(1, 1, &[], &[]);
     scene.stuck(3, 1);
-    // It knocks at once, and so does the next one: by then the group is another.
+    // Both knock at once. The second knock arrives after the group was founded anew.
     let knock = ClientFrame::Knock { generation: 0, sealed: b"knock" };
     scene.take(3, &knock).unwrap();
     scene.told(2);
@@ -37,11 +37,11 @@ fn when_all_are_stuck_they_go_on_without_the_author() {
     assert_eq!(scene.told(2), ["duty 1.0 after 0: 3"]);
     scene.stuck(2, 9);
     scene.connect(4, 5).unwrap();
-    assert!(scene.told(4)[0].starts_with("welcome Outside"), "of the former group nothing is left");
+    assert!(scene.told(4)[0].starts_with("welcome Outside"), "the former group is gone");
 }
 
 #[test]
-fn who_came_late_puts_nobody_out() {
+fn repeatedly_stuck_newcomer_removes_only_itself() {
     let mut scene = Scene::together(1);
     scene.enter(2);
     for n in 0..3 {
@@ -57,7 +57,7 @@ fn who_came_late_puts_nobody_out() {
 }
 
 #[test]
-fn an_author_is_blamed_once_a_commit() {
+fn failed_commit_counts_once_against_its_author() {
     let mut scene = Scene::together(6);
     scene.commit(1, 1, &[], &[]);
     for id in 2..=5 {
@@ -65,14 +65,14 @@ fn an_author_is_blamed_once_a_commit() {
     }
     assert!(scene.closed.is_empty(), "6 can follow");
     assert_eq!(scene.room.members[&MemberId(1)].strikes, 1);
-    // An older epoch tells nothing of whose commit it was.
+    // A report of an older epoch does not tell which commit failed.
     scene.stuck(6, 0);
     assert_eq!(scene.room.members[&MemberId(1)].strikes, 1);
     assert_eq!(scene.room.members[&MemberId(6)].strikes, 1);
 }
 
 #[test]
-fn a_newcomer_blames_its_welcome_or_the_commit_that_it_is_stuck_at() {
+fn stuck_newcomer_counts_against_its_welcome_or_the_last_commit() {
     let strikes = |scene: &Scene| (1..=4).map(|id| scene.room.members[&MemberId(id)].strikes).collect::<Vec<_>>();
     let let_in = || {
         let mut scene = Scene::together(3);
@@ -88,11 +88,11 @@ fn a_newcomer_blames_its_welcome_or_the_commit_that_it_is_stuck_at() {
     scene.commit(1, 2, &[], &[]);
     scene.commit(3, 3, &[], &[]);
     scene.stuck(4, 3);
-    assert_eq!(strikes(&scene), [0, 0, 1, 1], "3 made the commit that it cannot follow");
+    assert_eq!(strikes(&scene), [0, 0, 1, 1], "3 made the commit that 4 is stuck at");
 }
 
 #[test]
-fn four_commits_that_do_not_open() {
+fn author_of_four_failed_commits_is_removed() {
     let mut scene = Scene::together(6);
     for (n, id) in [(1, 2), (2, 3), (3, 4), (4, 5)] {
         assert!(!scene.closed.contains_key(&1));
@@ -101,14 +101,14 @@ fn four_commits_that_do_not_open() {
         scene.wait(GRACE);
     }
     assert_eq!(scene.closed[&1], CloseCode::PutOut);
-    assert!(scene.told(6).iter().any(|line| line.contains("1 lost")), "the others are told, and go on");
+    assert!(scene.told(6).iter().any(|line| line.contains("1 lost")), "the others learn of it and continue");
     assert_eq!(scene.room.group.epoch.generation, 0);
     scene.wait(3 * SECOND);
     assert!(scene.told(6).is_empty() || scene.room.group.duty_holder() == Some(MemberId(6)));
 }
 
 #[test]
-fn nobody_answers() {
+fn unanswered_newcomer_is_told_once() {
     let mut scene = Scene::together(2);
     scene.enter(3);
     scene.knock(&[3]);
@@ -118,7 +118,7 @@ fn nobody_answers() {
     scene.wait(SECOND);
     assert_eq!(scene.told(3), ["unanswered"]);
     scene.wait(50 * SECOND);
-    assert!(scene.told(3).is_empty(), "once, and a newcomer ends nobody's group");
+    assert!(scene.told(3).is_empty(), "once, and a newcomer does not found another group");
     assert_eq!(scene.room.group.epoch, epoch(0, 1));
     scene.told(2);
     scene.commit(2, 1, &[3], &[]);
@@ -126,7 +126,7 @@ fn nobody_answers() {
 }
 
 #[test]
-fn one_who_was_in_founds_another_if_nobody_answers() {
+fn unanswered_former_member_founds_the_group_anew() {
     let mut scene = Scene::together(3);
     scene.stuck(3, 1);
     scene.stuck(2, 1);
@@ -134,7 +134,7 @@ fn one_who_was_in_founds_another_if_nobody_answers() {
     scene.knock(&[4, 2, 3]);
     scene.told(2);
     scene.wait(5 * SECOND);
-    // One is answered, so the group is alive; then it is not.
+    // A commit answers one knock, which proves that the group is alive. Then no commit follows.
     scene.commit(1, 1, &[4], &[]);
     scene.say(4, 1);
     scene.told(4);
@@ -146,17 +146,17 @@ fn one_who_was_in_founds_another_if_nobody_answers() {
     for id in [1, 3, 4] {
         assert_eq!(scene.told(id).last().unwrap(), "7: anew 1", "{id}");
     }
-    assert!(scene.closed.is_empty(), "nobody is sent away");
+    assert!(scene.closed.is_empty(), "nobody is removed");
     scene.say(1, 1);
     assert!(scene.told(2).is_empty());
     scene.knock(&[1]);
     scene.commit(2, 0, &[1], &[]);
     scene.say(1, 1);
-    assert_eq!(scene.told(2), ["duty 1.0 after 0: 1", "8: committed 1.0", "9: 1 says 1"], "counters go on");
+    assert_eq!(scene.told(2), ["duty 1.0 after 0: 1", "8: committed 1.0", "9: 1 says 1"], "counters continue");
 }
 
 #[test]
-fn the_last_one_inside_leaves_those_who_wait() {
+fn waiting_members_found_the_group_anew_after_the_last_departure() {
     for away in [false, true] {
         let mut scene = Scene::together(1);
         (2..=4).for_each(|id| scene.enter(id));
@@ -177,7 +177,7 @@ fn the_last_one_inside_leaves_those_who_wait() {
 }
 
 #[test]
-fn alone_and_stuck() {
+fn lone_stuck_member_is_removed_after_four_tries() {
     let mut scene = Scene::together(1);
     for generation in 1..4 {
         scene.stuck(1, 0);
@@ -189,7 +189,7 @@ fn alone_and_stuck() {
 }
 
 #[test]
-fn an_author_that_is_stuck_itself_does_not_found_the_next_group() {
+fn stuck_author_does_not_found_the_next_group() {
     let mut scene = Scene::together(2);
     scene.commit(1, 1, &[], &[]);
     scene.stuck(1, 1);
@@ -199,7 +199,7 @@ fn an_author_that_is_stuck_itself_does_not_found_the_next_group() {
 }
 
 #[test]
-fn a_newcomer_is_told_how_far_those_outside_have_come() {
+fn admission_lists_counters_of_members_outside() {
     let mut scene = Scene::together(3);
     scene.commit(1, 1, &[], &[]);
     scene.stuck(3, 1);
@@ -208,7 +208,7 @@ fn a_newcomer_is_told_how_far_those_outside_have_come() {
     (4..=5).for_each(|id| scene.enter(id));
     scene.knock(&[4]);
     scene.commit(2, 0, &[4], &[]);
-    // Of the fifth there is nothing to tell: it has said nothing yet.
+    // The fifth member has sent nothing, so it is not listed.
     let let_in = scene.told(4).pop().unwrap();
     assert!(let_in.ends_with("let into 1.1 with 2+1,3+1,4+0"), "{let_in}");
 }

@@ -13,8 +13,8 @@ use crate::{cache::Cache, site::File};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
-/// The binaries of web-crypto-face. Only the AEAD in `session` needs simd128. A room cannot work without that module, so
-/// the others may require simd128 too, and all modules share the same compiled dependencies.
+/// The binaries of web-crypto-face. Only the AEAD in `session` needs simd128. A room cannot work without that module,
+/// so the others may require simd128 too, and all modules share the same compiled dependencies.
 const MODULES: [&str; 5] = ["derive", "qr", "session", "strength", "words"];
 const FEATURES: &str = "-Ctarget-feature=+simd128";
 
@@ -77,8 +77,8 @@ pub fn has_target() -> bool {
 
 /// Compiles all modules. Cargo rebuilds only what changed, and the cache keeps the glue of unchanged modules.
 pub fn compile(root: &Path, target_dir: &Path, cache: &Cache) -> Vec<File> {
-    // Removes this machine's paths from the modules, which would differ on each machine. Cargo passes the workspace's own
-    // files relative to its root, but the registry's with their full path.
+    // Removes this machine's paths from the modules, which would differ on each machine. Cargo passes the workspace's
+    // own files relative to its root, but the registry's with their full path.
     let home = env::var("CARGO_HOME").or_else(|_| env::var("HOME").map(|home| format!("{home}/.cargo")));
     let mut rustflags = vec![FEATURES.to_owned()];
     rustflags.extend(home.map(|home| format!("--remap-path-prefix={home}=/cargo")));

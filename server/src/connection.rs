@@ -159,8 +159,8 @@ pub(crate) fn serve_tls(
     })
 }
 
-/// Awaits the HTTP part of a connection, then serves the socket that it opened, if any. Boxes the HTTP part, so that the
-/// task of an idle socket does not reserve memory for it.
+/// Awaits the HTTP part of a connection, then serves the socket that it opened, if any. Boxes the HTTP part, so that
+/// the task of an idle socket does not reserve memory for it.
 fn serve_socket_after<S: Stream>(
     answered: impl Future<Output = Option<OpenedSocket<S>>> + Send,
 ) -> impl Future<Output = ()> {

@@ -13,8 +13,8 @@ use room::Address;
 use tokio::{sync::Semaphore, time::sleep};
 use wire::limits;
 
-/// Maximum entries, one per pair of target and network, of some 100 bytes each. Beyond that, the least recently used are
-/// forgotten. [`ALL_TARGETS`] keeps a few networks from filling the table.
+/// Maximum entries, one per pair of target and network, of some 100 bytes each. Beyond that, the least recently used
+/// are forgotten. [`ALL_TARGETS`] keeps a few networks from filling the table.
 const MAX_ENTRIES: usize = 200_000;
 /// A network's limit at all targets together, as a multiple of its limit at one target.
 const ALL_TARGETS: u32 = 20;
@@ -176,8 +176,8 @@ impl Guesses {
     }
 }
 
-/// Wrong guesses that are allowed in a network before all of it is locked out, by the bits of its prefix. A line at home often
-/// has a /56 of its own, and an office a /48; in IPv4, one /24 is many people's.
+/// Wrong guesses that are allowed in a network before all of it is locked out, by the bits of its prefix. A line at
+/// home often has a /56 of its own, and an office a /48; in IPv4, one /24 is many people's.
 const IPV6_GUESSES: [(u8, u32); 3] = [(64, limits::GUESSES), (56, 3 * limits::GUESSES), (48, 9 * limits::GUESSES)];
 const IPV4_GUESSES: [(u8, u32); 2] = [(32, limits::GUESSES), (24, 8 * limits::GUESSES)];
 

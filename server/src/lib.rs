@@ -1,9 +1,9 @@
 //! Cloakroom's server: serves the pages, admits people to rooms, and relays messages that it cannot read.
 //!
-//! One request's way: `listen` accepts a connection, through `tls` if that is on; `connection` serves it; `routes` finds
-//! the handler, behind the checks of `guard`. `pages` answers with what the build embedded, and `door` admits people to
-//! rooms. `socket` carries frames between a browser and its [`Seat`](store::Seat) in a room: `store` keeps the rooms, and
-//! the crate `room` is the logic of one.
+//! One request's way: `listen` accepts a connection, through `tls` if that is on; `connection` serves it; `routes`
+//! finds the handler, behind the checks of `guard`. `pages` answers with what the build embedded, and `door` admits
+//! people to rooms. `socket` carries frames between a browser and its [`Seat`](store::Seat) in a room: `store` keeps
+//! the rooms, and the crate `room` is the logic of one.
 
 mod app;
 mod background_tasks;

@@ -54,8 +54,8 @@ const FORGET_EVERY: Duration = Duration::from_secs(30);
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const UNSENT_BYTES: u32 = 64 * 1024;
 
-/// Concurrent connections above their address's limit that get an answer, which says so. Further ones are closed without
-/// an answer, so that one address cannot use up other addresses' permits this way either.
+/// Concurrent connections above their address's limit that get an answer, which says so. Further ones are closed
+/// without an answer, so that one address cannot use up other addresses' permits this way either.
 const OVER_LIMIT_CONNECTIONS: usize = 32;
 
 /// Why the server could not start or continue.

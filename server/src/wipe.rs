@@ -3,8 +3,8 @@
 use bytes::{Bytes, BytesMut};
 use zeroize::Zeroize;
 
-/// Wipes bytes that nothing else references. If HTTP still holds their buffer, [`StallTimeout`](crate::stream::StallTimeout)
-/// wipes it before HTTP reads into it again.
+/// Wipes bytes that nothing else references. If HTTP still holds their buffer,
+/// [`StallTimeout`](crate::stream::StallTimeout) wipes it before HTTP reads into it again.
 pub(crate) fn wipe(bytes: Bytes) {
     if let Ok(mut bytes) = bytes.try_into_mut() {
         bytes.as_mut().zeroize();

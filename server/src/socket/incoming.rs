@@ -101,7 +101,8 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
         }
     }
 
-    /// Reads once, after waiting for the input limits, and passes each message to `take`. Handles pings and closes itself.
+    /// Reads once, after waiting for the input limits, and passes each message to `take`. Handles pings and closes
+    /// itself.
     fn read_messages<T: From<EndReason>>(
         &mut self,
         mut take: impl FnMut(&[u8], Instant) -> ControlFlow<T>,
@@ -157,8 +158,8 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
     }
 }
 
-/// Waits until the input limits allow another read. TCP backpressure makes the peer wait too. The server cannot tell such
-/// a peer from one that is gone, so it disconnects a peer that stays over the limit.
+/// Waits until the input limits allow another read. TCP backpressure makes the peer wait too. The server cannot tell
+/// such a peer from one that is gone, so it disconnects a peer that stays over the limit.
 async fn pause(limits: &InputLimits, last_received: &LastReceived) -> Result<(), CloseCode> {
     loop {
         let now = Instant::now();

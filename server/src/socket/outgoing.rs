@@ -41,8 +41,8 @@ pub(super) fn write<W: AsyncWrite + Unpin>(writer: &mut Writer<W>, outbox: &Outb
     }
 }
 
-/// Waits until the outbox is closed and the peer has had time to receive the frames before the close. A peer that is too
-/// slow has had that time.
+/// Waits until the outbox is closed and the peer has had time to receive the frames before the close. A peer that is
+/// too slow has had that time.
 async fn close_deadline(outbox: &Outbox) -> CloseCode {
     let code = outbox.closed().await;
     if code != CloseCode::TooSlow {
@@ -52,8 +52,8 @@ async fn close_deadline(outbox: &Outbox) -> CloseCode {
     code
 }
 
-/// Sends a close frame, then waits for the peer's answer or its end. Dropping a connection with unread bytes resets it, and
-/// the close frame might not arrive.
+/// Sends a close frame, then waits for the peer's answer or its end. Dropping a connection with unread bytes resets it,
+/// and the close frame might not arrive.
 pub(super) async fn close(
     reader: &mut Reader<impl AsyncRead + Unpin>,
     writer: &mut Writer<impl AsyncWrite + Unpin>,

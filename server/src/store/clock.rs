@@ -4,8 +4,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use room::Millis;
 
-/// Gives times as rooms know them: the Unix time at which the process started, plus the time elapsed since on a clock that
-/// never goes back.
+/// Gives times as rooms know them: the Unix time at which the process started, plus the time elapsed since on a clock
+/// that never goes back.
 pub(super) struct Clock {
     started: Instant,
     epoch: Duration,

@@ -18,8 +18,8 @@ use crate::{MemoryBudget, Outbox, memory_budget::BudgetShare};
 
 /// The effects of one message.
 const USUAL_EFFECTS: usize = 2;
-/// When this many bytes are queued for a room's connections, more of them would not save any writes. The task that added
-/// them delivers, or waits for the task that does so already.
+/// When this many bytes are queued for a room's connections, more of them would not save any writes. The task that
+/// added them delivers, or waits for the task that does so already.
 const HIGH_WATER: usize = 128 * 1024;
 /// The members of a room with fewer connections do not all talk at once.
 const SEVERAL: usize = 2;
@@ -105,8 +105,8 @@ impl LiveRoom {
         if mem::take(&mut inner.is_overtaken) { inner.next() } else { Next::Deliver }
     }
 
-    /// Delivers the queue, unless another task is delivering: that one looks for more when it is done. Returns the number
-    /// of connections, and what to do about frames that were queued in the meantime.
+    /// Delivers the queue, unless another task is delivering: that one looks for more when it is done. Returns the
+    /// number of connections, and what to do about frames that were queued in the meantime.
     pub(super) fn try_deliver(&self) -> (usize, Next) {
         match self.lines.try_lock() {
             Ok(lines) => self.deliver_to(lines),

@@ -62,9 +62,9 @@ struct Rooms {
 }
 
 impl MemoryStore {
-    /// A store without rooms. When all replay buffers together exceed `max_replay_bytes`, each is trimmed to half of that
-    /// divided by the number of rooms. Queued frames take their bytes from `memory`; when it is used up, frames are
-    /// delivered at once.
+    /// A store without rooms. When all replay buffers together exceed `max_replay_bytes`, each is trimmed to half of
+    /// that divided by the number of rooms. Queued frames take their bytes from `memory`; when it is used up, frames
+    /// are delivered at once.
     #[must_use]
     pub fn new(bounds: Bounds, max_rooms: usize, max_replay_bytes: usize, memory: Arc<MemoryBudget>) -> Self {
         Self(Arc::new(Rooms {
@@ -99,8 +99,8 @@ impl Rooms {
         self.change(room, |inner| inner.apply(self.clock.at(now), input, None))
     }
 
-    /// Changes a room under its lock: counts its replay buffer, notes when it wants a tick, removes it if it is empty, and
-    /// has its queue delivered.
+    /// Changes a room under its lock: counts its replay buffer, notes when it wants a tick, removes it if it is empty,
+    /// and has its queue delivered.
     fn change(&self, room: &Arc<LiveRoom>, change: impl FnOnce(&mut Inner) -> Reply) -> Reply {
         let mut inner = room.lock();
         let before = inner.room.replay_bytes();
@@ -174,9 +174,9 @@ impl Rooms {
         self.replay_bytes.fetch_add(change, Ordering::Relaxed).wrapping_add(change) > self.max_replay_bytes
     }
 
-    /// Trims every room's replay buffer to half of the limit divided by the number of rooms. If only the room that adds to
-    /// it were trimmed, rooms that filled their buffers and fell silent would leave nothing to rooms that talk. The other
-    /// half has to be filled before this happens again.
+    /// Trims every room's replay buffer to half of the limit divided by the number of rooms. If only the room that adds
+    /// to it were trimmed, rooms that filled their buffers and fell silent would leave nothing to rooms that talk. The
+    /// other half has to be filled before this happens again.
     fn trim(&self) {
         let Ok(_alone) = self.trimming.try_lock() else { return };
         let rooms = self.all();

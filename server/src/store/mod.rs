@@ -1,9 +1,9 @@
 //! The store of rooms. Rooms live in this process's memory; another store would keep the same contract
 //! (`tests/store_contract.rs`).
 //!
-//! What a store adds to [`Room`](room::Room) is the order of inputs. Calls for requests and hellos may wait. Frames of a
-//! connected member do not: its [`Seat`] takes them at once, and everything that the member receives comes back through
-//! its [`Outbox`], in order.
+//! What a store adds to [`Room`](room::Room) is the order of inputs. Calls for requests and hellos may wait. Frames of
+//! a connected member do not: its [`Seat`] takes them at once, and everything that the member receives comes back
+//! through its [`Outbox`], in order.
 
 mod clock;
 mod dirty_list;
@@ -54,8 +54,8 @@ pub trait RoomStore: Send + Sync {
         now: Instant,
     ) -> Later<'_, Result<(RoomId, MemberId), Refusal>>;
 
-    /// Connects a member. From now on, `outbox` gets every frame for the member: first the welcome, then the events that
-    /// it missed after `seq`, then new ones.
+    /// Connects a member. From now on, `outbox` gets every frame for the member: first the welcome, then the events
+    /// that it missed after `seq`, then new ones.
     ///
     /// Errors: those of [`Input::Connect`](room::Input::Connect); [`CloseCode::Stopping`] when the server stops.
     fn connect(

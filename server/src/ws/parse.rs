@@ -253,8 +253,8 @@ impl Parser {
         Some((&mut self.data).limit(room))
     }
 
-    /// Called after a direct read of `count` bytes into [`Parser::direct_buffer`]. If they complete an event, [`Parser::next`]
-    /// returns it.
+    /// Called after a direct read of `count` bytes into [`Parser::direct_buffer`]. If they complete an event,
+    /// [`Parser::next`] returns it.
     ///
     /// # Errors
     /// As for [`Parser::next`].

@@ -1,4 +1,4 @@
-//! The gates as operators and people meet them: the real program, its commands and its files.
+//! Tests the gates from outside, with the real program, its commands and its files.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, time::Duration};
 
@@ -19,24 +19,24 @@ use wire::Salt;
 
 const PASSWORD: &str = "correct horse battery";
 
-/// Someone at an address of their own.
-struct Caller<'a> {
+/// A client with its own address.
+struct Client<'a> {
     server: &'a Server,
     ip: String,
 }
 
-impl Caller<'_> {
+impl Client<'_> {
     async fn posts(&self, path: &str, body: Value) -> (u16, Value) {
         let request = reqwest::Client::new().post(format!("http://{}{path}", self.server.address));
         let answer = request.header("x-forwarded-for", &self.ip).json(&body).send().await.unwrap();
         let status = answer.status().as_u16();
         let waits = answer.headers().get("retry-after").map(|value| value.to_str().unwrap().parse::<u64>().unwrap());
         let said = serde_json::from_slice::<Value>(&answer.bytes().await.unwrap()).unwrap_or_default();
-        assert_eq!(waits, said["retry_after"].as_u64(), "header and body say the same");
+        assert_eq!(waits, said["retry_after"].as_u64(), "header and body agree");
         (status, said)
     }
 
-    /// What went wrong, or `null`.
+    /// Returns the error code, or `null`.
     async fn error(&self, path: &str, body: Value) -> Value {
         self.posts(path, body).await.1["error"].clone()
     }
@@ -81,17 +81,17 @@ async fn serving(state: &State, flags: &[&str]) -> Server {
     Server::with(&[&own, flags].concat()).await
 }
 
-fn from<'a>(server: &'a Server, ip: &str) -> Caller<'a> {
-    Caller { server, ip: ip.to_owned() }
+fn from<'a>(server: &'a Server, ip: &str) -> Client<'a> {
+    Client { server, ip: ip.to_owned() }
 }
 
-/// 32 bytes that are not all zero, another for each number.
+/// Returns a wrong verifier, different for each number.
 fn wrong_verifier(n: usize) -> String {
     serde_json::to_value(wire::Verifier::from([u8::try_from(n + 1).unwrap(); 32])).unwrap().as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
-async fn a_token_opens_one_gate_and_survives_a_restart() {
+async fn token_opens_one_gate_and_survives_a_restart() {
     let state = State::new();
     let token = state.told(&["token", "add", "reading circle"], "").trim().to_owned();
     assert!(state.fails(&["token", "add", "Reading circle"], "").contains("this name is taken"));
@@ -108,7 +108,7 @@ async fn a_token_opens_one_gate_and_survives_a_restart() {
     let pass = said["pass"].clone();
     assert_eq!(ana.creates("Choir", Some(&pass)).await, Value::Null);
     let joined = ana.joins("Choir", "Bo", &"A".repeat(43), None).await;
-    assert_eq!(joined.0, 200, "coming in is open to everyone: {joined:?}");
+    assert_eq!(joined.0, 200, "the join gate is open: {joined:?}");
     drop(server);
 
     let server = serving(&state, &["--gate-create", "token", "--gate-join", "token"]).await;
@@ -117,7 +117,7 @@ async fn a_token_opens_one_gate_and_survives_a_restart() {
     assert_eq!(ana.joins("Choir", "Bo", &"A".repeat(43), None).await.1["error"], "pass_wanted");
     assert_eq!(ana.joins("Choir", "Bo", &"A".repeat(43), Some(&pass)).await.0, 200);
     state.told(&["token", "revoke", "reading circle"], "");
-    assert_eq!(ana.creates("Band", Some(&pass)).await, "pass_wanted", "it holds without a restart");
+    assert_eq!(ana.creates("Band", Some(&pass)).await, "pass_wanted", "effective without a restart");
     assert!(state.fails(&["token", "revoke", "reading circle"], "").contains("no such name"));
 }
 
@@ -135,7 +135,7 @@ async fn wrong_tokens_lock_an_address_out() {
     assert!(said["retry_after"].as_u64().is_some_and(|wait| (1..=2).contains(&wait)), "{said}");
     assert_eq!(bo.posts("/api/gate/token", json!({ "token": token })).await.0, 200);
     let mut ticks = interval(Duration::from_millis(100));
-    within("it is over", async {
+    within("the lockout ends", async {
         while eve.posts("/api/gate/token", json!({ "token": token })).await.0 != 200 {
             ticks.tick().await;
         }
@@ -161,7 +161,7 @@ async fn people_sign_in_with_a_password_and_a_code() {
     assert_eq!(ana.signs_in("Ana", &wrong, None).await.1["error"], "wrong_person");
     assert_eq!(ana.signs_in("nobody", &verifier, None).await.1["error"], "wrong_person");
     assert_eq!(ana.signs_in("Ana", &verifier, None).await.1["error"], "code_wanted");
-    // At the same moment from two places, a code is good in one.
+    // Of two simultaneous uses of one code, only one succeeds.
     let code = factors.code(0);
     let bo = from(&server, "198.51.100.1");
     let both = tokio::join!(ana.signs_in("ana", &verifier, Some(&code)), bo.signs_in("ana", &verifier, Some(&code)));
@@ -172,7 +172,7 @@ async fn people_sign_in_with_a_password_and_a_code() {
     let (status, said) = ana.signs_in("ana", &verifier, Some(recovery)).await;
     assert_eq!(status, 200, "{said}");
     assert_eq!(ana.signs_in("ana", &verifier, Some(recovery)).await.1["error"], "wrong_code");
-    assert_eq!(ana.creates("Choir", None).await, Value::Null, "making rooms is open");
+    assert_eq!(ana.creates("Choir", None).await, Value::Null, "the create gate is open");
     let pass = &said["pass"];
     assert_eq!(ana.joins("Choir", "Bo", &"A".repeat(43), Some(pass)).await.0, 200);
     let again = Factors::of(&state.told(&["people", "reset", "ana"], "another password\n"));
@@ -186,7 +186,7 @@ async fn people_sign_in_with_a_password_and_a_code() {
 }
 
 #[tokio::test]
-async fn wrong_codes_count_for_the_person_and_leave_recovery_codes() {
+async fn wrong_codes_lock_the_account_but_not_its_recovery_codes() {
     let state = State::new();
     let factors = state.adds_person("ana", PASSWORD);
     let server = serving(&state, &["--gate-join", "people"]).await;
@@ -206,12 +206,12 @@ async fn wrong_codes_count_for_the_person_and_leave_recovery_codes() {
     assert_eq!(
         ana.signs_in("ana", &wrong, Some("123456")).await.1["error"],
         "wrong_person",
-        "a stranger learns nothing"
+        "without the password, the lock is not revealed"
     );
 }
 
 #[tokio::test]
-async fn the_qr_code_is_read_by_another_library() {
+async fn qr_code_can_be_read_by_another_library() {
     let state = State::new();
     let told =
         state.told(&["--public-origin", "https://chat.example.org:8443", "people", "add", "Zoë"], "a long password\n");
@@ -230,7 +230,7 @@ async fn the_qr_code_is_read_by_another_library() {
 }
 
 #[test]
-fn a_command_whose_output_cannot_be_written_says_so() {
+fn command_reports_that_its_output_cannot_be_written() {
     let state = State::new();
     for arguments in [&["token", "add", "all"][..], &["token", "list"], &["people", "add", "ana"]] {
         let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
@@ -262,7 +262,7 @@ async fn files_that_others_can_read_are_refused() {
     assert!(none.contains("needs --smtp and --mail-from"), "{none}");
 }
 
-/// A key for `localhost` and a certificate that signs itself; where their files are.
+/// Writes a self-signed certificate for `localhost` and its key. Returns the paths of both files.
 fn certificate(state: &State) -> [String; 2] {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     fs::create_dir_all(state.path()).unwrap();
@@ -273,7 +273,7 @@ fn certificate(state: &State) -> [String; 2] {
     })
 }
 
-fn list(state: &State, entries: &str) {
+fn write_mailbox_list(state: &State, entries: &str) {
     let path = state.path().join("emails");
     fs::create_dir_all(state.path()).unwrap();
     fs::write(&path, entries).unwrap();
@@ -281,9 +281,9 @@ fn list(state: &State, entries: &str) {
 }
 
 #[tokio::test]
-async fn codes_by_mail() {
+async fn mailed_codes_open_the_gate_for_listed_mailboxes() {
     let state = State::new();
-    list(&state, "# ours\nana@example.org\n@example.net\n");
+    write_mailbox_list(&state, "# ours\nana@example.org\n@example.net\n");
     let mut mail = Mail::start(0, &[]).await;
     let smtp = format!("smtp+plain://localhost:{}", mail.port);
     let flags = ["--gate-join", "email", "--smtp", &smtp, "--mail-from", "Chat <chat@example.org>"];
@@ -299,14 +299,14 @@ async fn codes_by_mail() {
     assert_eq!(shows("ana@example.org", wrong).await.1["error"], "wrong_code");
     let (status, said) = shows("Ana@Example.org", &code).await;
     assert_eq!(status, 200, "{said}");
-    assert_eq!(shows("ana@example.org", &code).await.1["error"], "wrong_code", "it is good once");
+    assert_eq!(shows("ana@example.org", &code).await.1["error"], "wrong_code", "a code works once");
     assert_eq!(ana.creates("Choir", None).await, Value::Null);
     assert_eq!(ana.joins("Choir", "Bo", &"A".repeat(43), Some(&said["pass"])).await.0, 200);
 
-    // One that is not on the list gets the same answers, and no mail.
+    // An unlisted mailbox gets the same answers, but no mail.
     assert_eq!(asks("eve@example.com").await, (202, Value::Null));
     assert_eq!(shows("eve@example.com", "123456").await.1["error"], "wrong_code");
-    // Nothing of what is typed gets into a head line of its own.
+    // An address cannot inject a header.
     for address in ["ana@example.org\r\nBcc: eve@evil.example", "ana@example.org,eve@evil.example", "ana@example.org\0"]
     {
         assert_eq!(asks(address).await.1["error"], "bad_mailbox", "{address:?}");
@@ -320,7 +320,7 @@ async fn codes_by_mail() {
     }
     assert!(!text.contains("Choir"), "a mail names no room");
 
-    // Three in an hour to one mailbox, listed or not.
+    // At most three mails per hour to one mailbox, listed or not.
     for address in ["cy@example.net", "cy@example.com"] {
         for _ in 0..3 {
             assert_eq!(asks(address).await.0, 202);
@@ -329,7 +329,7 @@ async fn codes_by_mail() {
         assert_eq!((status, &said["error"]), (429, &json!("too_many_mails")));
         assert!(said["retry_after"].as_u64().is_some_and(|wait| wait > 3000), "{said}");
     }
-    // Five tries over all codes, listed or not, from wherever they come.
+    // At most five wrong codes per mailbox, listed or not, from all addresses together.
     let mut last = String::new();
     for _ in 0..3 {
         last = mail.next_code().await;
@@ -344,28 +344,32 @@ async fn codes_by_mail() {
         }
         assert_eq!(tries("10.1.0.1".into(), address, &last).await, "locked_out");
     }
-    // A domain has as many mailboxes as one makes up: an address has ten tries at all of them together.
+    // A listed domain covers any number of mailboxes, so an address has ten tries for all of them together.
     for n in 0..10 {
         assert_eq!(tries("203.0.113.1".into(), &format!("x{n}@example.net"), "123456").await, "wrong_code");
     }
     assert_eq!(tries("203.0.113.1".into(), "x10@example.net", "123456").await, "locked_out");
-    assert_eq!(tries("198.51.100.1".into(), "x10@example.net", "123456").await, "wrong_code", "nobody else is");
+    assert_eq!(
+        tries("198.51.100.1".into(), "x10@example.net", "123456").await,
+        "wrong_code",
+        "other addresses are not locked out"
+    );
 }
 
-/// At the same moment no more are tried than one after the other, also where the client does not wait.
+/// The limit also holds for clients that hang up before the answer.
 #[tokio::test]
-async fn many_guesses_at_once_are_no_more() {
+async fn concurrent_guesses_are_limited_like_sequential_ones() {
     let state = State::new();
     let token = state.told(&["token", "add", "all"], "").trim().to_owned();
     let server = serving(&state, &["--gate-join", "token"]).await;
     let guess = |ip: &'static str, n: usize| {
-        let caller = from(&server, ip);
-        async move { caller.error("/api/gate/token", json!({ "token": format!("guess {n}") })).await }
+        let client = from(&server, ip);
+        async move { client.error("/api/gate/token", json!({ "token": format!("guess {n}") })).await }
     };
     let answers = join_all((0..40).map(|n| guess("192.0.2.1", n))).await;
     assert_eq!(answers.iter().filter(|answer| *answer == "wrong_access_token").count(), 5, "{answers:?}");
 
-    // Requests whose connections are cut off as soon as they are sent, until the address is locked out.
+    // Sends requests and hangs up at once, until the address is locked out.
     let body = json!({ "token": "guess" }).to_string();
     let request = format!(
         "POST /api/gate/token HTTP/1.1\r\nhost: localhost\r\nx-forwarded-for: 198.51.100.1\r\ncontent-type: \
@@ -373,15 +377,15 @@ async fn many_guesses_at_once_are_no_more() {
         body.len()
     );
     let mut ticks = interval(Duration::from_millis(20));
-    within("cut-off guesses count", async {
+    within("guesses without an answer count", async {
         loop {
             for _ in 0..5 {
                 let mut stream = TcpStream::connect(&server.address).await.unwrap();
                 stream.write_all(request.as_bytes()).await.unwrap();
-                // The server has begun to read when the system has taken it.
+                // Gives the server time to read the request before the connection closes.
                 ticks.tick().await;
             }
-            // A right token is not counted.
+            // A right guess is not counted.
             if from(&server, "198.51.100.1").error("/api/gate/token", json!({ "token": token })).await == "locked_out" {
                 return;
             }
@@ -394,7 +398,7 @@ async fn many_guesses_at_once_are_no_more() {
 async fn mail_goes_over_tls_with_a_password() {
     for (scheme, mode) in [("smtps", "tls"), ("smtp", "starttls")] {
         let state = State::new();
-        list(&state, "ana@example.org\n");
+        write_mailbox_list(&state, "ana@example.org\n");
         let [certificate, key] = certificate(&state);
         let modes = [mode, &certificate, &key, "login", "chat", "hunter2 hunter2"];
         let mut mail = Mail::start(0, &modes).await;
@@ -411,7 +415,7 @@ async fn mail_goes_over_tls_with_a_password() {
         assert_eq!((&sent["tls"], &sent["login"]), (&json!(true), &json!(true)), "{scheme}");
         assert!(!server.log().contains("hunter2") && !server.log().contains("ana@"), "{}", server.log());
 
-        // One that nobody vouches for is not spoken to.
+        // The server does not send to a mail server without a trusted certificate.
         let server = Server::with_variables(&[&flags[..], &["--smtp-user", "chat"]].concat(), &[password]).await;
         let ana = from(&server, "192.0.2.1");
         assert_eq!(ana.error("/api/gate/email", ask).await, "mail_down", "{scheme}");
@@ -419,9 +423,9 @@ async fn mail_goes_over_tls_with_a_password() {
 }
 
 #[tokio::test]
-async fn a_mail_server_that_is_down_is_told_alike_and_comes_back() {
+async fn mail_server_outage_is_reported_for_every_mailbox() {
     let state = State::new();
-    list(&state, "ana@example.org\n");
+    write_mailbox_list(&state, "ana@example.org\n");
     let mail = Mail::start(0, &[]).await;
     let port = mail.port;
     drop(mail);
@@ -446,7 +450,7 @@ async fn wrong_passwords_lock_an_address_out_of_a_room() {
     let ana = from(&server, "192.0.2.1");
     assert_eq!(ana.creates("Choir", None).await, Value::Null);
     let eve = from(&server, "203.0.113.5");
-    // As many that know the password as there are in an office.
+    // Twenty people behind one office address join with the right password.
     for n in 0..20 {
         assert_eq!(eve.joins("Choir", &format!("Bo {n}"), &right, None).await.0, 200);
     }
@@ -457,15 +461,15 @@ async fn wrong_passwords_lock_an_address_out_of_a_room() {
     assert_eq!((status, &said["error"]), (429, &json!("locked_out")));
     assert!(said["retry_after"].as_u64().is_some_and(|wait| (650..=660).contains(&wait)), "{said}");
     assert_eq!(eve.joins("No such room", "Eve", &right, None).await.1["error"], "wrong_credentials");
-    assert_eq!(from(&server, "198.51.100.1").joins("Choir", "Cy", &right, None).await.0, 200, "from elsewhere");
+    assert_eq!(from(&server, "198.51.100.1").joins("Choir", "Cy", &right, None).await.0, 200, "another address");
 }
 
 #[tokio::test]
-async fn guesses_from_many_addresses_are_few_or_slow() {
+async fn guesses_from_many_addresses_are_limited_or_delayed() {
     let server = Server::with(&["--trusted-proxy", "127.0.0.1"]).await;
     let right = "A".repeat(43);
     assert_eq!(from(&server, "192.0.2.1").creates("Choir", None).await, Value::Null);
-    // One line at home has 256 networks of its own.
+    // One home connection may have 256 networks.
     let mut answered = 0;
     for n in 0..30 {
         let (_, said) =
@@ -473,7 +477,7 @@ async fn guesses_from_many_addresses_are_few_or_slow() {
         answered += usize::from(said["error"] == "wrong_credentials");
     }
     assert_eq!(answered, 15);
-    // From everywhere: the answers come later and later, and a right one at once.
+    // After many wrong guesses from anywhere, answers are delayed. A right guess is answered at once.
     let wrong = async |n: usize| {
         let start = Instant::now();
         let (_, said) = from(&server, &format!("10.{n}.0.1")).joins("Choir", "Eve", &wrong_verifier(n), None).await;

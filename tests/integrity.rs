@@ -1,5 +1,5 @@
-//! `cloak integrity` against old programs: `integrity/peer.py` is an independent implementation of the protocol in
-//! docs/INTEGRITY.md, with unframed sends and receives.
+//! Tests `cloak integrity` against old programs. `integrity/peer.py` is an independent implementation of the protocol
+//! in docs/INTEGRITY.md, with unframed sends and receives.
 
 use std::{
     fs,
@@ -22,12 +22,12 @@ use tokio::{
 
 static CLOAK: LazyLock<PathBuf> = LazyLock::new(|| program::build("terminal"));
 
-/// What a message and a key make, as old files have it.
+/// Returns the signature of a message with a key, in the format of old files.
 fn signature(message: &str, key: &str) -> String {
     Sha256::digest(format!("{message}{key}")).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A folder for a test's files, gone with it.
+/// A folder for a test's files, removed when dropped.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -52,7 +52,7 @@ impl Drop for Folder {
     }
 }
 
-/// `cloak integrity serve`, on a port of its own.
+/// `cloak integrity serve` on a free port.
 struct Server {
     child: Child,
     log: Lines<BufReader<ChildStderr>>,
@@ -104,8 +104,8 @@ impl Server {
         assert!(StdCommand::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     }
 
-    /// An old client with these messages, and the keys that it takes to be right. Returns what it made of each.
-    async fn asked(&self, sends: &str, cases: &Value) -> String {
+    /// Runs an old client with these messages and the keys that it expects. Returns its verdict on each message.
+    async fn verdicts(&self, sends: &str, cases: &Value) -> String {
         let port = self.port.to_string();
         let client = peer(&["client", &port, sends, &cases.to_string()]).output();
         let output = within("the client ends", client).await.unwrap();
@@ -120,7 +120,7 @@ fn peer(args: &[&str]) -> Command {
     peer
 }
 
-/// An old server, for one client.
+/// An old server that serves one client.
 struct OldServer {
     child: Child,
     said: BufReader<ChildStdout>,
@@ -136,7 +136,7 @@ impl OldServer {
         Self { child, said, port: port.trim().parse().unwrap() }
     }
 
-    /// What it said of each message.
+    /// Returns its output about each message.
     async fn ended(mut self) -> String {
         let mut said = String::new();
         within("the old server ends", self.said.read_to_string(&mut said)).await.unwrap();
@@ -163,7 +163,7 @@ fn messages(messages: &[&str]) -> String {
 const LONG: usize = 1 << 20;
 
 #[tokio::test]
-async fn an_old_client_is_served() {
+async fn old_client_is_served() {
     let mut server = Server::start("one\ntwo\nthree\nfour\nfive\n", &[]).await;
     let cases = json!([
         [["hello"], "one"],
@@ -173,34 +173,34 @@ async fn an_old_client_is_served() {
         [[], "five"],
     ]);
     for sends in ["apart", "joined"] {
-        assert_eq!(server.asked(sends, &cases).await, "PASS\n".repeat(5), "{sends}");
+        assert_eq!(server.verdicts(sends, &cases).await, "PASS\n".repeat(5), "{sends}");
         server.logged("5 passed, 0 failed").await;
     }
 }
 
-/// The wait after a dot is longer here than any pause between two bytes.
+/// The wait after a dot is longer than any pause between two bytes.
 #[tokio::test]
-async fn an_old_client_that_sends_each_byte_alone_is_served() {
+async fn old_client_that_sends_single_bytes_is_served() {
     let server = Server::start("one\n", &["--quiet", "5000"]).await;
     let cases = json!([[["..", ".", "hello", ".x"], "one"]]);
-    assert_eq!(server.asked("bytes", &cases).await, "PASS\n");
+    assert_eq!(server.verdicts("bytes", &cases).await, "PASS\n");
 }
 
 #[tokio::test]
-async fn an_old_client_sees_a_wrong_key() {
+async fn old_client_detects_a_wrong_key() {
     let mut server = Server::start("one\ntwo\nthree\n", &[]).await;
     let cases = json!([[["hello"], "one"], [["hello"], "another"], [["hello"], "three"]]);
-    assert_eq!(server.asked("apart", &cases).await, "PASS\nFAIL\nPASS\n");
+    assert_eq!(server.verdicts("apart", &cases).await, "PASS\nFAIL\nPASS\n");
     server.logged("2 passed, 1 failed").await;
 }
 
 #[tokio::test]
-async fn a_client_is_sent_away_when_keys_run_out() {
+async fn client_is_disconnected_when_keys_run_out() {
     let mut server = Server::start("secret-key\n", &[]).await;
     let cases = json!([[["hello"], "secret-key"], [["again"], "secret-key"]]);
-    // The next client gets the first key again.
+    // Keys start again with the next client.
     for _ in 0..2 {
-        assert_eq!(server.asked("apart", &cases).await, "PASS\nclosed\n");
+        assert_eq!(server.verdicts("apart", &cases).await, "PASS\nclosed\n");
         server.logged("error: 127.0.0.1").await;
     }
     assert!(server.said.contains("no key is left for message 2"), "{}", server.said);
@@ -208,7 +208,7 @@ async fn a_client_is_sent_away_when_keys_run_out() {
 }
 
 #[tokio::test]
-async fn a_client_that_is_not_ascii_is_told_where() {
+async fn error_names_the_byte_that_is_not_ascii() {
     let mut server = Server::start("one\n", &[]).await;
     let mut client = server.connect().await;
     client.write_all("HELLODATAhello\nhé\n.".as_bytes()).await.unwrap();
@@ -216,19 +216,19 @@ async fn a_client_that_is_not_ascii_is_told_where() {
 }
 
 #[tokio::test]
-async fn several_clients_are_served_at_once() {
+async fn concurrent_clients_are_served() {
     let server = Server::start("one\ntwo\n", &[]).await;
     let mut held = server.connect().await;
     held.write_all(b"HELLO").await.unwrap();
     let cases = json!([[["hello"], "one"], [[".x"], "two"]]);
-    let clients = (0..4).map(|_| server.asked("apart", &cases));
+    let clients = (0..4).map(|_| server.verdicts("apart", &cases));
     for said in futures_util::future::join_all(clients).await {
         assert_eq!(said, "PASS\nPASS\n");
     }
 }
 
 #[tokio::test]
-async fn clients_beyond_the_bound_wait() {
+async fn clients_above_the_limit_wait() {
     let mut server = Server::start("one\n", &["--clients", "1"]).await;
     let mut first = server.connect().await;
     first.write_all(b"HELLO").await.unwrap();
@@ -236,7 +236,7 @@ async fn clients_beyond_the_bound_wait() {
     within("a reply", first.read_exact(&mut reply)).await.unwrap();
     let mut second = server.connect().await;
     second.write_all(b"HELLOQUIT").await.unwrap();
-    // The server has had its turn: it would have taken the second one too.
+    // The server has answered the first client, so it had the chance to accept the second.
     first.write_all(b"DATAhello\n.").await.unwrap();
     within("a reply", first.read_exact(&mut [0; 71])).await.unwrap();
     first.write_all(b"PASSQUIT").await.unwrap();
@@ -247,7 +247,7 @@ async fn clients_beyond_the_bound_wait() {
 }
 
 #[tokio::test]
-async fn a_client_that_stalls_is_sent_away() {
+async fn stalled_client_is_disconnected() {
     let mut server = Server::start("one\n", &["--timeout", "1"]).await;
     for (sent, expected) in [("HEL", "HELLO"), ("HELLO", "DATA or QUIT"), ("HELLODATAhello", "the rest of a message")] {
         let mut client = server.connect().await;
@@ -255,11 +255,11 @@ async fn a_client_that_stalls_is_sent_away() {
         within("the server closes", client.read_to_end(&mut Vec::new())).await.unwrap();
         server.logged(&format!("took longer than 1 s; expected {expected}")).await;
     }
-    assert_eq!(server.asked("apart", &json!([[["hello"], "one"]])).await, "PASS\n");
+    assert_eq!(server.verdicts("apart", &json!([[["hello"], "one"]])).await, "PASS\n");
 }
 
 #[tokio::test]
-async fn sigterm_ends_the_server() {
+async fn sigterm_stops_the_server() {
     let mut server = Server::start("one\n", &[]).await;
     let mut client = server.connect().await;
     client.write_all(b"HELLODATAhello").await.unwrap();
@@ -267,13 +267,13 @@ async fn sigterm_ends_the_server() {
     within("a reply", client.read_exact(&mut reply)).await.unwrap();
     server.terminate();
     assert!(within("the server ends", server.child.wait()).await.unwrap().success());
-    // Closed in order, or reset where the server had not read all.
+    // The connection closes, or resets if the server has unread bytes.
     let end = within("the connection ends", client.read(&mut reply)).await;
     assert!(matches!(end, Ok(0) | Err(_)), "{end:?}");
 }
 
 #[tokio::test]
-async fn an_old_server_is_checked() {
+async fn old_server_passes_the_check() {
     let folder = Folder::new();
     let long = "x".repeat(LONG);
     let cases = [("hello", "one"), (".x", "two"), ("", "three"), (long.as_str(), "four")];
@@ -296,7 +296,7 @@ async fn an_old_server_is_checked() {
 }
 
 #[tokio::test]
-async fn one_wrong_signature_fails_the_check() {
+async fn wrong_signature_fails_the_check() {
     let folder = Folder::new();
     let keys = folder.file("keys", "one\ntwo\nthree\n");
     let messages = folder.file("messages", messages(&["hello", "hello", "hello"]));
@@ -312,7 +312,7 @@ async fn one_wrong_signature_fails_the_check() {
 }
 
 #[tokio::test]
-async fn a_check_without_enough_keys_is_an_error() {
+async fn check_fails_when_the_server_lacks_keys() {
     let folder = Folder::new();
     let messages = folder.file("messages", messages(&["hello", "hello"]));
     let signatures = folder.file("signatures", [signature("hello", "one"), signature("hello", "two")].join("\n"));
@@ -328,10 +328,10 @@ async fn a_check_without_enough_keys_is_an_error() {
 }
 
 #[tokio::test]
-async fn both_commands_fit_together() {
+async fn check_passes_against_serve() {
     let mut server = Server::start("one\r\ntwo\r\n", &[]).await;
     let folder = Folder::new();
-    // A length that counts the line's end too, as some old files do.
+    // Some old files count the end of the line in a length.
     let messages = folder.file("messages", "6\r\nhello\r\n1\r\n.\r\n");
     let signatures = folder.file("signatures", [signature("hello", "one"), signature(".", "two")].join("\r\n"));
     let output = check(server.port, &messages, &signatures, &[]).await;
@@ -342,7 +342,7 @@ async fn both_commands_fit_together() {
 }
 
 #[tokio::test]
-async fn files_that_cannot_be_used_are_named() {
+async fn errors_name_the_unusable_file() {
     let folder = Folder::new();
     let good = folder.file("good", messages(&["hello"]));
     let digits = folder.file("digits", signature("hello", "one"));
@@ -355,7 +355,7 @@ async fn files_that_cannot_be_used_are_named() {
         (&missing, &digits, format!("{}: ", missing.display())),
         (&good, &two, format!("{} has 1 message, but {} has 2 signatures", good.display(), two.display())),
     ] {
-        // Nothing is there to connect to: files are read first.
+        // Nothing listens on this port. The command reads the files first.
         let output = check(1, messages, signatures, &[]).await;
         assert!(text(&output.stderr).starts_with(&format!("error: {error}")), "{}", text(&output.stderr));
         assert_eq!(output.status.code(), Some(2));
@@ -367,7 +367,7 @@ async fn files_that_cannot_be_used_are_named() {
 }
 
 #[tokio::test]
-async fn a_server_that_stalls_is_given_up() {
+async fn check_times_out_on_a_stalled_server() {
     let folder = Folder::new();
     let messages = folder.file("messages", messages(&["hello"]));
     let signatures = folder.file("signatures", signature("hello", "one"));

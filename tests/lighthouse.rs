@@ -1,4 +1,4 @@
-//! Lighthouse's scores of the pages, on its simulated slow phone.
+//! Checks the pages' Lighthouse scores on its simulated slow phone.
 
 use std::{collections::BTreeMap, env, fs, process::Stdio};
 
@@ -8,22 +8,22 @@ use tokio::process::Command;
 
 const CHROMIUM_FLAGS: &str = "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run \
      --disable-background-networking --disable-component-update --disable-sync";
-/// The machine is seldom quiet, and what is measured beside other work is not the page: a page that fails may try again.
+/// Runs per page, because other work on the machine lowers a score.
 const TRIES: usize = 5;
 const CATEGORIES: [&str; 3] = ["accessibility", "best-practices", "performance"];
 
-/// What a score has to be.
-const LEAST: [(&str, u64); 3] = [("accessibility", 100), ("best-practices", 100), ("performance", 98)];
+/// The minimum scores.
+const MIN_SCORES: [(&str, u64); 3] = [("accessibility", 100), ("best-practices", 100), ("performance", 98)];
 
-/// Lighthouse's phone is four times as slow as a desk computer whose speed is this by Lighthouse's own measure, the
-/// `benchmarkIndex` (its docs on throttling: 1,500 to 2,000). On a slower machine, scripts have to be slowed down less.
-const DESK: f64 = 1750.0;
-const SLOWER: f64 = 4.0;
+/// Lighthouse's phone is four times slower than a desktop computer with this `benchmarkIndex`, Lighthouse's measure of
+/// speed (its docs on throttling: 1,500 to 2,000). On a slower machine, scripts are slowed down less.
+const DESKTOP_INDEX: f64 = 1750.0;
+const PHONE_SLOWDOWN: f64 = 4.0;
 
-/// What Lighthouse says where the browser gave it a trace that it can make nothing of, which says nothing of the page.
-const AGAIN: &str = "Please run Lighthouse again";
+/// Lighthouse's error when the browser recorded an unusable trace. It says nothing about the page.
+const UNUSABLE_TRACE: &str = "Please run Lighthouse again";
 
-/// Its report, unless it wants to be run again. Scripts take so many times as long as on this machine.
+/// Runs Lighthouse with scripts slowed down by this factor. Returns its report, or `None` after an unusable trace.
 async fn report(url: &str, slowdown: f64) -> Option<Value> {
     let program = tool("lighthouse/cli/index.js");
     let folder = env::temp_dir().join(format!("cloakroom-lighthouse-{}", std::process::id()));
@@ -42,26 +42,26 @@ async fn report(url: &str, slowdown: f64) -> Option<Value> {
         .output();
     let output = output.await.unwrap();
     let _ = fs::remove_dir_all(&folder);
-    let said = String::from_utf8_lossy(&output.stderr);
-    if said.contains(AGAIN) {
+    let errors = String::from_utf8_lossy(&output.stderr);
+    if errors.contains(UNUSABLE_TRACE) {
         return None;
     }
-    assert!(output.status.success(), "Lighthouse does not run on {url}: {said}");
+    assert!(output.status.success(), "Lighthouse failed on {url}: {errors}");
     Some(serde_json::from_slice(&output.stdout).unwrap())
 }
 
-/// The factor for a machine of this speed.
+/// Returns the slowdown for a machine with this `benchmarkIndex`.
 fn slowdown(benchmark_index: f64) -> f64 {
-    (SLOWER * benchmark_index / DESK).clamp(1.0, SLOWER)
+    (PHONE_SLOWDOWN * benchmark_index / DESKTOP_INDEX).clamp(1.0, PHONE_SLOWDOWN)
 }
 
-/// Each page once, if it is good enough then; several times each under `tests/run --all`, which shows the spread.
+/// Runs each page until its scores suffice. Under `tests/run --all`, runs each page [`TRIES`] times to show the spread.
 #[tokio::test]
-async fn pages_are_quick_and_sound() {
+async fn pages_reach_the_minimum_scores() {
     let server = Server::start().await;
     let all = env::var_os("CLOAKROOM_ALL").is_some();
-    // The first page is so light that it is good at any factor. Its report tells how fast this machine is now.
-    let mut factor = SLOWER;
+    // The first page is light enough for any factor. Its report tells the machine's speed.
+    let mut factor = PHONE_SLOWDOWN;
     for path in ["/", "/create", "/login"] {
         let url = format!("{}{path}", server.origin());
         let mut best = BTreeMap::new();
@@ -77,17 +77,17 @@ async fn pages_are_quick_and_sound() {
             for name in CATEGORIES {
                 best.entry(name).and_modify(|best: &mut u64| *best = score(name).max(*best)).or_insert(score(name));
             }
-            if !all && LEAST.iter().all(|(name, least)| best[name] >= *least) {
+            if !all && MIN_SCORES.iter().all(|(name, min)| best[name] >= *min) {
                 break;
             }
         }
-        assert!(!last.is_null(), "{path}: Lighthouse wanted to be run again {TRIES} times");
+        assert!(!last.is_null(), "{path}: {TRIES} unusable traces");
         let audits = last["audits"].as_object().unwrap().values();
         let poor = audits.filter(|audit| audit["score"].as_f64().is_some_and(|score| score < 1.0));
         let poor = poor.map(|audit| format!("{} {} {}", audit["id"], audit["score"], audit["displayValue"]));
         let poor = poor.collect::<Vec<_>>();
-        for (name, least) in LEAST {
-            assert!(best[name] >= least, "{path}: {name} {}, wanted {least}: {poor:#?}", best[name]);
+        for (name, min) in MIN_SCORES {
+            assert!(best[name] >= min, "{path}: {name} {}, wanted {min}: {poor:#?}", best[name]);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Tests of the page's pure modules with Node's test runner. Each file in `tests/modules` tests the module of the same
-//! name; a hyphen stands for a folder.
+//! Tests the page's pure modules with Node's test runner. Each file in `tests/modules` tests the module of the same
+//! name; a hyphen stands for a slash.
 
 use std::{fs, process::Command};
 
@@ -8,7 +8,7 @@ use support::root;
 use wire::limits;
 
 #[test]
-fn pure_modules() {
+fn pure_modules_pass_their_tests() {
     let files = fs::read_dir(root().join("tests/modules")).unwrap().map(|file| file.unwrap().path());
     let mut files = files.filter(|file| file.extension().is_some_and(|end| end == "mjs")).collect::<Vec<_>>();
     files.sort();
@@ -23,9 +23,9 @@ fn pure_modules() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
-/// The page refuses what the core would refuse, before it does the work.
+/// The page checks these limits before it processes a picture, and the client core checks them again.
 #[test]
-fn limits_of_pictures_are_those_of_the_protocol() {
+fn picture_limits_match_the_protocol() {
     let print = "import(process.argv[1]).then((limits) => console.log(JSON.stringify(limits)))";
     let module = root().join("static/js/pictures/limits.js");
     let output = Command::new("node").args(["--eval", print]).arg(module).output().unwrap();

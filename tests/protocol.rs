@@ -1,6 +1,6 @@
-//! Walks the table of `docs/PROTOCOL.md`, section 8: each row is produced against the real server, or in the real
-//! core, and must not affect another member's connection. The sentences that a user reads are not in the table: the
-//! server's are compared with `Refusal::words`.
+//! Checks every row of the table in `docs/PROTOCOL.md`, section 8: produces the case against the real server or in the
+//! real client core, and checks that another member's connection is not affected. The sentences that a user reads are
+//! not in the table; the server's are compared with `Refusal::words`.
 
 use std::{
     collections::BTreeSet,
@@ -38,12 +38,12 @@ use wire::{ClientFrame, CloseCode, Counter, Epoch, Hello, MemberId, Refusal, Roo
 struct Row {
     /// Status and code, such as "403 `wrong_credentials`", "close 4000" or "local `stale`".
     answer: String,
-    /// The meaning, by which the tests below know the row.
+    /// The meaning, which identifies the row in the tests below.
     case: String,
     client: String,
 }
 
-/// The rows of section 8, which has one table of four columns: status, code, meaning, the client.
+/// Returns the rows of section 8, which has one table with the columns status, code, meaning and client.
 fn table() -> Vec<Row> {
     let text = fs::read_to_string(root().join("docs/PROTOCOL.md")).unwrap();
     let section = text.split("\n## 8.").nth(1).expect("section 8");
@@ -57,7 +57,7 @@ fn table() -> Vec<Row> {
 }
 
 #[test]
-fn the_table_and_the_code_say_the_same() {
+fn table_matches_the_code() {
     let rows = table();
     let refusals = Refusal::ALL.iter().map(|refusal| format!("{} `{}`", refusal.status(), refusal.code()));
     let closes = CloseCode::ALL.iter().map(|code| format!("close {}", code.number()));
@@ -71,7 +71,7 @@ fn the_table_and_the_code_say_the_same() {
     }
 }
 
-/// A room with Ana and Bo in it, by plain requests: what they were given.
+/// A room with Ana and Bo, created with plain requests, and their admissions.
 struct Scene {
     server: Server,
     verifier: String,
@@ -89,7 +89,7 @@ fn room_id(byte: u8) -> Value {
 
 impl Scene {
     async fn new(flags: &[&str]) -> Self {
-        // Where the test is to come from several addresses, it says so as a trusted proxy would.
+        // The test acts as a trusted proxy, so that requests can come from several addresses.
         let flags = [&["--trusted-proxy", "127.0.0.1/32", "--log", "cloakroom=debug"], flags].concat();
         let server = Server::with(&flags).await;
         let verifier = bytes32(7);
@@ -102,13 +102,13 @@ impl Scene {
         Self { server, verifier, ana, bo }
     }
 
-    /// A hello, with a higher attempt each time.
-    fn hello(&self, who: &Value) -> Hello {
+    /// Returns a hello, with a higher attempt each time.
+    fn hello(&self, member: &Value) -> Hello {
         static ATTEMPTS: AtomicU32 = AtomicU32::new(1);
         Hello {
             room_id: serde_json::from_value(self.ana["room_id"].clone()).unwrap(),
-            member_id: serde_json::from_value(who["member_id"].clone()).unwrap(),
-            token: serde_json::from_value(who["token"].clone()).unwrap(),
+            member_id: serde_json::from_value(member["member_id"].clone()).unwrap(),
+            token: serde_json::from_value(member["token"].clone()).unwrap(),
             attempt: ATTEMPTS.fetch_add(1, Ordering::Relaxed),
             seq: Seq(0),
             verifier: None,
@@ -119,10 +119,10 @@ impl Scene {
         connect_async(format!("ws://{}/api/socket", self.server.address)).await.unwrap().0
     }
 
-    /// A socket that has said hello and was welcomed.
-    async fn connected(&self, who: &Value) -> Socket {
+    /// Opens a socket, sends a hello and waits for the welcome.
+    async fn connected(&self, member: &Value) -> Socket {
         let mut socket = self.socket().await;
-        send(&mut socket, ClientFrame::Hello(self.hello(who))).await;
+        send(&mut socket, ClientFrame::Hello(self.hello(member))).await;
         assert_eq!(frame(&mut socket).await[1], 0x81, "a welcome");
         socket
     }
@@ -135,7 +135,7 @@ impl Scene {
         answer(self.server.post("/api/create", &body).await)
     }
 
-    /// A request by hand, for what no client would send.
+    /// Sends raw bytes, for requests that no client would send.
     async fn raw(&self, head: &str, body: &[u8]) -> String {
         let mut stream = TcpStream::connect(&self.server.address).await.unwrap();
         let length =
@@ -152,7 +152,7 @@ impl Scene {
     }
 }
 
-/// Status and code as the table has them.
+/// Returns status and code, formatted as in the table.
 fn answer((status, body): (u16, Value)) -> String {
     match body["error"].as_str() {
         Some(code) => coded(status, code, body["message"].as_str().unwrap()),
@@ -160,7 +160,7 @@ fn answer((status, body): (u16, Value)) -> String {
     }
 }
 
-/// Status and code as the table has them. The words of a refusal must be its own.
+/// Returns status and code, formatted as in the table. Checks that a refusal has its own words.
 fn coded(status: impl Display, code: &str, words: &str) -> String {
     if let Some(refusal) = Refusal::ALL.iter().find(|refusal| refusal.code() == code) {
         assert_eq!(words, refusal.words(), "{code}");
@@ -176,10 +176,10 @@ fn message(epoch: Epoch, counter: u64, sealed: &[u8]) -> ClientFrame<'_> {
     ClientFrame::Message { epoch, counter: Counter(counter), sealed }
 }
 
-/// A knock, as far as the server can tell.
+/// A knock as the server sees it, which cannot open it.
 const KNOCK: ClientFrame<'static> = ClientFrame::Knock { generation: 0, sealed: b"knock" };
 
-/// Ana, whose group is in this epoch, lets Bo in, who knocks.
+/// Lets Bo knock, and lets Ana, whose group is in this epoch, admit him.
 async fn let_in(ana: &mut Socket, bo: &mut Socket, number: u64) {
     send(bo, KNOCK).await;
     kind(ana, 0x89).await;
@@ -215,7 +215,7 @@ async fn frame(socket: &mut Socket) -> Vec<u8> {
     .await
 }
 
-/// Waits for the end of a socket: the close code.
+/// Waits until the socket is closed. Returns the close code.
 async fn closed(mut socket: Socket) -> String {
     let code = within("the socket is closed", async {
         loop {
@@ -229,7 +229,7 @@ async fn closed(mut socket: Socket) -> String {
     format!("close {}", code.await)
 }
 
-/// Sends these messages after the upgrade and waits for the end.
+/// Opens a socket, sends these messages, after a hello if `hello`, and waits for the close.
 async fn after(scene: &Scene, hello: bool, messages: Vec<Message>) -> String {
     let mut socket = if hello { scene.connected(&scene.bo).await } else { scene.socket().await };
     for message in messages {
@@ -238,7 +238,7 @@ async fn after(scene: &Scene, hello: bool, messages: Vec<Message>) -> String {
     closed(socket).await
 }
 
-/// Raw bytes in place of a frame, behind a real upgrade and hello.
+/// Connects Bo, sends raw bytes instead of a frame, and waits for the close.
 async fn after_raw(scene: &Scene, bytes: &[u8]) -> String {
     let mut socket = scene.connected(&scene.bo).await;
     let tokio_tungstenite::MaybeTlsStream::Plain(stream) = socket.get_mut() else { panic!("plain TCP") };
@@ -246,7 +246,7 @@ async fn after_raw(scene: &Scene, bytes: &[u8]) -> String {
     closed(socket).await
 }
 
-/// The refusal that the core shows for these inputs, as the table has it.
+/// Returns the refusal that the client core shows for these inputs, formatted as in the table.
 fn core(room: &str, user: &str, inputs: Vec<Input<'_>>) -> String {
     let mut session = Session::new(Intent::Join, room, user, "this build", seed().into());
     let mut shown = String::new();
@@ -269,7 +269,7 @@ fn stretched(password: &str) -> String {
     core("Book club", "Ana", vec![Input::NotStretched(error.code(), &error.to_string())])
 }
 
-/// Which gate a case is about, if it is about one.
+/// Returns the gate of a case about a gate.
 fn gate_of(case: &str) -> Option<&'static str> {
     match case {
         "the gate requires a pass" | "wrong access token" | "too many wrong passwords or tokens" => Some("token"),
@@ -282,8 +282,8 @@ fn gate_of(case: &str) -> Option<&'static str> {
     }
 }
 
-/// Brings a case of this gate about. It stretches passwords and runs commands, and nothing else goes on meanwhile.
-async fn at_the_gate(gate: &str, case: &str) -> Vec<String> {
+/// Produces a case of this gate and returns the answers. Runs alone, because it stretches passwords and runs commands.
+async fn produce_at_gate(gate: &str, case: &str) -> Vec<String> {
     let state = State::new();
     let factors = state.adds_person("ana", "account of my own");
     let mut mail = Mail::start(0, &[]).await;
@@ -337,8 +337,8 @@ async fn at_the_gate(gate: &str, case: &str) -> Vec<String> {
     }
 }
 
-/// Brings a case about, in each of the ways that its row names: the answers.
-async fn bring_about(case: &str) -> Vec<String> {
+/// Produces a case in each way that its row names, and returns the answers.
+async fn produce(case: &str) -> Vec<String> {
     let scene = match case {
         "room full" => Scene::new(&["--max-members", "2"]).await,
         "too many rooms created or join attempts from one address" => {
@@ -436,7 +436,7 @@ async fn bring_about(case: &str) -> Vec<String> {
             vec![s.raw(opening, b"").await]
         }
         "too many connections from one address" => {
-            // Ana has the one there may be; somebody else is not in her way, nor she in theirs.
+            // Ana has the only connection of her address. Other addresses are not affected.
             let open = |address: &str| {
                 let mut request = format!("ws://{}/api/socket", s.server.address).into_client_request().unwrap();
                 request.headers_mut().insert("x-forwarded-for", address.parse().unwrap());
@@ -446,7 +446,7 @@ async fn bring_about(case: &str) -> Vec<String> {
             let WsError::Http(refused) = open("192.0.2.1").await.unwrap_err() else { panic!("refused by HTTP") };
             let body = serde_json::from_slice(refused.body().as_ref().unwrap()).unwrap();
             drop(elsewhere);
-            // Without a proxy, whatever is asked for on such a connection is refused.
+            // Without a proxy, every request on such a connection is refused.
             let direct = Server::with(&["--max-connections-per-address", "1"]).await;
             let first = TcpStream::connect(&direct.address).await.unwrap();
             let second = direct.post("/api/salt", &json!({ "room": "Club" })).await;
@@ -504,7 +504,7 @@ async fn bring_about(case: &str) -> Vec<String> {
             after(s, true, vec![Message::binary(vec![0, 4])]).await,
         ],
         "no hello as the first frame within 10 s" => {
-            // One that begins with something else, and one that says nothing for ten seconds.
+            // One socket begins with another frame. The other sends nothing for ten seconds.
             let message = message(epoch(0), 1, b"x").to_bytes();
             vec![after(s, false, vec![Message::binary(message)]).await, after(s, false, vec![]).await]
         }
@@ -539,7 +539,7 @@ async fn bring_about(case: &str) -> Vec<String> {
                 verifier: verifier.map(|text| serde_json::from_value(json!(text)).unwrap()),
                 ..s.hello(&s.bo)
             };
-            let knock = |hello: Hello, address: &'static str| async move {
+            let open = |hello: Hello, address: &'static str| async move {
                 let mut request = format!("ws://{}/api/socket", s.server.address).into_client_request().unwrap();
                 request.headers_mut().insert("x-forwarded-for", address.parse().unwrap());
                 let mut socket = connect_async(request).await.unwrap().0;
@@ -547,13 +547,13 @@ async fn bring_about(case: &str) -> Vec<String> {
                 socket
             };
             let refused = vec![
-                closed(knock(hello(None), "192.0.2.1").await).await,
-                closed(knock(hello(Some(&bytes32(8))), "192.0.2.1").await).await,
+                closed(open(hello(None), "192.0.2.1").await).await,
+                closed(open(hello(Some(&bytes32(8))), "192.0.2.1").await).await,
             ];
-            // With the right verifier it is bound anew, and the old address is the wrong one.
-            let mut moved = knock(hello(Some(&verifier)), "192.0.2.1").await;
+            // The right verifier binds the token to the new address, and the old address is refused.
+            let mut moved = open(hello(Some(&verifier)), "192.0.2.1").await;
             assert_eq!(frame(&mut moved).await[1], 0x81);
-            assert!(closed(knock(hello(None), "192.0.2.2").await).await.starts_with("close 4005"));
+            assert!(closed(open(hello(None), "192.0.2.2").await).await.starts_with("close 4005"));
             refused
         }
         "a newer socket of the member took over; or the hello is late or a copy" => {
@@ -564,12 +564,12 @@ async fn bring_about(case: &str) -> Vec<String> {
             let mut newest = s.socket().await;
             send(&mut newest, ClientFrame::Hello(hello.clone())).await;
             assert_eq!(frame(&mut newest).await[1], 0x81);
-            // One that was on its way meanwhile; the very same one, from somebody who read it; and one without a number.
-            for passed_over in [late, hello.clone(), Hello { attempt: 0, ..hello }] {
-                replaced.push(after(s, false, vec![Message::binary(ClientFrame::Hello(passed_over).to_bytes())]).await);
+            // A late hello, a copy of the current one, and one without an attempt number.
+            for refused in [late, hello.clone(), Hello { attempt: 0, ..hello }] {
+                replaced.push(after(s, false, vec![Message::binary(ClientFrame::Hello(refused).to_bytes())]).await);
             }
             send(&mut newest, ClientFrame::Ping).await;
-            assert_eq!(frame(&mut newest).await[1], 0x87, "the newest one is still there");
+            assert_eq!(frame(&mut newest).await[1], 0x87, "the newest socket stays connected");
             replaced
         }
         "the member reads too slowly; the code may not arrive" => {
@@ -588,12 +588,12 @@ async fn bring_about(case: &str) -> Vec<String> {
             vec![closed(slow).await]
         }
         "nothing received for 28 s" => {
-            // One whose system answers nothing, not even a ping: it is there only as far as TCP goes.
+            // Nobody reads this socket, so nothing answers its pings. Only its TCP connection is alive.
             let mut socket = s.connected(&s.bo).await;
             let alive = async { while ana.next().await.is_some() {} };
             tokio::select! {
                 _ = s.server.logged("code=4008") => {}
-                () = alive => panic!("Ana, who answers pings, was cut off too"),
+                () = alive => panic!("Ana answers pings, but was disconnected too"),
             }
             let tokio_tungstenite::MaybeTlsStream::Plain(stream) = socket.get_mut() else { panic!("plain TCP") };
             let mut bytes = Vec::new();
@@ -614,7 +614,7 @@ async fn bring_about(case: &str) -> Vec<String> {
                 send(&mut bo, ClientFrame::Stuck { epoch: epoch(number + 1) }).await;
             }
             let stuck = closed(bo).await;
-            // Someone in Bo's place, whose commit says nothing to Ana.
+            // In a second room, Ana cannot open Bo's commit.
             let scene = Scene::new(&[]).await;
             let (mut ana, mut bo) = (scene.connected(&scene.ana).await, scene.connected(&scene.bo).await);
             let_in(&mut ana, &mut bo, 0).await;
@@ -623,7 +623,7 @@ async fn bring_about(case: &str) -> Vec<String> {
             send(&mut ana, message(epoch, 1, b"I am in")).await;
             kind(&mut ana, 0x88).await;
             send(&mut ana, ClientFrame::Stuck { epoch }).await;
-            assert_eq!(kind(&mut ana, 0x8b).await.last(), Some(&1), "Ana founds another");
+            assert_eq!(kind(&mut ana, 0x8b).await.last(), Some(&1), "Ana founds the group anew");
             vec![stuck, closed(bo).await]
         }
         "every connected member of the group declined the knock" => {
@@ -640,7 +640,7 @@ async fn bring_about(case: &str) -> Vec<String> {
             let body = json!({ "salt": bytes32(1), "build": "another build" }).to_string();
             vec![core("Book club", "Ana", vec![Input::Answered { status: 200, body: body.as_bytes() }])]
         }
-        // Brought about by the tests of the client core and of the browsers.
+        // Tested with the client core and in browsers.
         "too little memory for Argon2id"
         | "no socket opens, while `/api/salt` is answered"
         | "text empty or too long"
@@ -656,9 +656,9 @@ async fn bring_about(case: &str) -> Vec<String> {
         | "messages missing"
         | "group with other members than are named"
         | "group with other members than are named, when the session ends" => return Vec::new(),
-        other => panic!("no test brings this about: {other}"),
+        other => panic!("no test for this case: {other}"),
     };
-    // Ana's connection has seen nothing of all this.
+    // Ana's connection was not affected.
     send(&mut ana, ClientFrame::Ping).await;
     let pong = 0x87;
     while frame(&mut ana).await[1] != pong {}
@@ -666,24 +666,24 @@ async fn bring_about(case: &str) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_row_happens_as_the_table_says() {
+async fn every_case_gets_the_answer_in_the_table() {
     let rows = table();
-    assert_eq!(rows.iter().map(|row| &row.case).collect::<BTreeSet<_>>().len(), rows.len(), "a case stands once");
+    assert_eq!(rows.iter().map(|row| &row.case).collect::<BTreeSet<_>>().len(), rows.len(), "each case occurs once");
     let check = |row: &Row, answers: Vec<String>| {
-        for came in answers {
-            assert_eq!(came, row.answer, "{}", row.case);
+        for answer in answers {
+            assert_eq!(answer, row.answer, "{}", row.case);
         }
     };
     let (gated, others) = rows.iter().partition::<Vec<_>, _>(|row| gate_of(&row.case).is_some());
-    join_all(others.into_iter().map(async |row| check(row, bring_about(&row.case).await))).await;
+    join_all(others.into_iter().map(async |row| check(row, produce(&row.case).await))).await;
     for row in gated {
         let gate = gate_of(&row.case).unwrap();
-        check(row, at_the_gate(gate, &row.case).await);
+        check(row, produce_at_gate(gate, &row.case).await);
     }
 }
 
 #[tokio::test]
-async fn a_salt_for_any_name_and_always_the_same() {
+async fn salt_depends_only_on_the_room_name() {
     let server = Server::start().await;
     let salt = |room: &'static str| {
         let server = &server;
@@ -696,11 +696,11 @@ async fn a_salt_for_any_name_and_always_the_same() {
     assert_ne!(before, salt("Cook club").await);
 }
 
-/// A verifier in a hello is an attempt at the password, and bound like one at the door.
+/// A verifier in a hello is a guess at the password, and limited like a join.
 #[tokio::test]
-async fn a_hello_is_no_way_round_the_bound_on_attempts() {
+async fn hellos_with_a_verifier_count_as_joins() {
     let scene = Scene::new(&["--joins-per-minute", "1"]).await;
-    // The scene's own join was from 127.0.0.1; these come from elsewhere, with Bo's token and a guess each.
+    // The scene's own join came from 127.0.0.1. These come from another address, with Bo's token and one guess each.
     let mut codes = Vec::new();
     for guess in [8, 7] {
         let mut request = format!("ws://{}/api/socket", scene.server.address).into_client_request().unwrap();
@@ -710,13 +710,12 @@ async fn a_hello_is_no_way_round_the_bound_on_attempts() {
         send(&mut socket, ClientFrame::Hello(Hello { verifier, ..scene.hello(&scene.bo) })).await;
         codes.push(closed(socket).await);
     }
-    assert_eq!(codes, ["close 4005", "close 4005"], "the second guess was right, and not looked at");
+    assert_eq!(codes, ["close 4005", "close 4005"], "the second guess was right, but not checked");
 }
 
-/// A browser that closes its page closes the socket with 1001, whatever else it still gets to do; and so it does with one
-/// that it puts to sleep, which comes back.
+/// A browser closes the socket with code 1001 when it closes a page, and also when it suspends one that may return.
 #[tokio::test]
-async fn who_goes_away_may_come_back_soon() {
+async fn closing_page_may_come_back_soon() {
     let scene = Scene::new(&[]).await;
     let mut ana = scene.connected(&scene.ana).await;
     let mut bo = scene.connected(&scene.bo).await;
@@ -728,7 +727,7 @@ async fn who_goes_away_may_come_back_soon() {
     bo.send(hello.clone()).await.unwrap();
     assert_eq!(frame(&mut bo).await[1], 0x81, "a welcome");
     bo.close(Some(going_away)).await.unwrap();
-    // No more than that: the grace is 60 s, longer than a test waits.
+    // Longer than the short grace period of 10 s; the usual one is 60 s, longer than a test waits.
     assert_eq!(kind(&mut ana, 0x85).await[14], 1, "its connection was lost");
     let back = after(&scene, false, vec![hello]).await;
     assert!(back.starts_with("close 4004"), "{back}");
@@ -736,7 +735,7 @@ async fn who_goes_away_may_come_back_soon() {
 
 /// A client's close is answered with a close (RFC 6455, section 5.5.1).
 #[tokio::test]
-async fn a_close_is_answered() {
+async fn close_is_answered() {
     let scene = Scene::new(&[]).await;
     for hello in [true, false] {
         let mut socket = if hello { scene.connected(&scene.bo).await } else { scene.socket().await };

@@ -1,5 +1,5 @@
-//! Many rooms, each with its people and its network, in one process and by one seed: real client cores, the real room,
-//! a clock that jumps. A seed that fails says what happened, and happens again the same way:
+//! Simulates many rooms, each with its clients and its network, in one process: real client cores, the real room, and a
+//! simulated clock. A seed determines a world. A failure prints its events and can be repeated from its seed:
 //!
 //! ```text
 //! SIMULATION_SEED=17 cargo test -p tests --test simulation
@@ -41,15 +41,15 @@ use std::{
 
 use checks::Stats;
 
-/// How many worlds a normal run plays.
+/// Worlds in a normal run.
 const SEEDS: u64 = 2_000;
 
 fn number(name: &str) -> Option<u64> {
-    env::var(name).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{name} is a number")))
+    env::var(name).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
 }
 
 #[test]
-fn whatever_happens_the_rules_hold() {
+fn invariants_hold_in_every_world() {
     if let Some(seed) = number("SIMULATION_SEED") {
         let (outcome, trace) = plan::play(seed, true);
         trace.iter().for_each(|line| println!("{line}"));

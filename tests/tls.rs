@@ -27,7 +27,7 @@ use tokio::{
     time::interval,
 };
 
-/// A folder that is removed in the end.
+/// A folder that is removed when dropped.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -54,7 +54,7 @@ impl Drop for Folder {
     }
 }
 
-/// A server with a certificate from files, and a client that trusts it.
+/// Starts a server with a certificate from files. Returns it with its folder and a client that trusts it.
 async fn with_files(more: &[&str]) -> (Folder, Server, Trust) {
     let folder = Folder::new();
     let issued = folder.issue();
@@ -62,13 +62,13 @@ async fn with_files(more: &[&str]) -> (Folder, Server, Trust) {
     (folder, server, Trust::in_authority(&issued.authority))
 }
 
-/// A server with a certificate of its own.
-async fn with_own(folder: &Folder, listen: &str) -> Server {
+/// Starts a server with a self-made certificate.
+async fn with_self_made(folder: &Folder, listen: &str) -> Server {
     Server::with(&["--tls-self-signed", "--state", folder.path(), "--listen", listen]).await
 }
 
 #[tokio::test]
-async fn versions_and_protocols() {
+async fn tls_12_and_13_are_offered_with_http_1_only() {
     let folder = Folder::new();
     let issued = folder.issue();
     let server = Server::with(&issued.flags()).await;
@@ -84,13 +84,13 @@ async fn versions_and_protocols() {
         assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("ok\n"), "{answer}");
     }
     let other = Trust::in_authority(&issued.authority).offering(&["h2"]);
-    assert!(other.connect(&server.address).await.is_err(), "HTTP/2 is not spoken");
+    assert!(other.connect(&server.address).await.is_err(), "HTTP/2 is not offered");
     let stranger = Trust::in_authority(&Folder::new().issue().authority);
-    assert!(stranger.connect(&server.address).await.is_err(), "the test's clients look at certificates");
+    assert!(stranger.connect(&server.address).await.is_err(), "the test's clients check certificates");
 }
 
 #[tokio::test]
-async fn plain_requests_are_sent_to_tls() {
+async fn plain_requests_are_redirected_to_https() {
     let (_folder, server, trust) = with_files(&[]).await;
     let address = &server.address;
     for (path, method) in [("/", "GET"), ("/login?username=&roomname=A%20b", "GET"), ("/create", "HEAD")] {
@@ -105,26 +105,26 @@ async fn plain_requests_are_sent_to_tls() {
     assert!(answer.starts_with("HTTP/1.1 421"), "{answer}");
     let upgrade = "upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     let answer = ask(&mut TcpStream::connect(address).await.unwrap(), "GET", address, "/api/socket", upgrade).await;
-    assert!(answer.starts_with("HTTP/1.1 308"), "no socket opens in plain: {answer}");
+    assert!(answer.starts_with("HTTP/1.1 308"), "no socket opens without TLS: {answer}");
     for path in ["/trust", "/cloakroom.crt"] {
-        assert!(trust.get(address, path).await.starts_with("HTTP/1.1 404"), "there is nothing to trust by hand");
+        assert!(trust.get(address, path).await.starts_with("HTTP/1.1 404"), "this certificate needs no trust by hand");
     }
 }
 
 #[tokio::test]
-async fn a_real_certificate_is_promised_for_later() {
+async fn hsts_is_sent_only_with_a_public_certificate() {
     let (_folder, server, trust) = with_files(&[]).await;
     let promise = "strict-transport-security: max-age=31536000\r\n";
     assert!(trust.get(&server.address, "/").await.contains(promise));
 
     let folder = Folder::new();
-    let own = with_own(&folder, "127.0.0.1:0").await;
+    let own = with_self_made(&folder, "127.0.0.1:0").await;
     let trust = Trust::in_authority(&own_authority(&own).await);
     assert!(!trust.get(&own.address, "/").await.contains("strict-transport-security"));
 }
 
 #[tokio::test]
-async fn the_origin_is_that_of_tls() {
+async fn origin_must_be_https() {
     let (_folder, server, trust) = with_files(&[]).await;
     let join = async |trust: &Trust, server: &Server, host: &str, origin: &str| {
         let mut stream = trust.connect(&server.address).await.unwrap();
@@ -145,7 +145,7 @@ async fn the_origin_is_that_of_tls() {
 }
 
 #[tokio::test]
-async fn files_are_read_again_when_they_change() {
+async fn changed_certificate_files_are_reloaded() {
     let (folder, server, _) = with_files(&[]).await;
     fs::write(folder.0.join("server.crt"), "no certificate").unwrap();
     server.logged("server.crt holds no certificate").await;
@@ -157,7 +157,7 @@ async fn files_are_read_again_when_they_change() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_went_wrong_changes_nothing() {
+async fn unusable_files_keep_the_previous_certificate() {
     let (folder, server, trust) = with_files(&[]).await;
     fs::write(folder.0.join("server.key"), rcgen::KeyPair::generate().unwrap().serialize_pem()).unwrap();
     server.logged("cannot be used together").await;
@@ -167,7 +167,7 @@ async fn a_certificate_that_went_wrong_changes_nothing() {
     assert!(trust.get(&server.address, "/healthz").await.starts_with("HTTP/1.1 200"));
 }
 
-/// What the server says when it does not start.
+/// Returns the error of a server that does not start.
 fn refusal(flags: &[&str]) -> String {
     let mut command = Command::new(program());
     command.env_clear().args(["--listen", "127.0.0.1:0", "--state", "none"]).args(flags);
@@ -177,7 +177,7 @@ fn refusal(flags: &[&str]) -> String {
 }
 
 #[test]
-fn wrong_files_are_named() {
+fn errors_name_the_unusable_file() {
     let folder = Folder::new();
     let issued = folder.issue();
     let [_, certificate, _, key] = issued.flags();
@@ -214,9 +214,9 @@ fn wrong_files_are_named() {
 }
 
 #[tokio::test]
-async fn a_certificate_of_its_own_is_kept() {
+async fn self_made_certificate_is_kept() {
     let folder = Folder::new();
-    let server = with_own(&folder, "127.0.0.1:0").await;
+    let server = with_self_made(&folder, "127.0.0.1:0").await;
     let pem = own_authority(&server).await;
     let trust = Trust::in_authority(&pem);
     for name in ["127.0.0.1", "localhost"] {
@@ -227,19 +227,19 @@ async fn a_certificate_of_its_own_is_kept() {
     assert!(trust.connect_as(&server.address, "127.0.0.3").await.is_err());
     drop(server);
 
-    let again = with_own(&folder, "127.0.0.1:0").await;
+    let again = with_self_made(&folder, "127.0.0.1:0").await;
     assert_eq!(own_authority(&again).await, pem);
     again.logged("age=Kept").await;
     drop(again);
 
-    // Nobody was told of that address.
-    let elsewhere = with_own(&folder, "127.0.0.3:0").await;
+    // The certificate does not cover this address.
+    let elsewhere = with_self_made(&folder, "127.0.0.3:0").await;
     elsewhere.logged("people must trust it again").await;
     assert_ne!(own_authority(&elsewhere).await, pem);
 }
 
 #[tokio::test]
-async fn without_a_state_folder_it_is_made_at_each_start() {
+async fn without_state_folder_each_start_makes_a_certificate() {
     let server = Server::with(&["--tls-self-signed"]).await;
     server.logged("people must trust a new one after each start").await;
     let trust = Trust::in_authority(&own_authority(&server).await);
@@ -247,9 +247,9 @@ async fn without_a_state_folder_it_is_made_at_each_start() {
 }
 
 #[tokio::test]
-async fn the_machines_names_are_served() {
+async fn self_made_certificate_covers_the_machines_names() {
     let folder = Folder::new();
-    let server = with_own(&folder, "127.0.0.1:0").await;
+    let server = with_self_made(&folder, "127.0.0.1:0").await;
     let trust = Trust::in_authority(&own_authority(&server).await);
     let kept = fs::read_to_string(folder.0.join("tls.json")).unwrap();
     let kept = serde_json::from_str::<serde_json::Value>(&kept).unwrap();
@@ -267,9 +267,9 @@ async fn the_machines_names_are_served() {
 }
 
 #[tokio::test]
-async fn how_to_trust_it_is_said_without_tls() {
+async fn trust_page_is_served_without_tls() {
     let folder = Folder::new();
-    let server = with_own(&folder, "127.0.0.1:0").await;
+    let server = with_self_made(&folder, "127.0.0.1:0").await;
     let page = ask_plainly(&server.address, "GET", "/trust").await;
     assert!(page.starts_with("HTTP/1.1 200") && page.contains("iPhone") && page.contains("Android"), "{page}");
     let style = page.split("href=\"").find_map(|rest| rest.split('"').next().filter(|url| url.ends_with(".css")));
@@ -282,7 +282,7 @@ async fn how_to_trust_it_is_said_without_tls() {
 }
 
 #[tokio::test]
-async fn the_start_says_where_and_how() {
+async fn start_prints_addresses_and_fingerprints() {
     let mut command = tokio::process::Command::new(program());
     command.env_clear().args(["--tls-self-signed", "--state", "none", "--listen", "127.0.0.2:0", "--log", "off"]);
     let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
@@ -290,7 +290,7 @@ async fn the_start_says_where_and_how() {
     let mut next = async || within("a line", lines.next_line()).await.unwrap().unwrap();
     assert_eq!(next().await, "Open one of these addresses:");
     let url = next().await;
-    let address = url.strip_prefix("  https://127.0.0.2:").expect("the address that it listens at");
+    let address = url.strip_prefix("  https://127.0.0.2:").expect("the listening address");
     let address = format!("127.0.0.2:{address}");
     let mut code = String::new();
     let how = loop {
@@ -315,7 +315,7 @@ async fn the_start_says_where_and_how() {
 }
 
 #[tokio::test]
-async fn two_talk() {
+async fn two_members_chat_over_tls() {
     for version in [&TLS12, &TLS13] {
         let folder = Folder::new();
         let issued = folder.issue();
@@ -326,7 +326,7 @@ async fn two_talk() {
         ana.sees_people(&["Ana", "Bo"]).await;
         ana.say("Hello Bo").await;
         assert_eq!(bo.hears().await, ("Ana".into(), "Hello Bo".into()));
-        // Longer than a record of TLS.
+        // A long text.
         let long = "long ".repeat(1_990);
         bo.say(&long).await;
         assert_eq!(ana.hears().await, ("Bo".into(), long));
@@ -335,22 +335,22 @@ async fn two_talk() {
     }
 }
 
-/// Memory that the server has in use, in KiB.
+/// Returns the server's resident memory in KiB.
 fn resident(server: &Server) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
-/// Waits until the server has closed this connection; what it said before.
+/// Waits until the server closes this connection. Returns the bytes received before that.
 async fn closed(stream: &mut TcpStream) -> Vec<u8> {
     let mut said = Vec::new();
-    // It may reset what it did not read.
+    // The server resets the connection if it has not read everything.
     let _ = within("the server closes", stream.read_to_end(&mut said)).await;
     said
 }
 
-/// The beginning of a handshake: a record that says how long it is, and not all of it.
+/// The beginning of a handshake: an incomplete record.
 const BEGUN: &[u8] = &[0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3];
 
 #[tokio::test]
@@ -361,20 +361,20 @@ async fn garbage_ends_a_handshake() {
     for garbage in [
         [&[0x16], &random[..]].concat(),
         [&[0x16, 3, 1, 0x40, 0], &[0x55; 0x4000][..]].concat(),
-        // A record that is longer than any may be.
+        // A record above the maximum length.
         [&[0x16, 3, 1, 0xff, 0xff], &random[..]].concat(),
-        // A hello that is longer than any may be.
+        // A hello above the maximum length.
         vec![0x16, 3, 1, 0, 4, 1, 0xff, 0xff, 0xff],
-        // An alert, and application data, in place of a hello.
+        // An alert and application data instead of a hello.
         vec![0x16, 3, 1, 0, 0, 0x17, 3, 3, 0, 1, 0],
     ] {
         let mut stream = TcpStream::connect(&server.address).await.unwrap();
-        // It may have hung up before it had all.
+        // Fails if the server has hung up already.
         let _ = stream.write_all(&garbage).await;
         let said = closed(&mut stream).await;
         assert!(said.len() <= 7, "an alert at most: {said:?}");
     }
-    // What is not TLS is HTTP, or is refused as that.
+    // Bytes that are not TLS are parsed as HTTP and refused as such.
     let mut stream = TcpStream::connect(&server.address).await.unwrap();
     stream.write_all(&[0x15, 3, 1, 0, 2, 1, 0, b'\r', b'\n', b'\r', b'\n']).await.unwrap();
     assert!(String::from_utf8_lossy(&closed(&mut stream).await).starts_with("HTTP/1.1 400"));
@@ -382,7 +382,7 @@ async fn garbage_ends_a_handshake() {
 }
 
 #[tokio::test]
-async fn a_hello_byte_by_byte_is_understood() {
+async fn handshake_byte_by_byte_succeeds() {
     let (_folder, server, trust) = with_files(&[]).await;
     let slow = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = slow.local_addr().unwrap().to_string();
@@ -403,7 +403,7 @@ async fn a_hello_byte_by_byte_is_understood() {
 }
 
 #[tokio::test]
-async fn half_closed_peers_end() {
+async fn half_closed_connections_end() {
     let (_folder, server, trust) = with_files(&[]).await;
     for begun in [&b""[..], &BEGUN[..1], BEGUN] {
         let mut stream = TcpStream::connect(&server.address).await.unwrap();
@@ -411,11 +411,11 @@ async fn half_closed_peers_end() {
         stream.shutdown().await.unwrap();
         closed(&mut stream).await;
     }
-    // After the handshake as well, whether TLS says so or the socket alone.
-    for says_so in [true, false] {
+    // Also after the handshake, with or without close_notify.
+    for close_notify in [true, false] {
         let mut stream = trust.connect(&server.address).await.unwrap();
         stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: ").await.unwrap();
-        if says_so {
+        if close_notify {
             stream.shutdown().await.unwrap()
         } else {
             stream.get_mut().0.shutdown().await.unwrap()
@@ -425,9 +425,9 @@ async fn half_closed_peers_end() {
     assert!(trust.get(&server.address, "/healthz").await.starts_with("HTTP/1.1 200"));
 }
 
-/// Those who begin a handshake and stop take a bounded number of places, for a bounded time, and no one else's.
+/// Incomplete handshakes are bounded in number and time, and do not affect other clients.
 #[tokio::test]
-async fn stalled_handshakes_cost_nobody_else() {
+async fn stalled_handshakes_are_bounded() {
     let (_folder, server, trust) = with_files(&[]).await;
     let before = resident(&server);
     let mut stalled = join_all((0..200).map(|_| async {
@@ -436,11 +436,11 @@ async fn stalled_handshakes_cost_nobody_else() {
         stream
     }))
     .await;
-    // As many as one address may have at a time wait on; the others were hung up on.
+    // The server keeps as many as one address may have, and closes the others.
     let mut open = Vec::new();
     let mut turned_away = 0;
     let mut ticks = interval(Duration::from_millis(20));
-    within("the others are hung up on", async {
+    within("the others are closed", async {
         while turned_away < 200 - 64 {
             ticks.tick().await;
             for mut stream in std::mem::take(&mut stalled) {
@@ -458,16 +458,16 @@ async fn stalled_handshakes_cost_nobody_else() {
     assert_eq!(stalled.len(), 64);
     assert!(resident(&server) < before + 8 * 1024, "{before} and now {} KiB", resident(&server));
     open.append(&mut stalled);
-    // They do not stay.
+    // The server ends them after the timeout.
     for stream in &mut open {
         closed(stream).await;
     }
     assert!(trust.get(&server.address, "/healthz").await.starts_with("HTTP/1.1 200"));
 }
 
-/// A handshake that goes on a little all the time is over when its time is.
+/// The timeout covers the whole handshake, even when bytes keep arriving.
 #[tokio::test]
-async fn a_slow_handshake_is_ended() {
+async fn slow_handshake_is_ended() {
     let (_folder, server, _) = with_files(&[]).await;
     let mut stream = TcpStream::connect(&server.address).await.unwrap();
     stream.write_all(BEGUN).await.unwrap();
@@ -491,7 +491,7 @@ async fn a_slow_handshake_is_ended() {
     .await;
 }
 
-/// A program that `tests/install` puts there, and what it says of the server.
+/// Runs a scanner that `tests/install` installs. Returns whether it succeeded, and its output.
 fn scan(program: PathBuf, arguments: &[&str]) -> (bool, String) {
     let mut command = Command::new(&program);
     let output = command.args(arguments).stdin(Stdio::null()).output();
@@ -499,9 +499,9 @@ fn scan(program: PathBuf, arguments: &[&str]) -> (bool, String) {
     (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// sslyze compares with what Mozilla asks for, *intermediate*.
+/// sslyze compares with Mozilla's *intermediate* profile.
 #[tokio::test]
-async fn sslyze_finds_nothing() {
+async fn sslyze_reports_compliance() {
     let folder = Folder::new();
     let issued = folder.issue();
     let server = Server::with(&issued.flags()).await;
@@ -515,17 +515,17 @@ async fn sslyze_finds_nothing() {
     assert!(!said.contains("VULNERABLE"), "{said}");
 }
 
-/// testssl.sh tries what was found wrong with TLS and its implementations over the years.
+/// testssl.sh tries known vulnerabilities of TLS and its implementations.
 #[tokio::test]
-async fn testssl_finds_nothing() {
-    // What is so in these tests, or on purpose.
+async fn testssl_reports_no_issue() {
+    // Findings that the test setup causes, or that are intended.
     const KNOWN: &[&str] = &[
-        // Of the scanner's own OpenSSL.
+        // About the scanner's own OpenSSL.
         "engine_problem",
-        // The test's authority revokes nothing, and no DNS names it.
+        // The test's authority has no revocation, and no DNS record.
         "cert_revocation",
         "DNS_CAArecord",
-        // It is about secrets on compressed pages that repeat what they are asked. Pages here are the same for everyone.
+        // About secrets on compressed pages that reflect input. These pages are the same for everyone.
         "BREACH",
     ];
     let folder = Folder::new();
@@ -537,7 +537,7 @@ async fn testssl_finds_nothing() {
     let json = found.clone();
     let scanned = tokio::task::spawn_blocking(move || {
         let [authority, json] = [&authority, &json].map(|path| path.to_str().unwrap());
-        // Protocols, the server's choices, headers, and everything that has a name of its own.
+        // `--vulnerable` runs all checks for named vulnerabilities.
         let what = ["--protocols", "--server-defaults", "--server-preference", "--headers", "--vulnerable"];
         let how = ["--ip", "one", "--warnings", "off", "--color", "0", "--add-ca", authority, "--jsonfile", json, &url];
         scan("testssl".into(), &[&what[..], &how].concat()).1
@@ -545,7 +545,7 @@ async fn testssl_finds_nothing() {
     let said = scanned.await.unwrap();
     let found = serde_json::from_str::<Vec<serde_json::Value>>(&fs::read_to_string(found).unwrap()).unwrap();
     assert!(found.iter().any(|finding| finding["id"] == "TLS1_3" && finding["severity"] == "OK"), "{said}");
-    assert!(found.iter().any(|finding| finding["id"] == "ticketbleed"), "it came to the end: {said}");
+    assert!(found.iter().any(|finding| finding["id"] == "ticketbleed"), "the scan was complete: {said}");
     let is_good = |finding: &&serde_json::Value| {
         let is = |field: &str, words: &[&str]| words.contains(&finding[field].as_str().unwrap());
         is("severity", &["OK", "INFO"]) || is("id", KNOWN)

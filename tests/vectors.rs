@@ -1,4 +1,4 @@
-//! Test vectors from an independent generator, checked natively and in the browser's wasm, and a recorded room, replayed
+//! Checks test vectors from an independent generator, natively and in the browser's wasm, and replays a recorded room
 //! with another cryptographic library.
 
 #[path = "vectors/record.rs"]
@@ -30,7 +30,7 @@ fn path(file: &str) -> PathBuf {
     root().join("tests/vectors").join(file)
 }
 
-/// A file of vectors; never an empty one.
+/// Reads a file of vectors, which must not be empty.
 fn vectors(file: &str) -> Vec<Value> {
     let text = fs::read_to_string(path(file)).unwrap();
     let vectors = serde_json::from_str::<Vec<Value>>(&text).unwrap();
@@ -206,8 +206,8 @@ fn contents() {
     }
 }
 
-/// The two modules as the server serves them: the derivation stretches, the session shows the verifier at the door and
-/// knocks under the door key that a vector names.
+/// Runs the two modules as the server serves them. The derivation stretches the password. The session sends the
+/// verifier to the door and seals its knock with the door key of the vector.
 async fn in_the_browser(engine: Engine) {
     const GENERATION: u32 = 3;
     const MEMBER: MemberId = MemberId(7);

@@ -7,7 +7,7 @@ use room::Address;
 
 static CONFIG: LazyLock<Config> = LazyLock::new(|| Config::parse_from(["cloakroom", "--trusted-proxy", "10.0.0.1"]));
 
-/// The input is the values of `X-Forwarded-For`, one in a line.
+/// The input is the values of `X-Forwarded-For`, one per line.
 pub fn check(bytes: &[u8]) {
     let proxy = SocketAddr::from(([10, 0, 0, 1], 1));
     let stranger = SocketAddr::from(([192, 0, 2, 1], 1));
@@ -26,12 +26,12 @@ pub fn check(bytes: &[u8]) {
     let front = HeaderValue::from_static("203.0.113.9");
     let behind = client(proxy, &mut [front].into_iter().chain(values.iter().cloned()));
     if address == Address::from(proxy.ip()) {
-        assert!(behind == address || behind == Address::from(forged.ip()), "an address that no header has");
+        assert!(behind == address || behind == Address::from(forged.ip()), "an address that is in no header");
     } else {
-        assert!(behind == address, "what stands before the client's address is read");
+        assert!(behind == address, "hops before the client are ignored");
     }
     assert!(
         client(stranger, &mut values.into_iter()) == Address::from(stranger.ip()),
-        "a peer that is no trusted proxy is believed"
+        "a peer that is not a trusted proxy is the client"
     );
 }

@@ -1,9 +1,9 @@
 use web_crypto::{content::Content, padding::pad};
 
-/// A content has one encoding. Pictures' headers and pieces are contents.
+/// Each content has exactly one encoding. The headers and pieces of pictures are contents too.
 pub fn check(bytes: &[u8]) {
     round_trip(bytes);
-    // A mutation rarely keeps the padding.
+    // Mutations rarely keep the padding intact.
     let mut padded = bytes.to_vec();
     pad(&mut padded);
     round_trip(&padded);

@@ -1,6 +1,6 @@
 use wire::{ClientFrame, ServerFrame};
 
-/// A frame has one encoding.
+/// Each frame has exactly one encoding.
 pub fn check(bytes: &[u8]) {
     if let Ok(frame) = ClientFrame::parse(bytes) {
         assert_eq!(frame.to_bytes(), bytes);

@@ -26,8 +26,7 @@ fn member() -> Me {
     Me::new(MemberId(1), "Ana".parse().unwrap(), Key::from([1; 32]), [1; 32].into())
 }
 
-/// The input opens neither as a message, nor as a commit, nor as a Welcome, and the group stays as it is: the server
-/// has no key to make one up.
+/// The server has no key, so no input opens as a message, a commit or a Welcome, and none changes the group.
 pub fn check(bytes: &[u8]) {
     MEMBER.with_borrow_mut(|(me, group)| {
         let before = (group.epoch(), group.authenticator().to_vec());

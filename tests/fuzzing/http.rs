@@ -18,7 +18,7 @@ use tokio::{
 const THREADS: &str = "fuzzed server";
 static PANICKED: AtomicBool = AtomicBool::new(false);
 
-/// The real server. It runs for as long as the process.
+/// The real server, which runs as long as the process.
 static SERVER: LazyLock<(Runtime, String)> = LazyLock::new(|| {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
@@ -38,8 +38,8 @@ static SERVER: LazyLock<(Runtime, String)> = LazyLock::new(|| {
     (runtime, address)
 });
 
-/// The input is all that a client sends on one connection. No task panics, no answer is an internal error, and the
-/// answers of the server itself carry its headers.
+/// The input is everything that a client sends on one connection. No task panics, no answer is an internal error, and
+/// every answer of a handler has the security headers.
 pub fn check(bytes: &[u8]) {
     let (runtime, address) = &*SERVER;
     let mut answer = Vec::new();
@@ -51,7 +51,7 @@ pub fn check(bytes: &[u8]) {
             let _ = writing.write_all(bytes).await;
             let _ = writing.shutdown().await;
         };
-        // The server may reset the connection: what came before that counts.
+        // The server may reset the connection. The bytes before that are checked.
         let receive = async { drop(within("the end of the connection", reading.read_to_end(&mut answer)).await) };
         tokio::join!(send, receive);
     });

@@ -1,7 +1,7 @@
-//! Every parser that meets foreign bytes, against what it promises. A target takes bytes and asserts.
+//! Fuzzes every parser of untrusted bytes. A target takes bytes and asserts the parser's properties.
 //!
 //! A test run replays a target's corpus, then tries mutations of it for a few seconds. `tests/fuzz` builds this file
-//! with libFuzzer in place of the test harness, which follows coverage for as long as it is told to.
+//! with libFuzzer instead of the test harness, for longer, coverage-guided runs.
 #![cfg_attr(libfuzzer, no_main)]
 
 mod address;
@@ -18,7 +18,7 @@ mod websocket;
 #[cfg(not(libfuzzer))]
 mod mutator;
 
-/// Bytes in, and a panic where a promise does not hold.
+/// A target. It panics when a property does not hold.
 type Check = fn(&[u8]);
 
 macro_rules! targets {
@@ -79,7 +79,7 @@ fn replay_and_mutate(name: &str, check: Check) {
         if panic::catch_unwind(|| check(&bytes)).is_err() {
             let path = folder.join(format!("failed-{}", std::process::id()));
             fs::write(&path, &bytes).unwrap();
-            panic!("{} fails: keep it in the corpus once it does not", path.display());
+            panic!("{} fails: keep it in the corpus after the fix", path.display());
         }
         count += 1;
     }

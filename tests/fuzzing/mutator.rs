@@ -1,10 +1,10 @@
-//! Inputs near those of a corpus.
+//! Mutates the inputs of a corpus.
 
-/// Bytes that parsers compare with: bounds of integers, and the marks of text formats.
-const TELLING: &[u8] = b"\x00\x01\x7d\x7e\x7f\x80\x81\x82\x88\x89\xfe\xff 09,;:\"\\{}[]\r\n";
-const LONGEST: usize = 16 * 1024;
+/// Bytes that parsers treat specially: integer bounds, and the delimiters of text formats.
+const SPECIAL: &[u8] = b"\x00\x01\x7d\x7e\x7f\x80\x81\x82\x88\x89\xfe\xff 09,;:\"\\{}[]\r\n";
+const MAX_BYTES: usize = 16 * 1024;
 
-/// Changes inputs as a seed says.
+/// A mutator with a random number generator that starts from a seed.
 pub struct Mutator(u64);
 
 impl Mutator {
@@ -12,14 +12,14 @@ impl Mutator {
         Self(seed.max(1))
     }
 
-    /// An input of the corpus with a few changes.
+    /// Returns an input of the corpus with a few random changes.
     pub fn input(&mut self, corpus: &[Vec<u8>]) -> Vec<u8> {
         let mut bytes = self.pick(corpus).clone();
         for _ in 0..=self.below(5) {
             let (start, end) = self.range(bytes.len());
             match self.below(7) {
                 0 if start < bytes.len() => bytes[start] ^= 1 << self.below(8),
-                1 if start < bytes.len() => bytes[start] = *self.pick(TELLING),
+                1 if start < bytes.len() => bytes[start] = *self.pick(SPECIAL),
                 2 if start < bytes.len() => bytes[start] = bytes[start].wrapping_add(1),
                 3 => drop(bytes.drain(start..end)),
                 4 => {
@@ -33,16 +33,16 @@ impl Mutator {
                     bytes.splice(start..end, other[from..to].iter().copied());
                 }
                 _ => {
-                    let byte = *self.pick(TELLING);
+                    let byte = *self.pick(SPECIAL);
                     bytes.insert(start, byte);
                 }
             }
         }
-        bytes.truncate(LONGEST);
+        bytes.truncate(MAX_BYTES);
         bytes
     }
 
-    /// Mostly a short one.
+    /// Returns a random range, mostly a short one.
     fn range(&mut self, length: usize) -> (usize, usize) {
         let start = self.below(length + 1);
         let most = 1 << self.below(12);

@@ -1,7 +1,7 @@
 use unicode_normalization::UnicodeNormalization;
 use wire::{RoomName, UserName, limits};
 
-/// The input is several names, one in a line.
+/// The input is several names, one per line.
 pub fn check(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let names = text.split('\n').take(4).filter_map(canonical).collect::<Vec<_>>();
@@ -14,7 +14,7 @@ pub fn check(bytes: &[u8]) {
     }
 }
 
-/// A name, if it is one. It stays as it is when it is made canonical again, and does not depend on how it was typed.
+/// Returns the canonical form of a valid name. Checks that it is stable and does not depend on how the name was typed.
 fn canonical(raw: &str) -> Option<RoomName> {
     let name = raw.parse::<RoomName>();
     assert_eq!(

@@ -1,6 +1,6 @@
 use web_crypto::padding::{MIN, pad, unpad};
 
-/// A content has one padded form, within the bounds that PROTOCOL states.
+/// Each content has exactly one padded form, within the bounds in PROTOCOL.
 pub fn check(bytes: &[u8]) {
     if let Some(content) = unpad(bytes) {
         let mut again = content.to_vec();

@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::{
 const LIMIT: usize = 10_000;
 
 #[derive(Debug, PartialEq)]
-enum Said {
+enum Seen {
     Text(String),
     Binary(Vec<u8>),
     Ping(Vec<u8>),
@@ -20,9 +20,10 @@ enum Said {
     Fault(Fault),
 }
 
-/// The server's reader says the same however the bytes come in, and the same as an independent implementation.
+/// The server's reader returns the same events however the bytes are split, and the same as an independent
+/// implementation.
 pub fn check(bytes: &[u8]) {
-    // The zeros end the last frame, and are no frame themselves: both readers come to an end, however early they look.
+    // The zeros complete the last frame and are not a valid frame, so that both readers stop.
     let end = [0; LIMIT + 16];
     let bytes = [bytes, &end].concat();
     let bytes = [before_longer_length(&bytes), &end].concat();
@@ -36,18 +37,18 @@ pub fn check(bytes: &[u8]) {
         assert_eq!(runtime.block_on(read(&bytes, way)), ours);
     }
     let theirs = others_read(&bytes);
-    let [(our_end, ours), (their_end, theirs)] = [&ours, &theirs].map(|said| said.split_last().unwrap());
+    let [(our_end, ours), (their_end, theirs)] = [&ours, &theirs].map(|seen| seen.split_last().unwrap());
     assert_eq!(ours, theirs);
     match (our_end, their_end) {
-        // tungstenite finds some faults later, and may find another fault in the same bytes.
-        (Said::Fault(_), Said::Fault(_)) => {}
+        // tungstenite detects some faults later, and may report another fault for the same bytes.
+        (Seen::Fault(_), Seen::Fault(_)) => {}
         // tungstenite does not know this code.
-        (Said::Close(Some((1014, _))), Said::Fault(_)) => {}
+        (Seen::Close(Some((1014, _))), Seen::Fault(_)) => {}
         _ => assert_eq!(our_end, their_end),
     }
 }
 
-/// The frames before one whose length is not written in the shortest way: tungstenite takes that one.
+/// Returns the frames before the first whose length does not use the shortest encoding, which tungstenite accepts.
 fn before_longer_length(bytes: &[u8]) -> &[u8] {
     let mut at = 0;
     loop {
@@ -64,7 +65,7 @@ fn before_longer_length(bytes: &[u8]) -> &[u8] {
     }
 }
 
-/// How bytes come in: so many were here before, and the others come in pieces.
+/// How the bytes arrive: `before` of them were read with the handshake, the others arrive in pieces.
 #[derive(Clone, Copy)]
 struct Way {
     piece: usize,
@@ -72,7 +73,7 @@ struct Way {
     wipes: bool,
 }
 
-async fn read(bytes: &[u8], way: Way) -> Vec<Said> {
+async fn read(bytes: &[u8], way: Way) -> Vec<Seen> {
     let (before, rest) = bytes.split_at(way.before.min(bytes.len()));
     let (mut near, far) = duplex(way.piece);
     let send = async move {
@@ -80,61 +81,61 @@ async fn read(bytes: &[u8], way: Way) -> Vec<Said> {
         let _ = near.write_all(rest).await;
     };
     let receive = async move {
-        let mut said = Vec::new();
+        let mut seen = Vec::new();
         let mut reader = Reader::new(far, before.to_vec(), LIMIT);
         reader.wipes(way.wipes);
         loop {
             let read = reader.read(|event| {
-                said.push(match event {
-                    Event::Text(text) => Said::Text(text.to_owned()),
-                    Event::Binary(bytes) => Said::Binary(bytes.to_vec()),
-                    Event::Ping(bytes) => Said::Ping(bytes.to_vec()),
-                    Event::Pong(bytes) => Said::Pong(bytes.to_vec()),
-                    Event::Close(close) => Said::Close(close.map(|close| (close.code, close.reason.to_owned()))),
+                seen.push(match event {
+                    Event::Text(text) => Seen::Text(text.to_owned()),
+                    Event::Binary(bytes) => Seen::Binary(bytes.to_vec()),
+                    Event::Ping(bytes) => Seen::Ping(bytes.to_vec()),
+                    Event::Pong(bytes) => Seen::Pong(bytes.to_vec()),
+                    Event::Close(close) => Seen::Close(close.map(|close| (close.code, close.reason.to_owned()))),
                 });
                 ControlFlow::Break(())
             });
             match read.await {
                 Ok(_) => {}
-                Err(End::Fault(fault)) => said.push(Said::Fault(fault)),
-                Err(End::Gone) => panic!("the zeros did not end it"),
+                Err(End::Fault(fault)) => seen.push(Seen::Fault(fault)),
+                Err(End::Gone) => panic!("the zeros did not end the connection"),
             }
-            if let Some(Said::Close(_) | Said::Fault(_)) = said.last() {
-                return said;
+            if let Some(Seen::Close(_) | Seen::Fault(_)) = seen.last() {
+                return seen;
             }
         }
     };
     tokio::join!(send, receive).1
 }
 
-fn others_read(bytes: &[u8]) -> Vec<Said> {
+fn others_read(bytes: &[u8]) -> Vec<Seen> {
     let config = WebSocketConfig::default().max_message_size(Some(LIMIT)).max_frame_size(Some(LIMIT));
     let mut socket = WebSocket::from_partially_read(io::empty(), bytes.to_vec(), Role::Server, Some(config));
-    let mut said = Vec::new();
+    let mut seen = Vec::new();
     loop {
-        said.push(match socket.read() {
-            Ok(Message::Text(text)) => Said::Text(text.as_str().to_owned()),
-            Ok(Message::Binary(bytes)) => Said::Binary(bytes.to_vec()),
-            Ok(Message::Ping(bytes)) => Said::Ping(bytes.to_vec()),
-            Ok(Message::Pong(bytes)) => Said::Pong(bytes.to_vec()),
+        seen.push(match socket.read() {
+            Ok(Message::Text(text)) => Seen::Text(text.as_str().to_owned()),
+            Ok(Message::Binary(bytes)) => Seen::Binary(bytes.to_vec()),
+            Ok(Message::Ping(bytes)) => Seen::Ping(bytes.to_vec()),
+            Ok(Message::Pong(bytes)) => Seen::Pong(bytes.to_vec()),
             Ok(Message::Close(close)) => {
-                Said::Close(close.map(|close| (close.code.into(), close.reason.as_str().to_owned())))
+                Seen::Close(close.map(|close| (close.code.into(), close.reason.as_str().to_owned())))
             }
             Ok(Message::Frame(_)) => unreachable!("only written"),
-            Err(Error::Utf8(_)) => Said::Fault(Fault::NotUtf8),
-            Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => Said::Fault(Fault::TooBig),
-            Err(_) => Said::Fault(Fault::Protocol),
+            Err(Error::Utf8(_)) => Seen::Fault(Fault::NotUtf8),
+            Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => Seen::Fault(Fault::TooBig),
+            Err(_) => Seen::Fault(Fault::Protocol),
         });
-        match said.last_mut() {
-            // In place of a close that it refuses, tungstenite returns its answer to it.
-            Some(last @ Said::Close(Some(_))) if *last == refused_close() => *last = Said::Fault(Fault::Protocol),
-            Some(Said::Close(_) | Said::Fault(_)) => return said,
+        match seen.last_mut() {
+            // For a close that it refuses, tungstenite returns its own answer instead.
+            Some(last @ Seen::Close(Some(_))) if *last == refused_close() => *last = Seen::Fault(Fault::Protocol),
+            Some(Seen::Close(_) | Seen::Fault(_)) => return seen,
             _ => continue,
         }
-        return said;
+        return seen;
     }
 }
 
-fn refused_close() -> Said {
-    Said::Close(Some((1002, "Protocol violation".to_owned())))
+fn refused_close() -> Seen {
+    Seen::Close(Some((1002, "Protocol violation".to_owned())))
 }

@@ -1,4 +1,4 @@
-"""A mail server on loopback: prints each mail it takes as a line of JSON. Without modes, it takes mail in the clear.
+"""A mail server on loopback. Prints each received mail as a line of JSON. Without modes, it uses no TLS and no login.
 
     smtp.py PORT [tls|starttls CERTIFICATE KEY] [login NAME PASSWORD]
 """

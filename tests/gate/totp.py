@@ -1,4 +1,4 @@
-"""A one-time code, as RFC 6238 has it: totp.py BASE32 SECONDS."""
+"""Prints a one-time code (RFC 6238): totp.py BASE32 SECONDS."""
 
 import base64
 import hashlib

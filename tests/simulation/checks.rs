@@ -1,4 +1,4 @@
-//! What must hold, whatever happens: looked at after every step, and once all is quiet.
+//! The invariants of a world, checked after every step and at the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,36 +13,36 @@ use super::{
     world::World,
 };
 
-/// Who is in a group: by number, under which name, with which key.
+/// The members of a group by id, with name and key.
 type People = BTreeMap<MemberId, (String, Vec<u8>)>;
 
-/// For how many milliseconds at most one hostile member can keep an honest one from coming in or from talking, while
-/// there is someone honest who has been in the group.
+/// The longest time in milliseconds that one hostile member can keep an honest one from joining or talking, while an
+/// honest member that has been in the group is connected.
 const STALL: u64 = 40_000;
 
-/// What was seen in one world.
+/// The observations in one world.
 pub struct Checks {
     pub kind: Kind,
-    /// What each epoch is, as the first one in it had it.
+    /// The authenticator and members of each epoch, as seen by its first member.
     epochs: BTreeMap<(RoomId, Epoch, Vec<u8>), People>,
     authenticators: BTreeMap<(RoomId, Epoch), Vec<u8>>,
     identities: BTreeMap<(RoomId, MemberId), (String, Vec<u8>)>,
-    /// The last counter that the server took from each.
+    /// The last counter that the server accepted from each member.
     pub counters: BTreeMap<(RoomId, MemberId), Counter>,
-    /// Some of what was said, sealed.
+    /// A sample of sealed messages.
     pub sealed: Vec<(RoomId, Epoch, Vec<u8>)>,
-    /// Commits that nobody may follow.
+    /// Invalid commits, which no honest client may follow.
     pub forged: BTreeSet<Vec<u8>>,
     /// The commit that is being handed to a client.
     commit: Option<Vec<u8>>,
     pub scan: Option<Scan>,
     pub readers: Readers,
-    /// Since when there is someone honest who has been in the group.
+    /// Since when an honest member that has been in the group is connected.
     honest_since: Option<u64>,
     pub stats: Stats,
 }
 
-/// What a world was like, and the worst that it came to.
+/// The counts and the worst times of a world.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Stats {
     pub texts: u64,
@@ -54,7 +54,7 @@ pub struct Stats {
     pub stuck: u64,
     pub unlisted: u64,
     pub ghosts: u64,
-    /// Milliseconds from the door's answer to being in the group; and from saying something to its being taken.
+    /// Milliseconds from the door's answer to being in the group, and from sending a text to its acceptance.
     pub worst_entry: u64,
     pub worst_talk: u64,
 }
@@ -93,7 +93,7 @@ impl Checks {
         }
     }
 
-    /// The door has answered.
+    /// Called after the door's answer.
     pub fn answered(world: &mut World, index: usize, status: u16, body: &[u8]) {
         if status == 200
             && let Ok(admission) = serde_json::from_slice::<Admission>(body)
@@ -104,7 +104,7 @@ impl Checks {
         }
     }
 
-    /// A frame is about to be handed to a client.
+    /// Called before a client takes a frame.
     pub fn before(world: &mut World, index: usize, frame: &[u8]) {
         let client = &mut world.clients[index];
         world.checks.commit = None;
@@ -116,7 +116,7 @@ impl Checks {
             Ok(ServerFrame::Left { member_id, .. }) => {
                 client.gone.insert(member_id);
             }
-            // One who is in passes it over, and the connection with it.
+            // A member inside the group ignores it and drops the connection.
             Ok(ServerFrame::LetIn { people, .. }) if client.epoch.is_none() => {
                 client.gone.clear();
                 for person in people.iter().filter(|person| !client.met.contains(&person.member_id)) {
@@ -134,11 +134,11 @@ impl Checks {
         }
     }
 
-    /// A client has taken something in.
+    /// Called after a client has handled an input.
     pub fn after(world: &mut World, index: usize) {
         readers::look(world, index);
         let World { clients, checks, .. } = world;
-        // Those of a room of that name that is gone had the same numbers.
+        // A former room with the same name had the same member ids.
         let (room, password) = (clients[index].room(), clients[index].password);
         let honest = |other: &&Client| other.is_honest() && other.room() == room && other.password == password;
         let honest_ids = clients.iter().filter(honest).filter_map(Client::id).collect::<BTreeSet<_>>();
@@ -168,46 +168,49 @@ impl Checks {
         let people = people.collect::<People>();
         let authenticator = group.authenticator().to_vec();
 
-        // No way back.
+        // Epochs only grow.
         assert!(
             client.latest.is_none_or(|latest| epoch > latest),
             "{index} went back from {:?} to {epoch:?}",
             client.latest
         );
-        // One key for one epoch, and one list of people for one key.
+        // All members of an epoch have the same key and the same list of members.
         if checks.kind.has_honest_server() {
             let first = checks.authenticators.entry((room, epoch)).or_insert_with(|| authenticator.clone());
             assert_eq!(*first, authenticator, "{index} has another key than others in {epoch:?}");
         }
         let first = checks.epochs.entry((room, epoch, authenticator.clone())).or_insert_with(|| people.clone());
         assert_eq!(*first, people, "{index} sees other people than others in {epoch:?}");
-        // Nobody becomes another, and no two have one name.
+        // An id keeps its name and key, and no two members share a name.
         let skeletons =
             people.values().map(|(name, _)| name.parse::<UserName>().unwrap().skeleton()).collect::<Vec<_>>();
         for (place, skeleton) in skeletons.iter().enumerate() {
-            assert!(!skeletons[..place].iter().any(|other| other.same(skeleton)), "two of one name: {people:?}");
+            assert!(
+                !skeletons[..place].iter().any(|other| other.same(skeleton)),
+                "two members with one name: {people:?}"
+            );
         }
         let follows = client.epoch.is_some_and(|before| before.generation == epoch.generation);
         for (id, person) in &people {
             let before = client.roster.get(id).filter(|_| follows);
             assert!(before.is_none_or(|before| before == person), "{index}: {id} has become another");
-            // One who is hostile may deceive those whom it lets in about itself, but not about others.
+            // A hostile member may deceive newcomers that it admits about itself, but not about others.
             if honest_ids.contains(id) {
                 let first = checks.identities.entry((room, *id)).or_insert_with(|| person.clone());
                 assert_eq!(first, person, "{index}: {id} has become another");
             }
         }
-        // Nobody is removed but those who were told as gone; who comes back stays in the list.
+        // Only members reported as gone are removed. A member that returns stays in the list.
         if follows {
             assert!(
                 !checks.commit.as_ref().is_some_and(|commit| checks.forged.contains(commit)),
                 "{index} followed a commit that is against the rules"
             );
             for id in client.roster.keys().filter(|id| !people.contains_key(id)) {
-                assert!(client.gone.contains(id), "{index} removed {id}, of whom nobody said that it is gone");
+                assert!(client.gone.contains(id), "{index} removed {id}, which was not reported as gone");
             }
         }
-        // Of the epoch before nothing is left.
+        // No key of the previous epoch remains.
         let (knocks, kept) = observed.me.kept();
         assert_eq!(knocks, 0, "{index} keeps the keys of a knock that was answered");
         assert!(kept.iter().all(|(_, number)| *number == epoch.number), "{index} in {epoch:?} keeps keys of {kept:?}");
@@ -232,7 +235,7 @@ impl Checks {
         client.epoch = Some(epoch);
         client.latest = Some(epoch);
         checks.count_honest(clients, world.now);
-        // The wrong password: a group is no place for it.
+        // A member with the wrong password must not be in a group.
         let strangers =
             clients.iter().filter(|other| other.room() == Some(room) && other.password != clients[index].password);
         for stranger in strangers {
@@ -244,13 +247,13 @@ impl Checks {
         }
     }
 
-    /// Notes since when someone honest who has been in the group is there.
+    /// Updates since when an honest member that has been in the group is connected.
     fn count_honest(&mut self, clients: &[Client], now: u64) {
         let is_there = |client: &Client| client.lives() && client.is_honest() && client.latest.is_some();
         self.honest_since = clients.iter().any(is_there).then(|| self.honest_since.unwrap_or(now));
     }
 
-    /// A client tells its person something.
+    /// Called when a client shows a view to its user.
     pub fn shown(world: &mut World, index: usize, view: View) {
         let now = world.now;
         world.note(|| format!("{index}   shows {}", summary(&view)));
@@ -268,7 +271,7 @@ impl Checks {
             View::Accepted { counter } => {
                 assert!(client.accepted.insert(counter), "{index}: {counter} was taken twice");
                 let (_, at) = client.said.get(&counter).unwrap_or_else(|| panic!("{index}: never said {counter}"));
-                // While nobody is in but one who is hostile, nobody else has a say.
+                // While only a hostile member is in the group, it may block everybody.
                 let stalled = now - (*at).max(checks.honest_since.unwrap_or(now));
                 if honest && checks.kind == Kind::HostileMember {
                     checks.stats.worst_talk = checks.stats.worst_talk.max(stalled);
@@ -283,7 +286,7 @@ impl Checks {
                     return;
                 }
                 assert!(last.is_none_or(|last| counter > last), "{index}: {counter} of {id} came after {last:?}");
-                // The text says whose it is.
+                // The text contains its author.
                 let author = text.split('-').next().and_then(|number| number.parse::<usize>().ok());
                 let author = author.and_then(|number| clients.get(number));
                 let author = author.unwrap_or_else(|| panic!("{index}: {text:?} was said by nobody"));

@@ -1,4 +1,4 @@
-//! A client: a real session, and what its person has seen.
+//! A client: a real session, and the views that its user has seen.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use wire::{Counter, Epoch, MemberId, RoomId, Token};
 
 use super::{hostile_member::Mischief, random::Random, readers::Shown};
 
-/// What a session has come to know of another member.
+/// A session's knowledge of another member.
 #[derive(Default)]
 pub struct Heard {
     /// The texts shown, by their counters.
@@ -15,7 +15,7 @@ pub struct Heard {
     pub missed: u64,
     pub unreadable: u64,
     pub replayed: u64,
-    /// Up to here, messages were before one's time.
+    /// Messages up to this counter came before the client joined.
     pub before: Counter,
 }
 
@@ -26,32 +26,33 @@ pub struct Client {
     pub name: String,
     pub password: u8,
     pub mischief: Option<Mischief>,
-    /// Whether it still runs: a killed one is kept as it was.
+    /// False after the client was killed. Its state is kept.
     pub runs: bool,
-    /// Why the session is over.
+    /// Why the session ended.
     pub ended: Option<String>,
-    /// The latest wish to be woken.
+    /// The latest time at which the session asked to be woken.
     pub wake: u64,
     pub link: Option<usize>,
     pub seat: Option<(RoomId, MemberId, Token)>,
-    /// Where the group was when last looked at, and all that was learned on the way there.
+    /// The group's last observed epoch, and everything learned until then.
     pub epoch: Option<Epoch>,
     pub latest: Option<Epoch>,
     pub roster: BTreeMap<MemberId, (String, Vec<u8>)>,
-    /// Who was told as gone, and is still in the group.
+    /// Members reported as gone that are still in the group.
     pub gone: BTreeSet<MemberId>,
     pub heard: BTreeMap<MemberId, Heard>,
-    /// Whom it met in its group, at any time.
+    /// Every member that was ever in its group.
     pub met: BTreeSet<MemberId>,
-    /// Whether it founded a later group as the first that it was in: nobody told it how far others had come.
+    /// True when its first group was one that it founded in a later generation. Nobody told it the others' counters
+    /// then.
     pub founded_late: bool,
-    /// Whether it was outside after it had been in.
+    /// True when it was outside the group after it had been inside.
     pub was_out: bool,
-    /// One's own texts, by counter; and which of them the server took.
+    /// Its own texts by counter, and the counters that the server accepted.
     pub said: BTreeMap<Counter, (String, u64)>,
     pub accepted: BTreeSet<Counter>,
     pub is_in: bool,
-    /// Everyone that the last list of people named.
+    /// The members in the last list shown.
     pub shown: Shown,
     pub admitted_at: Option<u64>,
 }
@@ -92,7 +93,7 @@ impl Client {
         self.mischief.is_none()
     }
 
-    /// Whether it goes on: neither killed nor over.
+    /// True when it was not killed and its session has not ended.
     pub fn lives(&self) -> bool {
         self.runs && self.ended.is_none()
     }

@@ -1,4 +1,4 @@
-//! A member that holds real keys and keeps no rule: a session whose frames are not sent as they are.
+//! A hostile member with real keys: a session whose frames are altered before they are sent.
 
 use web_crypto::{
     Stretched,
@@ -9,39 +9,39 @@ use wire::{ClientFrame, Counter, Epoch, MemberId};
 
 use super::{random::Random, world::World};
 
-/// What it does, for as long as it stays.
+/// A habit of a hostile member, kept as long as it stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Habit {
-    /// Does not commit when it is its turn.
+    /// Ignores its duty.
     Idle,
-    /// Passes over everyone.
+    /// Declines every knock.
     PassesAll,
     /// Commits nonsense.
     Garbles,
-    /// Commits what some can open and others cannot.
+    /// Commits that only some members can open.
     Splits,
-    /// Sends a Welcome that opens for nobody.
+    /// Sends a Welcome that no newcomer can open.
     WrongWelcome,
-    /// Lets people in without the room's PSK.
+    /// Admits newcomers without the room's PSK.
     WithoutPsk,
     WithoutPath,
-    /// Removes someone who is there.
+    /// Removes a connected member.
     Removes,
     /// Takes another name.
     Renames,
-    /// Puts a leaf into the tree that it names to nobody.
+    /// Adds a leaf to the tree without naming it in the frame.
     Haunts,
-    /// Says in the frame something else than in the commit.
+    /// Sends a frame that differs from its commit.
     Misstates,
-    /// Says again and again that it is stuck.
+    /// Reports repeatedly that it is stuck.
     Stuck,
-    /// Knocks again and again, with nonsense.
+    /// Knocks repeatedly with nonsense.
     Knocks,
-    /// Says nothing after it came in.
+    /// Sends nothing after it was admitted.
     Silent,
-    /// Sends messages that nobody can open.
+    /// Sends messages that no member can open.
     Mumbles,
-    /// Leaves counters out.
+    /// Skips counters.
     Skips,
     /// Sends everything twice.
     Doubles,
@@ -57,7 +57,7 @@ const HABITS: [Habit; 18] = [
     Habit::WithoutPath,
     Habit::Removes,
     Habit::Renames,
-    // Twice: it does something only while nobody in the group looks.
+    // Listed twice, because it acts only in rare situations.
     Habit::Haunts,
     Habit::Haunts,
     Habit::Misstates,
@@ -69,10 +69,10 @@ const HABITS: [Habit; 18] = [
     Habit::Doubles,
 ];
 
-/// What it can do by a commit of its own accord.
+/// The habits that make commits without a duty.
 const UNASKED: [Habit; 3] = [Habit::Renames, Habit::Haunts, Habit::Splits];
 
-/// An epoch, and who knocked in it how.
+/// An epoch, and the knocks in it.
 type Duty = (Epoch, Vec<(MemberId, Vec<u8>)>);
 
 /// The habits of one member.
@@ -82,7 +82,7 @@ pub struct Mischief {
     random: Random,
     /// The last one.
     duty: Option<Duty>,
-    /// How often it does as it should after all, in percent.
+    /// How often it follows the protocol, in percent.
     behaves: u64,
 }
 
@@ -98,7 +98,7 @@ impl Mischief {
         self.habits.contains(&habit)
     }
 
-    /// Looks at what it is handed.
+    /// Observes a frame from the server.
     pub fn hears(&mut self, frame: &wire::ServerFrame<'_>) {
         if let wire::ServerFrame::Duty { epoch, knocks, .. } = frame {
             self.duty = Some((*epoch, knocks.iter().map(|(id, sealed)| (*id, sealed.to_vec())).collect()));
@@ -106,7 +106,7 @@ impl Mischief {
     }
 }
 
-/// What goes out in place of this frame.
+/// Returns the frames to send instead of this one.
 pub fn outgoing(world: &mut World, index: usize, frame: Vec<u8>) -> Vec<Vec<u8>> {
     let Some(mut mischief) = world.clients[index].mischief.take() else { return vec![frame] };
     let frames = spoil(world, index, &mut mischief, frame);
@@ -185,7 +185,7 @@ fn spoil(world: &mut World, index: usize, mischief: &mut Mischief, frame: Vec<u8
             if mischief.random.percent(50) { vec![knock, frame] } else { vec![stuck, knock, frame] }
         }
         ClientFrame::Ping if UNASKED.iter().any(|habit| mischief.has(*habit)) => {
-            // A refresh that no one asked for.
+            // An unrequested refresh.
             let habit = UNASKED.into_iter().find(|habit| mischief.has(*habit)).unwrap_or(Habit::Splits);
             let forged = forge(world, index, mischief, habit);
             if let Some((forged, true)) = &forged
@@ -200,7 +200,8 @@ fn spoil(world: &mut World, index: usize, mischief: &mut Mischief, frame: Vec<u8
     }
 }
 
-/// A commit that no honest client would make; and whether it is against the rules, so that nobody may follow it.
+/// Returns a commit that no honest client would make, and whether it is invalid, so that no honest client may follow
+/// it.
 fn forge(world: &mut World, index: usize, mischief: &mut Mischief, habit: Habit) -> Option<(Vec<u8>, bool)> {
     let client = &mut world.clients[index];
     let (room, own) = client.seat.as_ref().map(|(room, id, _)| (*room, *id))?;
@@ -222,7 +223,7 @@ fn forge(world: &mut World, index: usize, mischief: &mut Mischief, habit: Habit)
     let only_adds = !newcomers.is_empty() && !returns && observed.gone.is_empty();
     let forgery = match habit {
         Habit::WithoutPsk if !newcomers.is_empty() => Forgery::WithoutPsk,
-        // A removal takes a path in any case.
+        // A removal always has a path.
         Habit::WithoutPath if only_adds => Forgery::WithoutPath,
         Habit::Removes => Forgery::Removing(mischief.random.pick(&staying)?, mischief.random.percent(50)),
         Habit::Renames => Forgery::Named(format!("Mallory {}", mischief.random.next()).parse().ok()?),

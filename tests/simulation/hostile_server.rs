@@ -1,5 +1,5 @@
-//! A server that is not to be trusted: it drops, repeats, swaps, alters and forges frames, both ways. That it forks the
-//! room is done in `server`.
+//! A hostile server: drops, repeats, swaps, alters and forges frames in both directions. Forks of the room are in
+//! `server`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,19 +7,19 @@ use wire::{ClientFrame, Counter, Departure, Epoch, MemberId, Person, Seq, Server
 
 use super::{random::Random, world::World};
 
-/// How it treats what passes through.
+/// How the server tampers with frames.
 pub struct Tampering {
     random: Random,
-    /// How often it does something, in percent.
+    /// How often it tampers with a frame, in percent.
     rate: u64,
-    /// Whether it gives numbers of its own, so that they are without a hole whatever it does.
+    /// True when it renumbers events, so that its tampering leaves no gap.
     renumbers: bool,
-    /// Whether it names leaves to newcomers that were put into the tree unnamed.
+    /// True when it names unnamed leaves to newcomers.
     helps_ghosts: bool,
     seqs: BTreeMap<usize, Seq>,
-    /// What it sent earlier, to anyone.
+    /// Frames that it sent earlier, to any client.
     past: Vec<Vec<u8>>,
-    /// What it holds back until the next frame of the connection.
+    /// A frame held back until the connection's next frame.
     held: BTreeMap<(usize, bool), Vec<u8>>,
     pub done: u64,
 }
@@ -71,7 +71,7 @@ impl Tampering {
         frames
     }
 
-    /// The frame with something else in one of its fields, or another one beside it.
+    /// Returns the frame with one field changed, or with another frame beside it.
     fn lie(&mut self, frame: &[u8]) -> Vec<Vec<u8>> {
         let Ok(mut parsed) = ServerFrame::parse(frame) else { return vec![] };
         let random = &mut self.random;
@@ -143,12 +143,12 @@ impl Tampering {
         beside.into_iter().chain([parsed.to_bytes()]).collect()
     }
 
-    /// Gives the frame the number that its receiver expects.
+    /// Gives the frame the sequence number that its receiver expects.
     fn renumber(&mut self, link: usize, frame: Vec<u8>) -> Vec<u8> {
         let Ok(mut parsed) = ServerFrame::parse(&frame) else { return frame };
         match &mut parsed {
             ServerFrame::Welcome(welcome) => {
-                // Where the hello said that one is, is where what follows goes on from.
+                // Continues from the sequence number in the client's hello.
                 let last = self.seqs.entry(link).or_default();
                 if welcome.standing != Standing::Inside {
                     *last = welcome.seq;
@@ -195,7 +195,7 @@ pub fn upward(world: &mut World, link: usize, frame: Vec<u8>) -> Vec<Vec<u8>> {
     world.tampering.as_mut().map_or_else(Vec::new, |tampering| tampering.carry(link, false, frame))
 }
 
-/// What the others are told of a commit of a member in the server's service: that it has its place, whatever it does.
+/// For a commit of a member that colludes with the server: returns the frame that reports it as ordered to the others.
 fn served(world: &mut World, link: usize, frame: &[u8]) -> Option<Vec<u8>> {
     let client = &world.clients[world.links[link].client];
     let author = client.id().filter(|_| !client.is_honest())?;
@@ -206,7 +206,7 @@ fn served(world: &mut World, link: usize, frame: &[u8]) -> Option<Vec<u8>> {
     Some(ServerFrame::Commit { seq, author, epoch, admitted, removed, commit }.to_bytes())
 }
 
-/// Names those to a newcomer as in the group whose leaves a member in the server's service put there.
+/// Names the leaves that a colluding member added to a newcomer as members of the group.
 fn names_ghosts(world: &World, frame: Vec<u8>) -> Vec<u8> {
     let Ok(ServerFrame::LetIn { seq, epoch, mut people, welcome }) = ServerFrame::parse(&frame) else { return frame };
     let ghosts = world.checks.readers.ghosts_in(epoch).collect::<BTreeSet<_>>();

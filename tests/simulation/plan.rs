@@ -1,4 +1,4 @@
-//! What happens in a world: people come, talk and go, and the network does its worst.
+//! The plan of a world: clients join, talk and leave, and the network fails.
 
 use web_crypto::session::{Input, Intent};
 
@@ -12,13 +12,13 @@ use super::{
     world::{Weather, World},
 };
 
-/// Who is not to be trusted.
+/// The hostile parties of a world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Honest,
     HostileMember,
     HostileServer,
-    /// A server, and a member in its service.
+    /// A server and a member that colludes with it.
     Collusion,
 }
 
@@ -32,7 +32,7 @@ impl Kind {
     }
 }
 
-/// How one world goes.
+/// The plan of one world.
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub seed: u64,
@@ -60,14 +60,14 @@ impl Plan {
         Self { seed, kind, clients, steps, replay }
     }
 
-    /// Plays it. Panics where something does not hold.
+    /// Plays the plan. Panics when an invariant is violated.
     pub fn play(&self, world: &mut World) {
         let mut random = Random::new(self.seed ^ 0x91a);
         world.weather.delay = random.pick(&[5, 40, 40, 300, 1500]).unwrap_or(40);
         world.weather.lost_requests = random.pick(&[0, 0, 10]).unwrap_or(0);
         match self.kind {
             Kind::Honest => {}
-            // What the others make of one who is hostile is to be seen, not what a bad network adds to it.
+            // Tests how the others cope with a hostile member, without the effects of a bad network.
             Kind::HostileMember => world.weather = Weather { delay: 40, lost_requests: 0 },
             Kind::HostileServer | Kind::Collusion => {
                 world.tampering = Some(Tampering::new(self.seed));
@@ -84,7 +84,7 @@ impl Plan {
             self.act(world, &mut random);
             world.pass(gap(&mut random));
         }
-        // All is quiet: whoever was lost is removed, and the others come together.
+        // A quiet period, in which lost members are removed and the others gather in one group.
         world.tampering = None;
         world.weather = Weather { delay: 20, lost_requests: 0 };
         world.pass(140_000);
@@ -112,7 +112,7 @@ impl Plan {
                 }
             }
             84..88 => {
-                // A place that is lost is kept for a while: that is no doing of one who is hostile.
+                // A lost member keeps its place during the grace period, which is not a hostile member's doing.
                 let honest = |index: &usize| self.kind == Kind::HostileMember && world.clients[*index].is_honest();
                 if let Some(index) = random.pick(&living).filter(|index| !honest(index)) {
                     world.note(|| format!("{index} is killed"));
@@ -139,7 +139,7 @@ impl Plan {
         let password = if random.percent(4) && intent == Intent::Join { 2 } else { 1 };
         let index = world.arrive(intent, name, password);
         let hostile = world.clients.iter().filter(|client| client.lives() && !client.is_honest()).count();
-        // There is always someone who is not.
+        // At least one member is always honest.
         if !self.kind.has_honest_members() && hostile == 0 && index > 0 && random.percent(60) {
             let mischief = Mischief::new(self.seed ^ index as u64);
             world.note(|| format!("{index} is hostile: {mischief:?}"));
@@ -156,7 +156,7 @@ fn say(world: &mut World, random: &mut Random, living: &[usize]) {
     }
 }
 
-/// Mostly things come close together; at times long after.
+/// Returns the time until the next event: mostly short, sometimes long.
 fn gap(random: &mut Random) -> u64 {
     match random.below(100) {
         0..25 => random.below(10),
@@ -168,7 +168,7 @@ fn gap(random: &mut Random) -> u64 {
     }
 }
 
-/// Plays the world of this seed: what it was like, or what went wrong and how it came to that.
+/// Plays the world of this seed. Returns its statistics or its failure, and its trace.
 pub fn play(seed: u64, traced: bool) -> (Result<Stats, String>, Vec<String>) {
     let plan = Plan::new(seed);
     let halves = if plan.kind.has_honest_server() { 1 } else { 2 };

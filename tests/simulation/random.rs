@@ -1,6 +1,6 @@
-//! Chance, all of it drawn from a seed.
+//! Random numbers from a seed.
 
-/// `SplitMix64`: good enough for a schedule, and the same everywhere.
+/// `SplitMix64`, which is good enough for a schedule and gives the same numbers on every machine.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
@@ -17,7 +17,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// From 0 to `bound`, itself left out.
+    /// Returns a number below `bound`.
     pub fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound.max(1)
     }

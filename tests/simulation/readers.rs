@@ -1,8 +1,8 @@
-//! Whoever can read is shown, and only they can read: for every message, the members whose keys open it are among those
-//! that its sender was shown when it was sealed.
+//! Checks that every reader is shown: for every message, the members whose keys open it are among those that its sender
+//! was shown when it was sealed.
 //!
-//! The epoch authenticator (RFC 9420, section 8.7) names an epoch by all of its secrets: keys open a message if and only
-//! if they lead to the authenticator of the epoch that it was sealed in.
+//! The epoch authenticator (RFC 9420, section 8.7) depends on all secrets of an epoch. Keys open a message if and only
+//! if they lead to the authenticator of the epoch in which it was sealed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use wire::{ClientFrame, Epoch, MemberId, RoomId};
 
 use super::world::World;
 
-/// A member as the page shows it: number and fingerprint, and its name.
+/// The members as the page shows them: id, fingerprint and name.
 pub type Shown = BTreeMap<Holder, String>;
 
 /// The number and the fingerprint of a member. Its name is what it says of itself.
@@ -28,17 +28,17 @@ fn tree(roster: &Roster) -> Shown {
     roster.iter().map(|mate| ((mate.member_id, mate.fingerprint()), mate.name.as_str().to_owned())).collect()
 }
 
-/// Which keys lead to which epoch, and what those were shown who sealed messages in it.
+/// The holders of each epoch's keys, and the members that the senders in that epoch were shown.
 #[derive(Default)]
 pub struct Readers {
     holders: BTreeMap<Vec<u8>, BTreeSet<Holder>>,
     audiences: BTreeMap<Vec<u8>, BTreeSet<Shown>>,
-    /// The last commit of each author in each epoch, until the server has taken it.
+    /// The last commit of each author in each epoch, until the server accepts it.
     commits: BTreeMap<(MemberId, Epoch), Vec<u8>>,
     ghosts: Vec<Ghost>,
 }
 
-/// Keys of a leaf that a hostile member put into the tree and named to nobody. It is given all that is relayed.
+/// The keys of a leaf that a hostile member added to the tree without naming it. It receives every relayed frame.
 struct Ghost {
     room: RoomId,
     me: Me,
@@ -46,7 +46,7 @@ struct Ghost {
 }
 
 impl Readers {
-    /// The members of such an epoch that were put into its tree unnamed.
+    /// Returns the unnamed leaves of this epoch.
     pub fn ghosts_in(&self, epoch: Epoch) -> impl Iterator<Item = MemberId> {
         self.ghosts.iter().filter(move |ghost| ghost.group.epoch() == epoch).map(|ghost| ghost.me.member_id())
     }
@@ -58,7 +58,7 @@ impl Readers {
         self.holders.entry(authenticator.to_vec()).or_default().insert(holder);
     }
 
-    /// A hostile member has made a commit that lets this ghost in.
+    /// Called when a hostile member has made a commit that admits this ghost.
     pub fn haunt(&mut self, room: RoomId, me: Me, into: Epoch, welcome: &[u8]) {
         if let Ok(group) = Group::sneak(&me, room, into, welcome) {
             self.ghosts.push(Ghost { room, me, group });
@@ -73,14 +73,14 @@ impl Readers {
         self.holds(&authenticator, holder);
     }
 
-    /// A commit reached the server.
+    /// Called when a commit reaches the server.
     pub fn committing(&mut self, author: MemberId, frame: &ClientFrame<'_>) {
         if let ClientFrame::Commit { epoch, commit, .. } = frame {
             self.commits.insert((author, *epoch), commit.to_vec());
         }
     }
 
-    /// The server has taken that commit: the ghosts hear of it from a server that helps them.
+    /// Called when the server has accepted that commit, which a hostile server passes to the ghosts.
     pub fn committed(&mut self, room: RoomId, author: MemberId, epoch: Epoch) {
         let Some(commit) = self.commits.remove(&(author, epoch)) else { return };
         for index in 0..self.ghosts.len() {
@@ -92,7 +92,7 @@ impl Readers {
     }
 }
 
-/// A client has taken something in: it may have come into another epoch.
+/// Called when a client has handled an input, and may be in another epoch.
 pub fn look(world: &mut World, index: usize) {
     let client = &mut world.clients[index];
     let Some(observed) = client.session.observe() else { return };
@@ -103,7 +103,8 @@ pub fn look(world: &mut World, index: usize) {
     world.checks.readers.holds(&authenticator, holder);
 }
 
-/// A client sends a frame: if it is a message, its person was shown everyone in the tree and nobody else.
+/// Called when a client sends a frame. If it is a message, the user must have been shown exactly the members in the
+/// tree.
 pub fn sends(world: &mut World, index: usize, frame: &[u8]) {
     let Ok(ClientFrame::Message { epoch, .. }) = ClientFrame::parse(frame) else { return };
     let client = &mut world.clients[index];
@@ -111,7 +112,7 @@ pub fn sends(world: &mut World, index: usize, frame: &[u8]) {
         return;
     }
     let Some(observed) = client.session.observe() else { return };
-    let group = observed.group.expect("whoever seals is in a group");
+    let group = observed.group.expect("a client that seals is in a group");
     assert_eq!(group.epoch(), epoch, "{index} seals for another epoch than its own");
     let (tree, authenticator) = (tree(group.roster()), group.authenticator().to_vec());
     assert_eq!(client.shown, tree, "{index} was shown others than those in the tree of {epoch:?}");

@@ -1,4 +1,4 @@
-//! Whether anything that the server saw holds a secret.
+//! Searches the frames that the server saw for secrets.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use web_crypto::{Stretched, keys::RoomSecret};
 
 use super::client::Client;
 
-/// How much of a secret is looked for.
+/// Bytes of a secret that are searched for.
 const PART: usize = 12;
 
 #[derive(Default)]
@@ -22,7 +22,7 @@ impl Scan {
         }
     }
 
-    /// What the store holds is a private key, or a list of pairs; each begins with a length.
+    /// Keeps a value of the key store: a private key, or a list of pairs. Each begins with a length.
     pub fn keep_value(&mut self, value: &[u8]) {
         for at in 0..4.min(value.len()) {
             if let Some(part) = value.get(at..).and_then(<[u8]>::first_chunk)

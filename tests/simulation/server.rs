@@ -1,4 +1,4 @@
-//! The server: the real room, and code around it that carries its effects out.
+//! The server: the real room, and code that carries out its effects.
 
 use std::{
     collections::BTreeMap,
@@ -18,7 +18,7 @@ use wire::{
 
 use super::random::Random;
 
-/// What the server does to its connections.
+/// An action on one of the server's connections.
 #[derive(Debug)]
 pub enum Told {
     Frame(usize, MemberId, Bytes),
@@ -31,22 +31,22 @@ struct Line {
     follows: bool,
 }
 
-/// One room, or one of two where the server forks it: both get the same inputs until then.
+/// One room, or one half of a fork. Both halves get the same inputs until the fork.
 struct Half {
     room: Option<Room>,
-    /// Another room that starts from a snapshot at a random point, and gets the same inputs.
+    /// A second room that starts from a snapshot at a random point and gets the same inputs.
     replica: Option<Room>,
-    /// After how many inputs the replica starts.
+    /// Inputs until the replica starts.
     snapshot_after: u64,
-    /// The size of the replay buffer. Everything else in a room is bounded by the number of members.
+    /// The size of the replay buffer.
     replay: usize,
     lines: BTreeMap<MemberId, Line>,
-    /// The members whose frames it takes, and the members that it sends frames to.
+    /// The members whose frames it takes and to which it sends.
     hears: fn(MemberId) -> bool,
     tells: fn(MemberId) -> bool,
 }
 
-/// What a room answers to one input.
+/// A room's answer to one input.
 #[derive(Default)]
 struct Reply {
     outcome: Option<Outcome>,
@@ -61,7 +61,7 @@ pub struct Server {
     hash: SecondHash,
     random: Random,
     connections: u64,
-    /// Whether it asks for no password.
+    /// True when it ignores passwords.
     pub lets_anyone_in: bool,
     pub told: Vec<Told>,
 }
@@ -106,7 +106,7 @@ impl Server {
         self.halves[0].room.as_ref().map(Room::id)
     }
 
-    /// From here on the two halves go different ways, each with half of the members.
+    /// Forks the room: from now on, each half serves half of the members.
     pub fn fork(&mut self) {
         if let [one, two] = self.halves.as_mut_slice() {
             (one.hears, one.tells) = (is_even, is_even);
@@ -114,7 +114,7 @@ impl Server {
         }
     }
 
-    /// Answers at the door.
+    /// Answers a request to the door.
     pub fn answer(&mut self, path: &str, body: &[u8], now: u64) -> (u16, Vec<u8>) {
         match path {
             door::SALT => {
@@ -197,7 +197,7 @@ impl Server {
         Claim { member_id, token: TokenHash::from(token), address: address(), hash }
     }
 
-    /// A hello came: the member's place on this connection.
+    /// Handles a hello. Returns the member's connection.
     pub fn connect(&mut self, hello: &Hello, link: usize, now: u64) -> Result<ConnectionId, CloseCode> {
         self.connections += 1;
         let connection = ConnectionId(self.connections);
@@ -213,7 +213,7 @@ impl Server {
         refused.map_or(Ok(connection), Err)
     }
 
-    /// Applies an input to the room that this member is in. Returns why its connection is to be closed, if it is.
+    /// Applies an input to the member's room. Returns the close code if its connection must be closed.
     pub fn apply(&mut self, id: MemberId, input: Input<'_>, now: u64) -> Option<CloseCode> {
         let mut refused = None;
         for half in self.halves.iter_mut().filter(|half| (half.hears)(id)) {
@@ -234,7 +234,7 @@ fn admission(room_id: RoomId, member_id: MemberId, token: Token) -> (u16, Vec<u8
 }
 
 impl Half {
-    /// Applies one input to the room and to its replica, and holds them to agree.
+    /// Applies one input to the room and to its replica, and checks that both have the same effects.
     fn apply(&mut self, input: Input<'_>, now: u64, told: &mut Vec<Told>, opening: Option<usize>) -> Reply {
         let Some(room) = &mut self.room else { return Reply::default() };
         self.snapshot_after = self.snapshot_after.wrapping_sub(1);
@@ -247,7 +247,7 @@ impl Half {
             let mut others = Vec::new();
             replica.apply(Millis(now), input, &mut others);
             assert!(effects == others, "a replica has other effects: {effects:?} {others:?}");
-            // Comparing a whole replay buffer each time would take most of the time.
+            // Compares the state only sometimes, because comparing the replay buffer is slow.
             assert!(!self.snapshot_after.is_multiple_of(16) || replica == room, "a replica has another state");
         }
         assert!(room.replay_bytes() <= self.replay, "the room keeps {} bytes of {}", room.replay_bytes(), self.replay);

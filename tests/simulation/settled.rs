@@ -1,4 +1,4 @@
-//! What must hold once the network is good and all is quiet.
+//! The invariants at the end of a world, after a quiet period with a good network.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use wire::MemberId;
 
 use super::world::World;
 
-/// With an honest server: everyone honest is in one group, and has heard what was said.
+/// With an honest server, all honest members are in one group and have received every message.
 pub fn look(world: &mut World) {
     if world.checks.kind.has_honest_server() {
         together(world);
@@ -22,7 +22,7 @@ fn together(world: &World) {
     let living = world.clients.iter().enumerate();
     let living = living.filter(|(_, client)| client.lives() && client.seat.is_some()).collect::<Vec<_>>();
     let honest = living.iter().filter(|(_, client)| client.is_honest()).collect::<Vec<_>>();
-    // Where only one who is hostile is in, nobody lets the others in, and nobody of them has a right to begin anew.
+    // If only a hostile member is in the group, nobody admits the others, and none of them may found the group anew.
     if !world.checks.kind.has_honest_members() && honest.iter().all(|(_, client)| client.latest.is_none()) {
         return;
     }
@@ -35,7 +35,7 @@ fn together(world: &World) {
         let wanted = honest.iter().filter_map(|(_, client)| client.id()).collect::<BTreeSet<_>>();
         assert!(wanted.is_subset(&present), "{index} does not see {wanted:?} but {present:?}");
         assert!(present.is_subset(&ids), "{index} sees {present:?}, but there are {ids:?}");
-        // Nobody is stuck any more: those who are shown are those who can read, no more and no less.
+        // No member is stuck any more, so the members shown are exactly those that can read.
         let shown = client.shown.keys().map(|(id, _)| *id).collect::<BTreeSet<_>>();
         assert_eq!(shown, present, "{index} is shown others than those in the tree");
         for (counter, (text, _)) in &client.said {
@@ -44,7 +44,7 @@ fn together(world: &World) {
     }
 }
 
-/// Every text that the server took was shown to, or counted missing by, everyone who is there.
+/// Every text that the server accepted was shown or counted as missing by every member.
 fn heard(world: &World) {
     let living = |client: &&super::client::Client| client.lives() && client.seat.is_some() && client.is_honest();
     let nothing = BTreeMap::new();
@@ -52,7 +52,7 @@ fn heard(world: &World) {
         for author in world.clients.iter().filter(|author| author.is_honest() && author.room() == client.room()) {
             let Some(room) = client.room() else { continue };
             let Some(id) = author.id().filter(|id| client.met.contains(id)) else { continue };
-            // Of one who left while one was outside, nobody says how much it had said.
+            // A client outside the group does not learn the counter of a member that leaves meanwhile.
             if client.was_out && !client.roster.contains_key(&id) {
                 continue;
             }
@@ -61,7 +61,7 @@ fn heard(world: &World) {
             let shown = heard.map_or(&nothing, |heard| &heard.shown);
             let missed = heard.map_or(0, |heard| heard.missed);
             assert!(missed == 0 || client.was_out, "{index} missed {missed} of {id}, and was never out");
-            // It counts from the first message that opens.
+            // Counting starts with the first message that opens.
             if client.founded_late {
                 continue;
             }
@@ -71,7 +71,7 @@ fn heard(world: &World) {
             let took = author.said.range(before.next()..).filter(|(counter, _)| **counter <= last);
             let unseen = took.filter(|(counter, _)| !shown.contains_key(counter)).count() as u64;
             assert!(unseen <= missed, "{index} was told of {missed} missing of {id}, but did not see {unseen}");
-            // One who is hostile can have taken someone out of the group that one came into, unseen.
+            // A hostile member may have removed the author from the group before the client joined.
             if !world.checks.kind.has_honest_members() {
                 continue;
             }
@@ -85,7 +85,7 @@ fn heard(world: &World) {
     }
 }
 
-/// Nobody opens what was said before it came, or after it was removed.
+/// No member can open messages from before its admission or after its removal.
 fn forward_and_backward(world: &mut World) {
     let sealed = &world.checks.sealed;
     for (index, client) in world.clients.iter_mut().enumerate().filter(|(_, client)| client.is_honest()) {

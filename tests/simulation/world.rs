@@ -1,4 +1,4 @@
-//! The world: a clock that jumps, clients, a server, and the network between them.
+//! The world: a simulated clock, clients, a server, and the network between them.
 
 use std::{
     cmp::Reverse,
@@ -22,12 +22,12 @@ use super::{
     server::{Server, Told},
 };
 
-/// One connection: what is under way in both directions, each in its order.
+/// One connection, with the frames in flight in each direction, in order.
 pub struct Link {
     pub client: usize,
     up: VecDeque<(u64, Up)>,
     down: VecDeque<(u64, Down)>,
-    /// Nothing more gets through.
+    /// True when nothing gets through any more.
     cut: bool,
     client_is_done: bool,
     seat: Option<(MemberId, ConnectionId)>,
@@ -57,10 +57,10 @@ enum Event {
     Answer(usize, u16, Vec<u8>),
 }
 
-/// How the network is.
+/// The quality of the network.
 #[derive(Clone, Copy)]
 pub struct Weather {
-    /// The longest that a frame takes.
+    /// Maximum delay of a frame.
     pub delay: u64,
     /// How often a request gets no answer, in percent.
     pub lost_requests: u64,
@@ -78,7 +78,7 @@ pub struct World {
     pub server: Server,
     pub checks: Checks,
     pub weather: Weather,
-    /// What is done to frames on their way, by a server that is not to be trusted.
+    /// How a hostile server tampers with frames.
     pub tampering: Option<hostile_server::Tampering>,
     pub trace: Option<Vec<String>>,
 }
@@ -115,11 +115,11 @@ impl World {
 
     fn delay(&mut self) -> u64 {
         let most = self.weather.delay;
-        // Now and then something hangs.
+        // A frame is sometimes delayed much longer.
         if self.random.percent(3) { self.random.below(most * 8 + 1) } else { self.random.below(most + 1) }
     }
 
-    /// Lets everything happen that happens within so many milliseconds.
+    /// Processes all events of the next `ms` milliseconds.
     pub fn pass(&mut self, ms: u64) {
         let until = self.now + ms;
         let mut at_once = 0;
@@ -143,7 +143,7 @@ impl World {
         index
     }
 
-    /// Hands something in to a session, and does what it wants.
+    /// Hands an input to a session and carries out its outputs.
     pub fn tell(&mut self, index: usize, input: Input<'_>) {
         let client = &mut self.clients[index];
         if !client.lives() {
@@ -240,8 +240,7 @@ impl World {
         }
     }
 
-    /// The network drops a connection. Of what is under way a part may still arrive; and either side may hear of it,
-    /// or have to find out.
+    /// Drops a connection. Some frames in flight may still arrive, and each side may learn of it or have to detect it.
     pub fn cut(&mut self, link: usize) {
         let random = &mut self.random;
         let queue = &mut self.links[link];
@@ -325,7 +324,7 @@ impl World {
         self.at(time, Event::Answer(index, if lost { 0 } else { status }, answer));
     }
 
-    /// Something reached the server.
+    /// Called when something reaches the server.
     fn arrived(&mut self, link: usize, what: Up) {
         if self.links[link].server_is_done {
             return;
@@ -366,7 +365,7 @@ impl World {
         }
     }
 
-    /// The server's side of a connection ends; it says why, if there is a reason.
+    /// Ends the server's side of a connection, with a close code if there is one.
     fn server_ends(&mut self, link: usize, code: Option<CloseCode>) {
         if std::mem::replace(&mut self.links[link].server_is_done, true) {
             return;
@@ -398,7 +397,7 @@ impl World {
         }
     }
 
-    /// Carries what the server has to say to its connections.
+    /// Carries out the server's actions on its connections.
     fn deliver(&mut self) {
         for told in std::mem::take(&mut self.server.told) {
             match told {
@@ -423,12 +422,12 @@ impl World {
         }
     }
 
-    /// The server sends a client what no room has said.
+    /// Sends a client a frame that no room has sent.
     pub fn slip(&mut self, link: usize, frame: Vec<u8>) {
         self.down(link, Down::Frame(frame));
     }
 
-    /// Something reached the client.
+    /// Called when something reaches the client.
     fn received(&mut self, link: usize, what: Down) {
         let index = self.links[link].client;
         if self.links[link].client_is_done || self.clients[index].link != Some(link) {

@@ -1,4 +1,4 @@
-//! Records room.json: a room of three, as the client core plays it.
+//! Records room.json: a room of three members of the client core.
 //!
 //! ```text
 //! cargo test -p tests --test vectors record -- --ignored
@@ -29,7 +29,7 @@ const ANA: MemberId = MemberId(1);
 const BO: MemberId = MemberId(2);
 const CY: MemberId = MemberId(3);
 
-/// Someone of the core, in the room or on the way.
+/// A member of the client core, inside the group or about to join it.
 struct Person {
     me: Me,
     group: Option<Group>,
@@ -42,7 +42,7 @@ impl Person {
     }
 }
 
-/// What is being recorded. Those who are there follow everything too.
+/// The recording. Its members follow every event too.
 struct Recording {
     room: RoomId,
     keys: Value,
@@ -62,7 +62,7 @@ impl Recording {
         recording
     }
 
-    /// All randomness is drawn from a fixed seed: every recording writes the same bytes.
+    /// All randomness comes from a fixed seed, so that every recording writes the same bytes.
     fn person(&self, id: MemberId, name: &str) -> Person {
         let room_psk = Key::from(array(&self.keys, "room_psk"));
         let me = Me::new(id, name.parse().unwrap(), room_psk, [id.0 as u8; 32].into());
@@ -160,7 +160,7 @@ impl Recording {
         self.say(sender, &Content::text(text).unwrap());
     }
 
-    /// Gone for good: removed by the commit that comes next.
+    /// Lets a member leave. The next commit removes it.
     fn leave(&mut self, id: MemberId, author: MemberId) {
         self.people.remove(&id);
         self.commit(author, &[], &[id]);

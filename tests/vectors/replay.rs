@@ -1,5 +1,5 @@
-//! Replays room.json with openmls over its stock provider, which shares no cryptography with the client core. PROTOCOL,
-//! "A recorded room".
+//! Replays room.json (PROTOCOL, "A recorded room") with openmls and its stock provider, which shares no cryptography
+//! with the client core.
 
 use std::fs;
 
@@ -28,7 +28,7 @@ use super::{array, bytes, hex, number, path, text};
 
 const SUITE: Ciphersuite = Ciphersuite::MLS_128_MLKEM768X25519_AES128GCM_SHA256_Ed25519;
 
-/// Someone who came in, over the stock provider.
+/// A member that uses the stock provider.
 struct Stock {
     id: MemberId,
     provider: OpenMlsRustCrypto,
@@ -36,7 +36,7 @@ struct Stock {
 }
 
 impl Stock {
-    /// On the way, with the private keys of its knock.
+    /// Creates a newcomer with the private keys of its knock.
     fn new(room: &Value, member: &Value) -> Self {
         let provider = OpenMlsRustCrypto::default();
         let psk = Psk::External(ExternalPsk::new(bytes(room, "group_id")));
@@ -56,7 +56,7 @@ impl Stock {
         let signed = provider.crypto().sign(scheme, b"by its own key", &bytes(member, "signature_private_key"));
         provider.crypto().verify_signature(scheme, b"by its own key", public, &signed.unwrap()).unwrap();
 
-        // openmls makes such a bundle only together with its keys; but it reads one back from any store.
+        // openmls creates such a bundle only with new keys, but it can read one from a store.
         let private = |field| HpkePrivateKey::from(bytes(member, field));
         let bundle = json!({
             "key_package": key_package,
@@ -119,7 +119,7 @@ impl Stock {
         staged.remove_proposals().map(|removal| self.at(removal.remove_proposal().removed())).collect()
     }
 
-    /// In the epoch after this commit, as everyone is.
+    /// Checks that the member is in the epoch after this commit.
     fn is_in_the_epoch_after(&self, room: &Value, event: &Value) {
         let group = self.group.as_ref().unwrap();
         assert_eq!(hex(group.group_id().as_slice()), text(room, "group_id"));
@@ -141,7 +141,7 @@ fn ids(event: &Value, field: &str) -> Vec<MemberId> {
     serde_json::from_value(event[field].clone()).unwrap()
 }
 
-/// Member id and name, as PROTOCOL has them in a credential.
+/// Returns member id and name from a credential, as PROTOCOL encodes them.
 fn identity(credential: &Credential) -> (MemberId, String) {
     let basic = BasicCredential::try_from(credential.clone()).unwrap();
     let (id, name) = basic.identity().split_first_chunk().unwrap();
@@ -165,7 +165,7 @@ fn replay() {
                     stock.join(event);
                     stock.is_in_the_epoch_after(&room, event);
                 }
-                // What it made of its own commit is not in the recording.
+                // The recording lacks the author's private state of its own commit.
                 ("commit", true) if number::<u32>(event, "author") == stock.id.0 => break,
                 ("commit", true) => {
                     stock.follow(event);
@@ -185,9 +185,9 @@ fn replay() {
     assert_eq!(followed, [(MemberId(2), 2, 5), (MemberId(3), 3, 6)]);
 }
 
-/// What is beside the group: the knocks, and what the messages say.
+/// Checks the parts outside MLS: the knocks, and the contents of messages.
 #[test]
-fn what_was_recorded() {
+fn recorded_knocks_and_contents_are_valid() {
     let room = room();
     let door_key = Key::from(array(&room, "door_key"));
     let group_id = group_id(RoomId(array(&room, "room_id")), number(&room, "generation"));

@@ -230,8 +230,8 @@ impl Scene {
         self.take(id, &ClientFrame::Stuck { epoch }).unwrap();
     }
 
-    /// Advances the time. The room gets a tick whenever it asked for one, and at least once per [`MAX_STEP`], as with the
-    /// pings of connected members.
+    /// Advances the time. The room gets a tick whenever it asked for one, and at least once per [`MAX_STEP`], as with
+    /// the pings of connected members.
     fn wait(&mut self, time: Duration) {
         let until = self.now + time;
         loop {

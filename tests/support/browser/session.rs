@@ -71,8 +71,8 @@ impl Session {
         Self { http, url, engine, debugger: None }
     }
 
-    /// Opens an address. In WebKit it also reads the title: sometimes WebKit never finishes loading a page, and its driver
-    /// reports success here but a timeout for every later command.
+    /// Opens an address. In WebKit it also reads the title: sometimes WebKit never finishes loading a page, and its
+    /// driver reports success here but a timeout for every later command.
     pub(super) async fn open(&self, url: &str) -> Result<(), Fault> {
         self.post("/url", json!({ "url": url })).await?;
         if self.engine == Engine::WebKit {

@@ -1,4 +1,4 @@
-//! Many who come within one second: how long until all are in.
+//! Many members join within one second: how long until all are in the group.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::{
 const PEOPLE: u32 = 50;
 const WITHIN: Duration = Duration::from_secs(1);
 
-/// Measures it, and says what came of it.
+/// Measures and prints the results.
 pub async fn run() {
     println!("\ncrowd: {PEOPLE} people knock within a second at a room of one; all of them share this machine");
     let server = Server::start().await;

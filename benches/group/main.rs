@@ -1,4 +1,4 @@
-//! The group: what coming in and talking cost, natively and in a browser.
+//! Benchmarks of the group: the cost of joining and talking, natively and in a browser.
 //!
 //! `cargo bench -p benches --bench group`, and after `--`: `native`, `crowd`, `page` or `wasm` for these alone,
 //! `--quick` for smaller rooms.
@@ -11,7 +11,7 @@ mod wasm;
 
 use std::env;
 
-/// People in the rooms.
+/// Members per room.
 const SIZES: [usize; 4] = [2, 10, 50, 200];
 const FEW: [usize; 2] = [2, 10];
 
@@ -42,13 +42,13 @@ fn main() {
     });
 }
 
-/// The middle one, and the greatest.
+/// Returns the median and the maximum.
 fn spread(mut all: Vec<f64>) -> (f64, f64) {
     all.sort_by(f64::total_cmp);
     all.get(all.len() / 2).map_or((f64::NAN, f64::NAN), |median| (*median, all[all.len() - 1]))
 }
 
-/// Says whether a figure is what it ought to be.
+/// Prints whether a figure reaches its goal.
 fn judge(what: &str, figure: f64, at_most: f64) {
     let word = if figure <= at_most { "met" } else { "missed" };
     println!("    {what}: {figure:.2} (goal ≤ {at_most}: {word})");

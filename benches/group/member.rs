@@ -1,4 +1,4 @@
-//! Someone at a native client whose password was stretched beforehand: a room is filled by hundreds.
+//! A member with a native client. Its password is stretched once for the whole room, because hundreds fill a room.
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -19,22 +19,22 @@ use web_crypto::{
 use wire::{RoomName, door::SaltAnswer, limits};
 use zeroize::Zeroizing;
 
-/// A room as its members know it.
+/// The data that a room's members share.
 #[derive(Clone)]
 pub struct Room {
     /// `127.0.0.1` and the port.
     pub address: String,
     pub name: String,
     pub password: &'static str,
-    /// What the password comes to.
+    /// The stretched password.
     pub stretched: [u8; 32],
-    /// How long that took, natively.
+    /// How long stretching took.
     pub stretching: Duration,
     http: reqwest::Client,
 }
 
 impl Room {
-    /// Stretches the password for a room of this name, which may not be there yet.
+    /// Stretches the password for a room of this name, which need not exist yet.
     pub async fn new(address: &str, name: &str) -> Self {
         let password = "correct horse battery";
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -54,11 +54,11 @@ impl Room {
         }
     }
 
-    /// Makes the room and fills it with so many people, as many at a time as one commit lets in; none for none.
+    /// Creates the room with this many members, admitted in batches of one commit. Creates no room for zero members.
     pub async fn fill(&self, people: usize) -> Vec<Member> {
         let mut members = Vec::with_capacity(people);
         while members.len() < people {
-            // The first one makes the room.
+            // The first member creates the room.
             let many = if members.is_empty() { 1 } else { limits::KNOCKS_AT_ONCE.min(people - members.len()) };
             let first = members.len();
             let next = first..first + many;
@@ -71,7 +71,7 @@ impl Room {
     }
 }
 
-/// Someone in a room; gone without a word when dropped.
+/// A member of a room. Dropping it closes the connection without a leave.
 pub struct Member {
     says: UnboundedSender<String>,
     views: UnboundedReceiver<View>,
@@ -79,7 +79,7 @@ pub struct Member {
 }
 
 impl Member {
-    /// Sets out for the room, to make it or to join.
+    /// Starts to create or join the room.
     pub fn set_out(room: &Room, name: &str, makes: bool) -> Self {
         let (says, said) = unbounded_channel();
         let (show, views) = unbounded_channel();
@@ -94,21 +94,21 @@ impl Member {
         self.sees("the way in", |view| matches!(view, View::Connection { state: Connection::Connected, .. })).await;
     }
 
-    /// Whether this member goes on, as everyone in a room that is measured has to.
+    /// True while the member's session runs, as it must during a measurement.
     pub fn is_there(&self) -> bool {
         !self.client.is_finished()
     }
 
-    /// Says something.
+    /// Sends a text.
     pub fn say(&self, text: &str) {
         self.says.send(text.to_owned()).unwrap();
     }
 
-    /// Waits for something to be shown.
+    /// Waits until the client shows a matching view.
     pub async fn sees(&mut self, what: &str, mut fits: impl FnMut(&View) -> bool) {
         within(what, async {
             loop {
-                let view = self.views.recv().await.expect("the client goes on");
+                let view = self.views.recv().await.expect("the client is running");
                 assert!(!matches!(view, View::Refused { .. } | View::Ended { .. }), "{view:?}");
                 if fits(&view) {
                     return;
@@ -203,7 +203,7 @@ impl Client {
                     }
                 }
                 Output::Wake(ms) => self.wake = Some(Instant::now() + Duration::from_millis(ms)),
-                // Nobody may be looking.
+                // Fails when nobody waits for views.
                 Output::Show(view) => drop(self.show.send(view)),
                 Output::Disconnect
                 | Output::Debug(_)

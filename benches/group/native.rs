@@ -1,4 +1,4 @@
-//! The group alone, natively: no server, no network, one member after the other.
+//! Benchmarks the group alone, natively: without server and network, one member after the other.
 
 use std::{collections::BTreeSet, time::Instant};
 
@@ -13,10 +13,10 @@ use zeroize::Zeroizing;
 use crate::spread;
 
 const ROOM: RoomId = RoomId([7; 16]);
-/// How often someone comes and goes.
+/// Joins and leaves per measurement.
 const ARRIVALS: usize = 12;
 const MESSAGES: usize = 400;
-/// What most messages are padded to.
+/// The padded size of most messages.
 const PADDED: [u8; 256] = [0x5a; 256];
 
 struct Person {
@@ -24,7 +24,7 @@ struct Person {
     group: Option<Group>,
 }
 
-/// Measures it, and says what came of it.
+/// Measures and prints the results.
 pub fn run(sizes: &[usize]) {
     println!("\nnative: milliseconds, median (greatest); bytes, median");
     println!(
@@ -51,7 +51,7 @@ struct Times {
 }
 
 impl Bench {
-    /// A room with one place left, filled as many at once as a commit lets in, by one after the other.
+    /// Returns a room with one free place, filled in batches of one commit.
     fn new(size: usize) -> Self {
         let mut bench = Self { size, people: Vec::new(), next: 1 };
         let mut founder = bench.newcomer();
@@ -79,7 +79,7 @@ impl Bench {
         Person { me: Me::new(MemberId(id), name, psk, Zeroizing::new(seed)), group: None }
     }
 
-    /// These knock, are let in, and come in; everyone follows. What went over the wire.
+    /// Admits these newcomers with one commit that everyone follows. Returns the bytes sent.
     fn arrive(&mut self, author: usize, newcomers: &mut [Person], times: &mut Times) -> (usize, Commit) {
         let door_key = secret().door_key(ROOM);
         let knocks = newcomers
@@ -129,7 +129,7 @@ impl Bench {
         }
     }
 
-    /// Someone else is gone again.
+    /// Removes another member.
     fn depart(&mut self, author: usize, id: MemberId) {
         let gone = BTreeSet::from([id]);
         let Person { me, group } = &mut self.people[author];

@@ -1,4 +1,4 @@
-//! The real page: from pressing *Join room* to reading the first message.
+//! Benchmarks the real page: from pressing *Join room* to reading the first message.
 
 use reqwest::header::ACCEPT_ENCODING;
 use support::{
@@ -17,7 +17,7 @@ const ROUNDS: usize = 7;
 /// Rooms up to this size have a goal.
 const MANY: usize = 50;
 
-/// Notes when the button is pressed and when a message can be read.
+/// Records when the button is pressed and when a message is shown.
 const WATCH: &str = "
     window.bench = {};
     addEventListener('click', () => { window.bench.pressed ??= performance.now(); }, true);
@@ -25,7 +25,7 @@ const WATCH: &str = "
       if (document.querySelector('[role=log] p[dir=auto]')?.textContent) window.bench.read ??= performance.now();
     }).observe(document, { subtree: true, childList: true, characterData: true, attributes: true });";
 
-/// Measures it, and says what came of it.
+/// Measures and prints the results.
 pub async fn run(sizes: &[usize]) {
     println!("\npage: Chromium, from pressing Join room to reading the first message, which one who is there says");
     println!("      when the newcomer is seen; milliseconds, median (greatest)");
@@ -44,7 +44,7 @@ pub async fn run(sizes: &[usize]) {
                 ana.fills("Room name", &name).await;
                 ana.fills("Your name", &user).await;
                 ana.fills("Password", room.password).await;
-                // The workers load while one types, as they do for everyone.
+                // The workers load while the user types, as in real use.
                 tokio::time::sleep(std::time::Duration::from_millis(300)).await;
                 ana.runs(WATCH, &[]).await;
                 let host = &mut members[0];
@@ -64,7 +64,7 @@ pub async fn run(sizes: &[usize]) {
             }
             assert!(members.iter().all(Member::is_there), "someone was put out: the machine is too busy");
             let (median, greatest) = spread(took);
-            // Tells how busy the machine is otherwise, too.
+            // Also shows how busy the machine is.
             let stretching = room.stretching.as_millis();
             println!(
                 "  {size:>4} people: {median:.0} ({greatest:.0}); natively Argon2id alone took {stretching} just now"

@@ -1,5 +1,5 @@
-//! The client core as browsers run it: the served module, in a page of the server, with real sockets. What is timed
-//! are the calls into the module alone; a worker of the page makes the very same ones.
+//! Benchmarks the client core in browsers: the served module, in a page of the server, with real sockets. Only the
+//! calls into the module are timed, the same calls that the page's worker makes.
 
 use serde_json::{Value, json};
 use support::{
@@ -15,10 +15,10 @@ use crate::{
 
 const SCRIPT: &str = include_str!("wasm.js");
 const ROUNDS: usize = 6;
-/// Messages on their way at a time, and how often.
+/// Messages in flight at a time, and rounds.
 const MESSAGES: usize = 50;
 
-/// Measures it, and says what came of it.
+/// Measures and prints the results.
 pub async fn run(sizes: &[usize]) {
     println!("\nwasm: Chromium, calls into the served module; milliseconds, median (greatest)");
     println!(
@@ -31,7 +31,7 @@ pub async fn run(sizes: &[usize]) {
         ana.open(&format!("{}/login", server.origin())).await;
         for size in sizes {
             let room = Room::new(&server.address, &format!("room of {size}")).await;
-            // Two more are in the page: one who is there, and one who comes.
+            // Two more members run in the page: one in the group, and one that joins.
             let members = room.fill(size - 2).await;
             let makes = *size == 2;
             let args = json!({ "room": room.name, "stretched": room.stretched, "makes": makes, "rounds": ROUNDS, "messages": MESSAGES });

@@ -1,4 +1,4 @@
-//! The door, asked over one connection that stays open: rooms are made by the ten thousand.
+//! A client of the door that reuses one connection, because the benchmarks create ten thousands of rooms.
 
 use std::{
     io::{Read, Write},
@@ -13,14 +13,14 @@ use wire::{
     door::{Admission, CREATE, JOIN},
 };
 
-/// Bytes of an answer, at most.
+/// Maximum bytes of an answer.
 const ANSWER_BYTES: usize = 8192;
 
 trait Line: Read + Write {}
 
 impl<S: Read + Write> Line for S {}
 
-/// One who makes rooms and asks for places in them.
+/// A client that creates and joins rooms.
 pub struct Door {
     stream: Box<dyn Line>,
     address: SocketAddr,
@@ -44,7 +44,7 @@ impl Door {
         Self { stream: Box::new(StreamOwned::new(connection, stream)), address }
     }
 
-    /// Makes a room with places for so many people. The server derives nothing from the verifier, so that any will do.
+    /// Creates a room and joins it with this many members. Any verifier will do, because the server only compares it.
     pub fn make_room(&mut self, name: &str, people: usize) -> Vec<Admission> {
         let id = RoomId(random());
         let verifier = wire::Verifier::from(random::<32>());
@@ -57,12 +57,12 @@ impl Door {
         places
     }
 
-    /// Asks for a place that is there.
+    /// Sends a request that must succeed.
     pub fn ask(&mut self, path: &str, body: &Value) -> Admission {
         self.try_to(path, body).unwrap_or_else(|answer| panic!("{path}: {answer}"))
     }
 
-    /// Asks for a place; what the door says if there is none.
+    /// Sends a request. Returns the door's answer if it is refused.
     pub fn try_to(&mut self, path: &str, body: &Value) -> Result<Admission, String> {
         let body = body.to_string();
         let request = format!(
@@ -84,7 +84,7 @@ impl Door {
     }
 }
 
-/// The body, once all of it is there.
+/// Returns the body once it is complete.
 fn body_of(answer: &[u8]) -> Option<&[u8]> {
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
     let head = std::str::from_utf8(&answer[..end]).unwrap().to_ascii_lowercase();
@@ -92,7 +92,7 @@ fn body_of(answer: &[u8]) -> Option<&[u8]> {
     answer.get(end..end + length)
 }
 
-/// Places as a server without a door takes them: it asks for none of this but which room it is.
+/// Returns made-up admissions for a server without a door, which checks only the room.
 #[must_use]
 pub fn make_up(people: usize) -> Vec<Admission> {
     let room_id = RoomId(random());

@@ -1,7 +1,7 @@
-//! Many clients on one thread, as cheap as can be: they come in, talk, and check all that they are told.
+//! Many clients on one thread, as cheap as possible. They join, talk, and check everything that they receive.
 //!
-//! A client here does all that the protocol asks of one but cryptography: the server cannot look into what is sealed,
-//! so that knocks, commits and messages are any bytes. What a server drops, repeats or reorders ends the program.
+//! A client follows the protocol without cryptography. The server cannot open sealed bytes, so knocks, commits and
+//! messages are arbitrary bytes. A dropped, repeated or reordered event ends the program.
 
 mod client;
 mod message;
@@ -25,19 +25,19 @@ pub use client::State;
 use message::Template;
 use room::Room;
 
-/// How long anything may take before the program gives up. Nothing waits this long unless something is broken.
+/// Maximum wait for anything. Only a defect makes the program wait this long.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Sockets on their way at one time: no more than the queue of any listener holds.
+/// Sockets that connect at one time, within the backlog of any listener.
 const COMING: usize = 100;
-/// What the system takes in for one who does not read; left to itself, it would take in ever more.
+/// Receive buffer of a client that does not read. By default, the operating system would keep growing it.
 const RECEIVE_BYTES: usize = 256 * 1024;
-/// What one read takes in.
+/// Bytes per read.
 const READ_BYTES: usize = 1024 * 1024;
 
-/// Clients and the rooms that they are in.
+/// Clients and their rooms.
 pub struct Fleet {
     address: SocketAddr,
-    /// With TLS, whom the clients trust.
+    /// The trusted certificate, if the clients use TLS.
     trust: Option<Arc<ClientConfig>>,
     host: String,
     poll: Poll,
@@ -45,34 +45,34 @@ pub struct Fleet {
     buffer: Vec<u8>,
     started: Instant,
     template: Template,
-    /// Who has something to write.
+    /// The clients that have bytes to write.
     dirty: Vec<usize>,
-    /// All clients, in the order of their rooms.
+    /// All clients, ordered by room.
     pub clients: Vec<Client>,
     rooms: Vec<Room>,
-    /// Messages that each one who talks keeps on their way, while that is wanted.
+    /// Messages that each talking client keeps in flight, if any.
     window: usize,
-    /// Whether everyone says hello as soon as there is a socket.
+    /// True when clients send a hello as soon as their socket is open.
     pub greets: bool,
-    /// Who was told as having lost their connection.
+    /// The clients reported as disconnected.
     pub lost: Vec<usize>,
-    /// How often someone's turn to speak has come.
+    /// Scheduled messages so far.
     turns: usize,
     counting: bool,
     tally: Tally,
 }
 
-/// What was counted.
+/// The counts of a measurement.
 #[derive(Default)]
 pub struct Tally {
-    /// Messages that arrived at someone.
+    /// Messages received.
     pub deliveries: u64,
-    /// How long each was on its way.
+    /// The latency of each.
     pub latencies: Histogram,
 }
 
 impl Fleet {
-    /// Clients that will connect to this address, with a frame of so many bytes to say.
+    /// Creates clients for this address, which send frames of this size.
     pub fn new(address: SocketAddr, places: Vec<Vec<Admission>>, frame_bytes: usize) -> Self {
         let mut clients = Vec::new();
         let mut rooms = Vec::new();
@@ -103,25 +103,25 @@ impl Fleet {
         }
     }
 
-    /// From here on, clients connect with TLS.
+    /// Makes clients connect with TLS from now on.
     #[must_use]
     pub fn in_tls(self, trust: Arc<ClientConfig>) -> Self {
         Self { trust: Some(trust), ..self }
     }
 
-    /// How many rooms there are.
+    /// Returns the number of rooms.
     #[must_use]
     pub fn rooms(&self) -> usize {
         self.rooms.len()
     }
 
-    /// Who is in a room.
+    /// Returns the clients of a room.
     #[must_use]
     pub fn members(&self, room: usize) -> Range<usize> {
         self.rooms[room].members.clone()
     }
 
-    /// From here on, another one has this client's place, in the same room or in one that follows it.
+    /// Replaces this client by another, in the same room or in its successor.
     pub fn seat(&mut self, slot: usize, place: Admission) {
         let number = self.clients[slot].room;
         let room = &mut self.rooms[number];
@@ -131,38 +131,38 @@ impl Fleet {
         self.clients[slot] = Client::new(number, place);
     }
 
-    /// A client's connection breaks, without a word.
+    /// Breaks a client's connection without a close.
     pub fn cut(&mut self, slot: usize) {
         self.hung_up(slot, 1006);
         self.clients[slot].state = State::Away;
     }
 
-    /// A client leaves.
+    /// Lets a client leave.
     pub fn leave(&mut self, slot: usize) {
         self.send(slot, &ClientFrame::Leave);
     }
 
-    /// A client reads nothing more.
+    /// Stops a client from reading.
     pub fn fall_silent(&mut self, slot: usize) {
         self.clients[slot].deaf = true;
     }
 
-    /// A client that had fallen silent reads on.
+    /// Lets a client read again.
     pub fn read_on(&mut self, slot: usize) {
         self.clients[slot].deaf = false;
-        // What came meanwhile is told of no more, nor is the end.
+        // The poller does not report earlier bytes, or the end, again.
         while self.read(slot) {}
     }
 
-    /// From here on, frames have so many bytes.
+    /// Sets the size of frames from now on.
     pub fn speak_in(&mut self, frame_bytes: usize) {
         self.template = Template::new(frame_bytes);
     }
 
-    /// Opens all sockets; how long that took.
+    /// Opens all sockets. Returns how long that took.
     pub fn connect_all(&mut self) -> Duration {
         let began = Instant::now();
-        // All before the first are open. To look at all of them each time would take longer than to open them.
+        // All clients before `first` are open. Checking all of them each time would take longer than opening them.
         let (mut first, mut next) = (0, 0);
         self.until("all are connected", |fleet| {
             let all = fleet.clients.len();
@@ -178,12 +178,12 @@ impl Fleet {
         began.elapsed()
     }
 
-    /// Everyone says hello, is let in, and says *here*.
+    /// Lets every client send a hello, join the group and send *here*.
     pub fn greet_all(&mut self) {
         self.greet_in(0..self.rooms());
     }
 
-    /// Everyone in these rooms does.
+    /// Does the same for the clients of these rooms.
     pub fn greet_in(&mut self, rooms: Range<usize>) {
         let slots = rooms.flat_map(|room| self.members(room)).collect::<Vec<_>>();
         slots.iter().for_each(|slot| self.greet(*slot));
@@ -191,7 +191,7 @@ impl Fleet {
         self.settle();
     }
 
-    /// Everyone for whom this holds keeps so many messages on their way.
+    /// Makes the selected clients keep this many messages in flight.
     pub fn saturate(&mut self, window: usize, talks: impl Fn(usize) -> bool) {
         self.window = window;
         for slot in 0..self.clients.len() {
@@ -202,7 +202,7 @@ impl Fleet {
         }
     }
 
-    /// Goes on for a while.
+    /// Runs for a while.
     pub fn run(&mut self, time: Duration) {
         let until = Instant::now() + time;
         while Instant::now() < until {
@@ -210,8 +210,8 @@ impl Fleet {
         }
     }
 
-    /// Goes on for a while, in which those who talk say, one after the other, so many messages a second in all. How
-    /// long each takes is counted from when it was to be sent.
+    /// Runs for a while, in which the talking clients take turns to send this many messages per second in total.
+    /// Latency counts from the scheduled time of a message.
     pub fn pace(&mut self, messages: f64, time: Duration, talks: impl Fn(usize) -> bool) {
         let talkers = (0..self.clients.len()).filter(|slot| talks(*slot)).collect::<Vec<_>>();
         let began = Instant::now();
@@ -228,25 +228,25 @@ impl Fleet {
         }
     }
 
-    /// Says no more, waits until all is said, and checks that everyone has heard all of it.
+    /// Stops sending, waits until all messages are accepted, and checks that every client has received all of them.
     pub fn settle(&mut self) {
         self.window = 0;
         self.until("all was heard", |fleet| fleet.rooms.iter().all(|room| room.is_settled(&fleet.clients)));
     }
 
-    /// Begins to count.
+    /// Resets the counts.
     pub fn count(&mut self) {
         self.counting = true;
         self.tally = Tally::default();
     }
 
-    /// What was counted since.
+    /// Returns the counts since the reset.
     pub fn counted(&mut self) -> Tally {
         self.counting = false;
         std::mem::take(&mut self.tally)
     }
 
-    /// Goes on until something is so.
+    /// Runs until a condition holds.
     pub fn until(&mut self, what: &str, mut is_so: impl FnMut(&mut Self) -> bool) {
         let until = Instant::now() + PATIENCE;
         while !is_so(self) {

@@ -1,10 +1,10 @@
-//! Where most of many durations lie, without keeping them.
+//! A histogram of durations, from which quantiles are read.
 
-/// Eight bits of each number: a value is off by 0.4 % at most.
+/// Bits kept of each number. Values are exact to 0.4 %.
 const DIGITS: u32 = 8;
 const ROW: usize = 1 << DIGITS;
 
-/// Counts of nanoseconds, in buckets as wide as the number is large.
+/// Counts of nanoseconds in buckets of exponential width.
 pub struct Histogram {
     counts: Vec<u64>,
     total: u64,
@@ -17,20 +17,20 @@ impl Default for Histogram {
 }
 
 impl Histogram {
-    /// Takes one in.
+    /// Adds a duration.
     pub fn add(&mut self, nanos: u64) {
         let shift = (u64::BITS - nanos.leading_zeros()).saturating_sub(DIGITS);
         self.counts[shift as usize * ROW + (nanos >> shift) as usize] += 1;
         self.total += 1;
     }
 
-    /// Takes in all of another one.
+    /// Adds all counts of another histogram.
     pub fn merge(&mut self, other: &Self) {
         self.counts.iter_mut().zip(&other.counts).for_each(|(count, more)| *count += more);
         self.total += other.total;
     }
 
-    /// The number, in microseconds, that this share of all is not above.
+    /// Returns this quantile in microseconds.
     #[must_use]
     pub fn micros(&self, share: f64) -> f64 {
         let rank = (self.total as f64 * share).ceil() as u64;

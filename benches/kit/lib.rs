@@ -1,4 +1,4 @@
-//! What the benches share: programs under load on a core of their own, and many clients on one thread.
+//! Shared by the benchmarks: programs under load on their own core, and many clients on one thread.
 
 pub mod door;
 pub mod fleet;
@@ -12,7 +12,7 @@ pub use fleet::Fleet;
 pub use histogram::Histogram;
 pub use process::{Process, Usage};
 
-/// A number with its thousands set apart.
+/// Formats a number with separated thousands.
 #[must_use]
 pub fn grouped(number: f64) -> String {
     let digits = format!("{number:.0}");

@@ -1,4 +1,4 @@
-//! A client's connection, plain or in TLS, which never waits.
+//! A client's non-blocking connection, plain or with TLS.
 
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -17,13 +17,13 @@ use crate::ws;
 
 /// A connection.
 pub enum Line {
-    /// As it is.
+    /// Without TLS.
     Plain(TcpStream),
-    /// In TLS.
+    /// With TLS.
     Tls(Box<Tls>),
 }
 
-/// What TLS needs.
+/// The state of TLS.
 pub struct Tls {
     stream: TcpStream,
     connection: ClientConnection,
@@ -64,14 +64,14 @@ impl Tls {
     fn receive(&mut self) -> io::Result<usize> {
         let received = self.connection.read_tls(&mut self.stream)?;
         self.connection.process_new_packets().map_err(io::Error::other)?;
-        // What does not go out now does with the next write.
+        // The next write sends the rest.
         let _ = self.send();
         Ok(received)
     }
 }
 
 impl Read for Line {
-    /// As a socket does: fills the buffer, or reads all that is there.
+    /// Fills the buffer, or reads all available bytes.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let tls = match self {
             Self::Plain(stream) => return stream.read(buffer),
@@ -113,7 +113,7 @@ impl Write for Line {
     }
 }
 
-/// Trust in the certificate that a server made itself.
+/// Returns a configuration that trusts the server's self-made certificate.
 #[must_use]
 pub fn trust(address: SocketAddr) -> Arc<ClientConfig> {
     let mut stream = std::net::TcpStream::connect(address).unwrap();

@@ -1,4 +1,4 @@
-//! A program under load: a process that has a core to itself, and what it uses.
+//! A program under load: a process on its own core, and its resource use.
 
 use std::{
     fs,
@@ -16,29 +16,29 @@ use rustix::{
     thread::{CpuSet, sched_getaffinity, sched_setaffinity},
 };
 
-/// How long a program may take to say where it listens.
+/// Maximum time until a program logs its listening address.
 const START_WITHIN: Duration = Duration::from_secs(20);
 
 /// A running program; killed when dropped.
 pub struct Process {
     child: Child,
-    /// Where it listens.
+    /// Its listening address.
     pub address: SocketAddr,
     /// The last line that it logged.
     pub logged: Arc<Mutex<String>>,
 }
 
-/// What a process has used up to now.
+/// The resource use of a process so far.
 #[derive(Clone, Copy, Debug)]
 pub struct Usage {
-    /// Seconds of processor time, its own and the system's for it.
+    /// Seconds of processor time, in user and kernel mode.
     pub cpu: f64,
-    /// Seconds that it could have gone on, had its core not been someone else's.
+    /// Seconds that it was ready to run, but waited for its core.
     pub waited: f64,
 }
 
 impl Process {
-    /// Starts a program that says where it listens, on its standard error.
+    /// Starts a program that logs its listening address to standard error.
     pub fn start(program: &Path, arguments: &[String]) -> Self {
         let mut command = Command::new(program);
         command
@@ -48,14 +48,14 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
-        // A child stays on the core of the thread that starts it.
+        // A child inherits the core of the thread that starts it.
         let mut child = on_core(Core::Server, || command.spawn()).unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let (tell, told) = mpsc::channel();
         let logged = Arc::<Mutex<String>>::default();
         let last = Arc::clone(&logged);
         thread::spawn(move || {
-            // Read to the end, or the program would stop at a full pipe.
+            // Reads to the end, because a full pipe would block the program.
             for line in lines.map_while(Result::ok) {
                 if let Some(address) = address_in(&line) {
                     let _ = tell.send(address);
@@ -66,16 +66,16 @@ impl Process {
             }
         });
         let address = told.recv_timeout(START_WITHIN);
-        Self { child, address: address.expect("the program says where it listens"), logged }
+        Self { child, address: address.expect("the program logs its address"), logged }
     }
 
-    /// What it has used.
+    /// Returns its resource use.
     #[must_use]
     pub fn usage(&self) -> Usage {
         usage(self.child.id())
     }
 
-    /// Bytes of memory that it has in use.
+    /// Returns its resident memory in bytes.
     #[must_use]
     pub fn memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
@@ -91,7 +91,7 @@ impl Drop for Process {
     }
 }
 
-/// What this process has used.
+/// Returns the resource use of this process.
 #[must_use]
 pub fn own_usage() -> Usage {
     usage(std::process::id())
@@ -99,13 +99,13 @@ pub fn own_usage() -> Usage {
 
 fn usage(pid: u32) -> Usage {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    // The name before the last bracket may hold anything; then come state, …, utime and stime as 12th and 13th.
+    // The name before the last bracket may contain anything. Of the fields after it, utime and stime are 12th and 13th.
     let fields = stat.rsplit_once(") ").unwrap().1.split(' ').collect::<Vec<_>>();
     let ticks = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
     Usage { cpu: ticks as f64 / clock_ticks_per_second() as f64, waited: waited(pid) }
 }
 
-/// Of each thread the second of three numbers: nanoseconds that it was ready to run and did not.
+/// Sums the second number of each thread's schedstat: nanoseconds that it was ready but did not run.
 fn waited(pid: u32) -> f64 {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
     let nanos = threads.filter_map(|thread| {
@@ -120,16 +120,16 @@ fn address_in(line: &str) -> Option<SocketAddr> {
     rest.split([' ', ',']).next()?.trim_end_matches(':').parse().ok()
 }
 
-/// Which core.
+/// The cores of a benchmark.
 #[derive(Clone, Copy)]
 pub enum Core {
     /// The programs under load, one at a time.
     Server,
-    /// What loads them.
+    /// The load generator.
     Generator,
 }
 
-/// Moves this thread to a core. Without a second one both share the only one there is, which is said.
+/// Moves this thread to a core. On a machine with one core both share it, which is printed.
 pub fn pin(core: Core) {
     let cores = allowed();
     if cores.len() < 2 {
@@ -146,7 +146,7 @@ fn on_core<T>(core: Core, work: impl FnOnce() -> T) -> T {
     done
 }
 
-/// The cores that this process was given, before any was chosen.
+/// Returns the cores that this process was started with.
 fn allowed() -> Vec<usize> {
     static ALLOWED: std::sync::OnceLock<Vec<usize>> = std::sync::OnceLock::new();
     ALLOWED

@@ -1,21 +1,21 @@
-//! As much of WebSocket (RFC 6455) as a cheap client needs.
+//! The parts of WebSocket (RFC 6455) that a cheap client needs.
 
-/// Every client frame is masked with this. It stays the same, so that a frame that is sent often is masked once.
+/// The mask of every client frame. It is constant, so that a repeated frame is masked only once.
 pub const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-/// What kind of frame.
+/// The type of a frame.
 pub mod opcode {
-    /// Bytes.
+    /// A binary message.
     pub const BINARY: u8 = 2;
-    /// The end.
+    /// A close.
     pub const CLOSE: u8 = 8;
-    /// Asks whether one is there.
+    /// A ping.
     pub const PING: u8 = 9;
-    /// Says so.
+    /// A pong.
     pub const PONG: u8 = 10;
 }
 
-/// The request that makes a socket of a connection.
+/// Returns the request of the opening handshake.
 #[must_use]
 pub fn upgrade(host: &str) -> Vec<u8> {
     let path = wire::door::SOCKET;
@@ -26,20 +26,20 @@ pub fn upgrade(host: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// How long a head is, once all of it is there.
+/// Returns the length of an HTTP head once it is complete.
 #[must_use]
 pub fn head(bytes: &[u8]) -> Option<usize> {
     bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4)
 }
 
-/// Adds a frame of a client.
+/// Adds a client's frame.
 pub fn put(out: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
     put_head(out, opcode, payload.len(), 0x80);
     out.extend(MASK);
     out.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
 }
 
-/// Adds what stands before a payload, `masked` being the bit that says whether it is.
+/// Adds the head of a frame. `masked` is its mask bit.
 pub fn put_head(out: &mut Vec<u8>, opcode: u8, length: usize, masked: u8) {
     out.push(0x80 | opcode);
     match length {
@@ -55,22 +55,22 @@ pub fn put_head(out: &mut Vec<u8>, opcode: u8, length: usize, masked: u8) {
     }
 }
 
-/// A frame: what kind, where its payload begins and ends, and the mask that stands before it.
+/// A frame's type, and the range of its payload.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame {
-    /// What kind.
+    /// The type.
     pub opcode: u8,
-    /// Where the payload begins.
+    /// The start of the payload.
     pub start: usize,
-    /// Where it ends.
+    /// The end of the payload.
     pub end: usize,
 }
 
-/// The first frame in these bytes, once all of it is there. Nobody here sends a message in pieces.
+/// Returns the first frame in these bytes once it is complete. Nothing here sends fragmented messages.
 #[must_use]
 pub fn first(bytes: &[u8]) -> Option<Frame> {
     let [one, two, ..] = *bytes else { return None };
-    assert!(one & 0xf0 == 0x80, "not a frame that says all of a message: {one:#x}");
+    assert!(one & 0xf0 == 0x80, "not an unfragmented message: {one:#x}");
     let (length, at) = match two & 0x7f {
         126 => (usize::from(u16::from_be_bytes(bytes.get(2..4)?.try_into().unwrap())), 4),
         127 => (u64::from_be_bytes(bytes.get(2..10)?.try_into().unwrap()) as usize, 10),
@@ -81,15 +81,15 @@ pub fn first(bytes: &[u8]) -> Option<Frame> {
     (end <= bytes.len()).then_some(Frame { opcode: one & 0x0f, start, end })
 }
 
-/// Whole payloads of what has come, one after the other; what is left belongs to a frame still on its way.
+/// Iterates over complete payloads. The rest of the bytes belongs to an incomplete frame.
 pub struct Frames<'a> {
     bytes: &'a [u8],
-    /// How much was taken.
+    /// Bytes consumed.
     pub taken: usize,
 }
 
 impl<'a> Frames<'a> {
-    /// Of these bytes.
+    /// The bytes received.
     #[must_use]
     pub fn of(bytes: &'a [u8]) -> Self {
         Self { bytes, taken: 0 }

@@ -1,32 +1,32 @@
-//! What is measured of a relay, and how it is told.
+//! The figures measured for a relay, and their output.
 
 use std::time::{Duration, Instant};
 
 use kit::{Fleet, Process, grouped, process::own_usage};
 
-/// What a load showed of a relay.
+/// The figures of a relay under one load.
 #[derive(Clone, Copy, Debug)]
 pub struct Figures {
-    /// Messages that arrived at someone, in a second.
+    /// Messages received per second.
     pub rate: f64,
-    /// Microseconds of the server's processor time for each.
+    /// Microseconds of the server's processor time per message.
     pub cpu: f64,
-    /// Microseconds that they were on their way: half of them, all but 1 %, all but 0.1 %.
+    /// Latency in microseconds: the median, the 99th and the 99.9th percentile.
     pub p50: f64,
     pub p99: f64,
     pub p999: f64,
-    /// Which share of the time server and generator were at work. Who was not at work waited for the other.
+    /// The share of the time that server and generator were busy. The one that was idle waited for the other.
     pub server: f64,
     pub generator: f64,
-    /// Which share of the time one of them had to wait for its core, which others used.
+    /// The share of the time that one of them waited for its core, which other processes used.
     pub waited: f64,
 }
 
-/// Above this share, others on this machine decide what is measured.
+/// Above this share, other processes on the machine distort the figures.
 const DISTURBED: f64 = 0.05;
 
 impl Figures {
-    /// Measures while this goes on.
+    /// Measures while `load` runs.
     pub fn of(fleet: &mut Fleet, process: &Process, load: impl FnOnce(&mut Fleet)) -> Self {
         let (used, own, began) = (process.usage(), own_usage(), Instant::now());
         fleet.count();
@@ -49,7 +49,7 @@ impl Figures {
         }
     }
 
-    /// Of each figure the median: one round that something else disturbed does not count.
+    /// Returns the median of each figure, so that one disturbed round does not count.
     pub fn median(rounds: &[Self]) -> Self {
         let median = |figure: fn(&Self) -> f64| {
             let mut all = rounds.iter().map(figure).collect::<Vec<_>>();
@@ -68,7 +68,7 @@ impl Figures {
         }
     }
 
-    /// The line above others like this one.
+    /// Returns the table's heading.
     pub fn head() {
         println!(
             "  {:<22} {:>13} {:>9} {:>9} {:>9} {:>9}  {:>6} {:>9}",
@@ -76,7 +76,7 @@ impl Figures {
         );
     }
 
-    /// As a line of a table.
+    /// Returns a row of the table.
     pub fn show(&self, name: &str) {
         println!(
             "  {name:<22} {:>13} {:>9.2} {:>9} {:>9} {:>9}  {:>5.0}% {:>8.0}%",
@@ -94,17 +94,17 @@ impl Figures {
     }
 }
 
-/// What a figure ought to be.
+/// The goal of a figure.
 #[derive(Clone, Copy, Debug)]
 pub enum Goal {
-    /// No more than this.
+    /// At most this.
     AtMost(f64),
-    /// No less than this.
+    /// At least this.
     AtLeast(f64),
 }
 
 impl Goal {
-    /// Says whether this figure is what it ought to be.
+    /// Prints whether the figure reaches the goal.
     pub fn judge(self, what: &str, figure: f64) {
         let (sign, bound, met) = match self {
             Self::AtMost(bound) => ('≤', bound, figure <= bound),
@@ -116,7 +116,7 @@ impl Goal {
     }
 }
 
-/// Goes on for so many seconds.
+/// Runs the fleet for this many seconds.
 pub fn seconds(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds)
 }

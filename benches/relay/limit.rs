@@ -1,6 +1,6 @@
-//! What cannot be beaten: the same work for the sockets, and nothing else. One thread waits for all of them, reads
-//! what clients send, and writes bytes that were framed beforehand to everyone else in the room. It keeps nothing,
-//! checks nothing, and looks at no more of a message than it has to stamp.
+//! The upper limit for any relay: the same socket operations and nothing else. One thread polls all sockets, reads what
+//! clients send, and writes prepared frames to the rest of the room. It keeps and checks nothing, and looks only at the
+//! bytes of a message that it has to stamp.
 
 use std::{
     collections::HashMap,
@@ -16,12 +16,12 @@ use mio::{
 use wire::{Counter, Epoch, MemberId, Seq, ServerFrame, Standing, Welcome};
 
 const LISTENER: Token = Token(usize::MAX);
-/// Frames above this are written from where they are; others are gathered for one write.
+/// Longer frames are written without a copy. Shorter ones are gathered for one write.
 const GATHER_BYTES: usize = 4096;
 const HELLO: u8 = 1;
 const MESSAGE: u8 = 2;
 
-/// Serves until it is killed. `at_once`: every frame gets a write of its own.
+/// Serves until the process is killed. With `at_once`, each frame is written separately.
 pub fn serve(at_once: bool) {
     let mut listener = TcpListener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let mut poll = Poll::new().unwrap();
@@ -64,9 +64,9 @@ struct Limit {
     lines: Vec<Line>,
     dirty: Vec<usize>,
     rooms: HashMap<[u8; 16], usize>,
-    /// Who is in a room, and its last number.
+    /// The clients of each room, and its last sequence number.
     members: Vec<(Vec<usize>, u64)>,
-    /// The last frame that was relayed: the next one is most likely as long.
+    /// The last relayed frame, reused because the next one is likely as long.
     relayed: Vec<u8>,
 }
 

@@ -1,4 +1,4 @@
-//! Loads of messages.
+//! Message loads.
 
 use crate::{
     Effort,
@@ -13,22 +13,22 @@ pub struct Load {
     rooms: usize,
     people: usize,
     frame_bytes: usize,
-    /// How many in each room talk.
+    /// Talking clients per room.
     talkers: usize,
     pace: Pace,
     peers: &'static [Peer],
     goals: &'static [(Figure, Peer, Goal)],
 }
 
-/// How much is said.
+/// The rate of messages.
 enum Pace {
-    /// As much as goes through, with so many messages of each sender on their way.
+    /// As many as the relay carries, with this many of each sender in flight.
     Window(usize),
-    /// So much that so many messages arrive in a second.
+    /// So that this many are received per second.
     Offered(f64),
 }
 
-/// What is compared, as Cloakroom's times the other's.
+/// A comparison: Cloakroom's figure as a multiple of another relay's.
 #[derive(Clone, Copy)]
 enum Figure {
     Cpu,
@@ -36,7 +36,7 @@ enum Figure {
     P99,
 }
 
-/// What the protocol lets into a room: a commit for more people would not fit a frame.
+/// The protocol's limit on members: a commit for more would not fit into a frame.
 const MOST: usize = wire::limits::MEMBERS;
 
 impl Load {
@@ -104,12 +104,12 @@ impl Load {
         },
     ];
 
-    /// Measures it, and says what came of it.
+    /// Measures and prints the results.
     pub fn run(&self, effort: Effort) {
         println!("\n{}: {}", self.name, self.about);
         let mut measured =
             self.peers.iter().filter(|peer| peer.is_wanted()).map(|peer| (*peer, Vec::new())).collect::<Vec<_>>();
-        // One after the other and then again, so that what else goes on here meets all of them.
+        // Interleaves the rounds of all relays, so that other processes disturb them equally.
         for _ in 0..effort.rounds {
             for (peer, rounds) in &mut measured {
                 rounds.push(self.measure(*peer, effort));

@@ -1,8 +1,7 @@
-//! The relay under load, beside the limit of what sockets allow and a plain relay of axum's, in one run.
+//! Benchmarks the relay under load, next to the limit of what sockets allow and a plain axum relay, in one run.
 //!
-//! `cargo bench -p benches --bench relay`, and after `--`: `--quick` for a run of a minute that shows less, names of
-//! workloads for these alone, `--only=NAME` for one of those that are compared, `--server=PATH` for a server that was
-//! built before.
+//! `cargo bench -p benches --bench relay`, and after `--`: `--quick` for a less precise run of one minute, names of
+//! workloads to run only these, `--only=NAME` for only one relay, `--server=PATH` for a server that is built already.
 
 mod figures;
 mod limit;
@@ -18,17 +17,17 @@ use std::env;
 use kit::process::{Core, pin};
 use loads::Load;
 
-/// How much time a run takes.
+/// The extent of a run.
 #[derive(Clone, Copy)]
 pub struct Effort {
-    /// How often each is measured; the median counts.
+    /// Rounds per measurement, of which the median counts.
     pub rounds: usize,
-    /// Seconds of each measurement, and before it: long enough for rooms to keep as much for replay as they ever will.
+    /// Seconds of each measurement, and of the warm-up before it, which fills the rooms' replay buffers.
     pub seconds: f64,
     pub warm_up: f64,
-    /// Connections that are quiet.
+    /// Quiet connections.
     pub quiet: usize,
-    /// Of how many rooms the largest load has.
+    /// Rooms in the largest load.
     pub rooms: &'static [usize],
 }
 
@@ -46,7 +45,7 @@ fn main() {
     let named = arguments.iter().filter(|argument| !argument.starts_with("--")).collect::<Vec<_>>();
     let wanted = |name: &str| named.is_empty() || named.iter().any(|named| named.eq_ignore_ascii_case(name));
 
-    // It may have to be built, for which one core is little.
+    // Builds the server before this thread is bound to one core.
     peer::program();
     pin(Core::Generator);
     for load in Load::ALL.iter().filter(|load| wanted(load.name)) {

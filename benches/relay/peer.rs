@@ -1,4 +1,4 @@
-//! Who is under load.
+//! The relays under load.
 
 use std::{env, path::PathBuf, sync::Arc};
 
@@ -6,10 +6,10 @@ use kit::{Door, Fleet, Process, door, line};
 
 use crate::{limit, plain};
 
-/// The argument with which this program becomes one of those it compares with.
+/// The argument that makes this program act as one of the other relays.
 const BE: &str = "--be";
 
-/// Bounds that the load does not run into: what is measured is what is done, not what is refused.
+/// Limits above the load, so that the benchmark measures work and not refusals.
 const FLAGS: &[&str] = &[
     "--listen=127.0.0.1:0",
     "--creates-per-minute=100000000",
@@ -30,23 +30,23 @@ const FLAGS: &[&str] = &[
     "--log=warn,cloakroom::listen=info",
 ];
 
-/// One of those that are compared.
+/// A relay to compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peer {
-    /// Bytes framed beforehand, gathered for one write in each turn.
+    /// Prepared frames, gathered for one write per turn.
     Limit,
-    /// The same, with a write for every frame.
+    /// Prepared frames, each written separately.
     AtOnce,
     /// Cloakroom.
     Cloakroom,
-    /// Cloakroom in TLS.
+    /// Cloakroom with TLS.
     Tls,
-    /// axum as it comes.
+    /// A plain axum relay.
     Plain,
 }
 
 impl Peer {
-    /// What it is called in tables.
+    /// Returns its name in tables.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -58,7 +58,7 @@ impl Peer {
         }
     }
 
-    /// Whether it was not left out by `--only=NAME`.
+    /// False when `--only=NAME` excludes it.
     #[must_use]
     pub fn is_wanted(self) -> bool {
         let mut only =
@@ -66,11 +66,11 @@ impl Peer {
         only.peek().is_none() || only.any(|name| name == self.name())
     }
 
-    /// Starts it, with these flags beyond the usual ones if it has any.
+    /// Starts it, with these additional flags if it is Cloakroom.
     #[must_use]
     pub fn start(self, flags: &[&str]) -> Process {
         if matches!(self, Self::Cloakroom | Self::Tls) {
-            // Of a flag that is given twice, the server refuses the second.
+            // The server refuses a flag that is given twice.
             let name = |flag: &str| flag.split('=').next().map(ToOwned::to_owned);
             let usual = FLAGS.iter().filter(|usual| flags.iter().all(|flag| name(flag) != name(usual)));
             let tls = (self == Self::Tls).then_some(&"--tls-self-signed");
@@ -80,7 +80,7 @@ impl Peer {
         Process::start(&env::current_exe().unwrap(), &[BE.to_owned(), self.name().to_owned()])
     }
 
-    /// Clients for so many rooms of so many people each, with their places in them, and not connected yet.
+    /// Creates clients for this many rooms of this size. They are admitted, but not connected yet.
     #[must_use]
     pub fn fleet(self, process: &Process, rooms: usize, people: usize, frame_bytes: usize) -> Fleet {
         let trust = (self == Self::Tls).then(|| line::trust(process.address));
@@ -101,7 +101,7 @@ impl Peer {
     }
 }
 
-/// Becomes one of those it compares with, if that is what this process was started for.
+/// Acts as one of the other relays, if this process was started for that.
 pub fn be() {
     let mut arguments = env::args().skip(1);
     if arguments.next().as_deref() != Some(BE) {
@@ -111,12 +111,12 @@ pub fn be() {
     match [Peer::Limit, Peer::AtOnce, Peer::Plain].into_iter().find(|peer| peer.name() == name) {
         Some(Peer::Plain) => plain::serve(),
         Some(peer) => limit::serve(peer == Peer::AtOnce),
-        None => panic!("there is no {name:?}"),
+        None => panic!("unknown relay {name:?}"),
     }
     std::process::exit(1);
 }
 
-/// The server's program: the one that was named by `--server=PATH`, or else built here and now, once.
+/// Returns the server's program: the one of `--server=PATH`, or else one that is built now, once.
 pub fn program() -> PathBuf {
     let named = env::args().find_map(|argument| argument.strip_prefix("--server=").map(PathBuf::from));
     named.unwrap_or_else(support::server::program)

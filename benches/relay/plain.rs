@@ -1,5 +1,4 @@
-//! How one would write a relay with axum without a second thought: a task and a half for every socket, a broadcast
-//! channel for every room, everything else as it comes.
+//! A straightforward relay with axum: two tasks per socket, a broadcast channel per room, and defaults for the rest.
 
 use std::{
     collections::HashMap,
@@ -19,7 +18,7 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::{net::TcpListener, sync::broadcast};
 use wire::{ClientFrame, Counter, Epoch, MemberId, RoomId, Seq, ServerFrame, Standing, Welcome};
 
-/// Messages that wait in a room, at most.
+/// Maximum queued messages per room.
 const WAITING: usize = 1024;
 
 type Rooms = Arc<Mutex<HashMap<RoomId, Arc<Room>>>>;
@@ -32,12 +31,12 @@ struct Room {
 #[derive(Clone)]
 struct Said {
     by: MemberId,
-    /// What others receive, and what the sender does.
+    /// The frame for the others, and the frame for the sender.
     frame: Bytes,
     own: Bytes,
 }
 
-/// Serves until it is killed.
+/// Serves until the process is killed.
 pub fn serve() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -51,7 +50,7 @@ pub fn serve() {
 
 async fn upgrade(State(rooms): State<Rooms>, upgrade: WebSocketUpgrade) -> axum::response::Response {
     upgrade.on_upgrade(|socket| async move {
-        // Whatever ends it, it is over.
+        // Any error ends the socket.
         let _ = talk(socket, rooms).await;
     })
 }

@@ -1,4 +1,4 @@
-//! W4: people who are there and say nothing. What a connection costs, in time to open and in memory to keep.
+//! W4: quiet members. Measures the time to open a connection, and its memory.
 
 use std::{thread::sleep, time::Duration};
 
@@ -9,12 +9,12 @@ use crate::{Effort, figures::Goal, peer::Peer};
 const PEOPLE: usize = 10;
 const LARGE_BYTES: usize = 64 * 1024;
 const LARGE: usize = 10;
-/// Rooms that are entered, or hear something large, at one time.
+/// Rooms that are entered, or receive a large message, at one time.
 const AT_ONE_TIME: usize = 50;
-/// Long enough for what is done later, such as giving memory back.
+/// Time for deferred work, such as returning memory.
 const LATER: Duration = Duration::from_secs(2);
 
-/// Measures it, and says what came of it.
+/// Measures and prints the results.
 pub fn run(effort: Effort) {
     let rooms = effort.quiet / PEOPLE;
     let connections = (rooms * PEOPLE) as f64;
@@ -24,11 +24,11 @@ pub fn run(effort: Effort) {
         "", "accepts/s", "CPU µs each", "memory each", "after 10 × 64 KiB"
     );
     let few = (Peer::Cloakroom, AT_ONE_TIME);
-    // Who comes in has to wait for those inside, with a knock of 2 KB, and a rush leaves the holes of all of these.
+    // Newcomers wait for an admission with a knock of 2 KB each. Many at once would fragment the server's memory.
     let rush = (Peer::Cloakroom, rooms);
     let peers = [(Peer::Limit, AT_ONE_TIME), few, rush, (Peer::Plain, AT_ONE_TIME)];
     for (peer, at_one_time) in peers.into_iter().filter(|(peer, _)| peer.is_wanted()) {
-        // What a room keeps for those who come back is bounded by itself, and is no connection's.
+        // Replay buffers have their own limit and do not belong to a connection.
         let process = peer.start(&["--max-replay-bytes=0"]);
         let mut fleet = peer.fleet(&process, rooms, PEOPLE, 300);
         let (before, used) = (process.memory(), process.usage().cpu);
@@ -49,7 +49,7 @@ pub fn run(effort: Effort) {
                 for room in first..(first + AT_ONE_TIME).min(rooms) {
                     let (speaker, other) = (fleet.members(room).start, fleet.members(room).start + 1);
                     fleet.say(speaker);
-                    // The one who speaks hears as much.
+                    // The sender receives as much from the other.
                     if first == 0 {
                         fleet.say(other)
                     }
@@ -67,7 +67,7 @@ pub fn run(effort: Effort) {
             grouped(after)
         );
         if (peer, at_one_time) == few {
-            // What opens them is not quicker itself: the server's own time is what tells.
+            // The load generator is as slow as the server, so the server's own time is the figure.
             Goal::AtLeast(40_000.0).judge("accepts in a second of the server's processor time", 1e6 / each);
             Goal::AtMost(4096.0).judge("bytes of memory for a quiet connection", quiet);
             Goal::AtMost(4096.0).judge("bytes of memory for one that was not always quiet", after);

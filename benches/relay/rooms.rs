@@ -1,4 +1,4 @@
-//! Many rooms, of which few are in use: does it matter how many others there are?
+//! Many rooms, few of them active: measures whether the number of idle rooms matters.
 
 use kit::grouped;
 
@@ -11,7 +11,7 @@ use crate::{
 const LIVELY: usize = 10;
 const PEOPLE: usize = 10;
 
-/// Measures it, and says what came of it.
+/// Measures and prints the results.
 pub fn run(effort: Effort) {
     println!("\nrooms: {LIVELY} rooms of {PEOPLE}, 300 bytes, every sender one on its way, among so many rooms");
     Figures::head();

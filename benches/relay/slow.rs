@@ -1,4 +1,4 @@
-//! Some who read nothing more: what that costs the server, and the others.
+//! Some clients stop reading: measures the cost for the server and for the other clients.
 
 use std::time::{Duration, Instant};
 
@@ -13,14 +13,14 @@ use crate::{
 const ROOMS: usize = 10;
 const PEOPLE: usize = 10;
 const FRAME_BYTES: usize = 8192;
-/// Messages a second, in all rooms together.
+/// Messages per second in all rooms together.
 const MESSAGES: f64 = 2000.0;
-/// How long to wait until they are put out: their systems take in a lot first.
+/// Maximum wait until the slow clients are disconnected. Their operating system buffers much before that.
 const OUT_WITHIN: Duration = Duration::from_secs(20);
-/// The server's own bound for each who is slow.
+/// The server's limit on a slow member's queue.
 const CAP_BYTES: usize = wire::limits::QUEUE_BYTES;
 
-/// Measures it, and says what came of it.
+/// Measures and prints the results.
 pub fn run(effort: Effort) {
     println!("\nslow: {ROOMS} rooms of {PEOPLE}, 8 KiB, {MESSAGES} messages a second; then one in each reads no more");
     let process = Peer::Cloakroom.start(&[]);
@@ -28,7 +28,7 @@ pub fn run(effort: Effort) {
     fleet.connect_all();
     fleet.greet_all();
     let time = effort.seconds * 2.0;
-    // Until every room keeps as much for replay as it ever will.
+    // Fills the replay buffers.
     fleet.pace(MESSAGES, seconds(4.0), is_quick);
     let before = Figures::of(&mut fleet, &process, |fleet| fleet.pace(MESSAGES, seconds(time), is_quick));
     let memory = process.memory();
@@ -60,12 +60,12 @@ fn is_quick(slot: usize) -> bool {
     !slot.is_multiple_of(PEOPLE)
 }
 
-/// How many of those who are slow were put out.
+/// Returns how many slow clients were disconnected.
 fn slow_out(fleet: &Fleet) -> usize {
     fleet.lost.iter().filter(|slot| !is_quick(**slot)).count()
 }
 
-/// They read again: what was underway still comes, and then the end.
+/// Lets the slow clients read again, until their connections end after the frames in flight.
 fn read_on(fleet: &mut Fleet) {
     let slow = (0..ROOMS * PEOPLE).filter(|slot| !is_quick(*slot)).collect::<Vec<_>>();
     slow.iter().for_each(|slot| fleet.read_on(*slot));

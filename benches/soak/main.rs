@@ -1,8 +1,8 @@
-//! Rooms in which people come, talk, lose their connections, come back, leave, and vanish, for a given time. In the
-//! end nobody is left and nothing is kept.
+//! A soak test: for a given time, members join rooms, talk, lose connections, reconnect, leave and vanish. In the end,
+//! no room may remain and memory must not have grown.
 //!
-//! `cargo bench -p benches --bench soak -- 300` does that for 300 seconds; `--server=PATH` takes a server that was
-//! built before.
+//! `cargo bench -p benches --bench soak -- 300` runs for 300 seconds. `--server=PATH` uses a server that is built
+//! already.
 
 mod people;
 
@@ -23,18 +23,18 @@ const FLAGS: [&str; 8] = [
     "--creates-per-minute=100000000",
     "--joins-per-minute=100000000",
     "--grace=3",
-    // What rooms keep is soon as much as it ever will be.
+    // Small, so that the replay buffers fill early.
     "--max-replay-bytes=65536",
     "--max-connections=10000",
     "--max-connections-per-address=10000",
-    // Tells how many rooms there are.
+    // Logs the number of rooms.
     "--log=warn,cloakroom::listen=info,cloakroom::store=debug",
 ];
-/// Until this is over, memory may grow.
+/// Memory may grow during this time.
 const SETTLED_AFTER: Duration = Duration::from_secs(60);
-/// How much memory may grow after that.
+/// Maximum growth of memory after that.
 const GROWTH: f64 = 1.1;
-/// How long it may take until all are gone who left without a word.
+/// Maximum time until all members that vanished are removed.
 const GONE_WITHIN: Duration = Duration::from_secs(15);
 
 fn main() {
@@ -56,7 +56,7 @@ fn main() {
     while began.elapsed() < time {
         people.live();
         let now = began.elapsed();
-        // A short soak has to settle sooner.
+        // A short run has less time to settle.
         if settled.is_none() && now >= SETTLED_AFTER.min(time / 2) {
             settled = Some(process.memory());
         }
@@ -78,11 +78,11 @@ fn main() {
         left.elapsed().as_secs_f64(),
         grouped(process.memory() as f64)
     );
-    assert!(is_empty(&process), "rooms are left: {}", process.logged.lock().unwrap());
+    assert!(is_empty(&process), "rooms remain: {}", process.logged.lock().unwrap());
     assert!(after <= before * GROWTH, "memory grew from {before} to {after} bytes");
 }
 
-/// Whether the server has said last that there are no rooms.
+/// True when the server's last log line tells that no room is left.
 fn is_empty(process: &Process) -> bool {
     let line = process.logged.lock().unwrap();
     line.contains("room removed") && line.split_whitespace().any(|word| word == "rooms=0")

@@ -1,4 +1,4 @@
-//! What people do, by chance.
+//! Random actions of members.
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
@@ -16,11 +16,11 @@ use wire::{
 const ROOMS: usize = 60;
 const PLACES: usize = 8;
 const FRAME_BYTES: usize = 300;
-/// Of a hundred chances to come in, how many are taken: rooms where hardly anyone comes end and are made anew.
+/// Percentage of free places that are taken, by room. Rooms with few members end and are created again.
 const DRAW: [usize; 3] = [1, 30, 100];
-/// How often something happens before anything is read again.
+/// Actions between two reads.
 const AT_ONCE: usize = 4;
-/// Ends that say that something is wrong with who was put out, and nobody here is.
+/// Close codes that blame the member. None may occur here.
 const NEVER: [CloseCode; 6] = [
     CloseCode::Malformed,
     CloseCode::UnknownVersion,
@@ -30,7 +30,7 @@ const NEVER: [CloseCode; 6] = [
     CloseCode::TooSlow,
 ];
 
-/// Places in rooms, and who is at them.
+/// The places in all rooms, and their members.
 pub struct People {
     fleet: Fleet,
     door: Door,
@@ -46,12 +46,12 @@ pub struct People {
 enum Place {
     Free,
     Taken,
-    /// Whose it is has lost the connection, and will be back.
+    /// Its member has lost the connection and will reconnect.
     Cut,
 }
 
 impl People {
-    /// Nobody yet.
+    /// No member.
     pub fn new(address: SocketAddr) -> Self {
         let nobody = (0..ROOMS).map(|_| door::make_up(PLACES)).collect();
         let mut fleet = Fleet::new(address, nobody, FRAME_BYTES);
@@ -68,7 +68,7 @@ impl People {
         }
     }
 
-    /// A moment in their lives.
+    /// Performs random actions.
     pub fn live(&mut self) {
         for _ in 0..AT_ONCE {
             let (slot, dice) = (self.draw(self.places.len()), self.draw(100));
@@ -77,12 +77,12 @@ impl People {
         self.fleet.turn(Some(Duration::from_millis(1)));
     }
 
-    /// They do nothing more, but answer.
+    /// Lets members only answer from now on.
     pub fn rest(&mut self) {
         self.fleet.turn(Some(Duration::from_millis(20)));
     }
 
-    /// Everyone who can leaves; the others do not come back.
+    /// Lets every connected member leave. The others do not reconnect.
     pub fn all_leave(&mut self) {
         for slot in 0..self.places.len() {
             match self.fleet.clients[slot].state {
@@ -92,7 +92,7 @@ impl People {
         }
     }
 
-    /// What happened, in numbers.
+    /// Returns the counts of actions.
     pub fn story(&self) -> String {
         let inside = self.fleet.clients.iter().filter(|client| client.state == State::Inside).count();
         format!("{inside} inside; {:?}; closed by the server: {:?}", self.story, self.ends)
@@ -120,7 +120,7 @@ impl People {
                 self.places[slot] = Place::Free;
                 return;
             }
-            // One message at a time: what crosses a commit is said again, and must not be overtaken.
+            // One message at a time, because a message that crosses a commit is sent again and must stay in order.
             (Place::Taken, State::Inside) if dice < 80 && client.sent == client.accepted => {
                 self.fleet.say(slot);
                 "said"
@@ -144,7 +144,7 @@ impl People {
         *self.story.entry(what).or_default() += 1;
     }
 
-    /// A place in the room, or in a new one if it is gone.
+    /// Joins the room, or creates a new one if it is gone.
     fn join(&mut self, room: usize) -> Admission {
         self.names += 1;
         let (room, user) = (format!("room {room}"), format!("user {}", self.names));
@@ -157,7 +157,7 @@ impl People {
         })
     }
 
-    /// A number below this one (xorshift64).
+    /// Returns a random number below `below` (xorshift64).
     fn draw(&mut self, below: usize) -> usize {
         self.chance ^= self.chance << 13;
         self.chance ^= self.chance >> 7;

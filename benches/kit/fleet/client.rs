@@ -1,4 +1,4 @@
-//! One client: its socket, and how far it has got.
+//! One client: its socket and its progress in the protocol.
 
 use std::io::{ErrorKind, Read, Write};
 
@@ -6,49 +6,49 @@ use wire::{Counter, Seq, door::Admission};
 
 use crate::line::Line;
 
-/// Who is at one place in a room.
+/// The client of one place in a room.
 pub struct Client {
     pub(super) room: usize,
     pub(super) place: Admission,
     pub(super) stream: Option<Line>,
-    /// What waits to be written, and how much of that is.
+    /// Bytes to write, and how many of them are written.
     pub(super) out: Vec<u8>,
     pub(super) written: usize,
     pub(super) is_dirty: bool,
-    /// The beginning of what has not come whole yet.
+    /// The beginning of an incomplete frame.
     pub(super) rest: Vec<u8>,
-    /// How far it has got.
+    /// Its progress.
     pub state: State,
-    /// Hellos that it has said.
+    /// Hellos sent.
     pub(super) attempts: u32,
-    /// The last event that it knows of.
+    /// The last event received.
     pub seq: Seq,
-    /// Of its last message, and of its last that was accepted.
+    /// The counter of its last message.
     pub sent: Counter,
-    /// Of its last message that was accepted.
+    /// The counter of its last accepted message.
     pub accepted: Counter,
-    /// Whether it answers what is accepted with the next message.
+    /// True when it sends the next message after each acceptance.
     pub(super) talks: bool,
-    /// Whether it leaves unread what comes.
+    /// True when it does not read.
     pub deaf: bool,
 }
 
-/// How far a client has got.
+/// A client's progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// It has no socket.
     Away,
-    /// It has asked for one.
+    /// Its socket is connecting.
     Upgrading,
-    /// It has one.
+    /// Its socket is open.
     Upgraded,
-    /// It has said who it is.
+    /// It has sent a hello.
     Greeted,
-    /// It waits to be let in.
+    /// It has knocked.
     Outside,
     /// It is in the group.
     Inside,
-    /// Its socket was closed by the server, with this code if it said one.
+    /// The server closed its socket, with this code if any.
     Closed(u16),
 }
 
@@ -72,7 +72,7 @@ impl Client {
         }
     }
 
-    /// Writes what can be written now; whether the socket still stands.
+    /// Writes as much as the socket accepts. Returns false when the socket has failed.
     pub(super) fn flush(&mut self) -> bool {
         self.is_dirty = false;
         let Some(stream) = &mut self.stream else { return true };
@@ -87,7 +87,7 @@ impl Client {
             return false;
         }
         self.written = 0;
-        // One who says little keeps no memory for it.
+        // Frees the buffer of a client that sends little.
         if self.out.capacity() > 4096 && !self.talks {
             self.out = Vec::new()
         } else {
@@ -96,14 +96,14 @@ impl Client {
         true
     }
 
-    /// Reads what is there, after what was left over; how much of `buffer` is filled, and whether there may be more.
-    /// Nothing: the socket is gone.
+    /// Reads available bytes into `buffer`, after the incomplete frame. Returns the filled length and whether there may
+    /// be more, or `None` when the socket has ended.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Option<(usize, bool)> {
         let kept = self.rest.len();
         buffer[..kept].copy_from_slice(&self.rest);
         match self.stream.as_mut()?.read(&mut buffer[kept..]) {
             Ok(0) => None,
-            // Who was given less than was asked for has had all.
+            // A short read means that no more bytes are available.
             Ok(length) => Some((kept + length, kept + length == buffer.len())),
             Err(error) if error.kind() == ErrorKind::WouldBlock => Some((kept, false)),
             Err(_) => None,

@@ -1,10 +1,10 @@
-//! A message that is ready but for three numbers.
+//! A prepared message, in which only three numbers change.
 
 use wire::{ClientFrame, Counter, Epoch};
 
 use crate::ws::{MASK, opcode, put};
 
-/// What stands before the sealed part, from a client and from a server alike.
+/// The bytes before the sealed part, the same number from client and server.
 const HEADER_BYTES: usize = 22;
 const EPOCH_AT: usize = 2;
 const COUNTER_AT: usize = 14;
@@ -26,7 +26,7 @@ impl Template {
         Self { bytes, payload }
     }
 
-    /// Adds the message, with the moment at which it is sent where sealed bytes begin.
+    /// Adds the message. Its sealed bytes begin with the time at which it is sent.
     pub(super) fn put(&self, out: &mut Vec<u8>, epoch: Epoch, counter: Counter, nanos: u64) {
         let payload = out.len() + self.payload;
         out.extend(&self.bytes);
@@ -42,7 +42,7 @@ impl Template {
     }
 }
 
-/// When a message was sent.
+/// Returns the time at which a message was sent.
 pub(super) fn sent_at(sealed: &[u8]) -> u64 {
     sealed.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }

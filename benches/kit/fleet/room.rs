@@ -1,4 +1,4 @@
-//! What the clients of one room know together.
+//! The state that the clients of one room share.
 
 use std::{collections::BTreeSet, ops::Range};
 
@@ -7,11 +7,11 @@ use wire::{Epoch, MemberId, RoomId, Seq};
 use super::client::{Client, State};
 
 pub(super) struct Room {
-    /// Which room it is at the moment.
+    /// The id of the current room.
     pub(super) id: RoomId,
     /// Its clients.
     pub(super) members: Range<usize>,
-    /// The group's epoch, and who is gone and still in it, after the last event that anyone knows of.
+    /// The group's epoch and its departed members, after the last known event.
     pub(super) seq: Seq,
     pub(super) epoch: Epoch,
     pub(super) gone: BTreeSet<MemberId>,
@@ -22,7 +22,7 @@ impl Room {
         Self { id, members, seq: Seq(0), epoch: Epoch::default(), gone: BTreeSet::new() }
     }
 
-    /// Whether an event is the first that anyone hears of; one of an earlier room in this one's place is not.
+    /// True when no client has received this event before. False for an event of the room's predecessor.
     pub(super) fn learns(&mut self, id: RoomId, seq: Seq) -> bool {
         let new = id == self.id && seq > self.seq;
         if new {
@@ -31,7 +31,7 @@ impl Room {
         new
     }
 
-    /// Whether everyone who listens knows of everything, and everything that was said was accepted.
+    /// True when every reading client has all events, and all messages are accepted.
     pub(super) fn is_settled(&self, clients: &[Client]) -> bool {
         clients[self.members.clone()]
             .iter()

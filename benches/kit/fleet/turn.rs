@@ -1,4 +1,4 @@
-//! One turn: what has come is read and answered, and then everything is written at once.
+//! One turn of the event loop: reads and answers what has arrived, then writes everything.
 
 use std::{mem, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl Fleet {
-    /// Waits for something to come, not longer than this, and deals with it.
+    /// Waits for events, at most this long, and handles them.
     pub fn turn(&mut self, wait: Option<Duration>) {
         self.flush();
         let mut events = mem::replace(&mut self.events, mio::Events::with_capacity(0));
@@ -24,7 +24,7 @@ impl Fleet {
             if event.is_writable() {
                 self.mark(slot);
             }
-            // Where the end has come along with the last bytes, nothing tells of it again.
+            // The poller does not report an end that came with the last bytes again.
             if event.is_readable() && self.read(slot) && event.is_read_closed() {
                 while self.read(slot) {}
             }
@@ -47,7 +47,7 @@ impl Fleet {
         self.mark(slot);
     }
 
-    /// Says who a client is.
+    /// Sends a hello.
     pub fn greet(&mut self, slot: usize) {
         let client = &mut self.clients[slot];
         client.state = State::Greeted;
@@ -70,7 +70,7 @@ impl Fleet {
         self.say_at(slot, now);
     }
 
-    /// Sends the next message, which was to be sent at that time.
+    /// Sends the next message, with its scheduled time.
     pub(super) fn say_at(&mut self, slot: usize, nanos: u64) {
         let client = &mut self.clients[slot];
         client.sent = client.sent.next();
@@ -85,7 +85,7 @@ impl Fleet {
         self.mark(slot);
     }
 
-    /// Reads what there is for a client, unless it lets it lie; whether anything came.
+    /// Reads and handles a client's bytes, if the client reads. Returns true if there were any.
     pub(super) fn read(&mut self, slot: usize) -> bool {
         if self.clients[slot].deaf {
             return false;
@@ -109,7 +109,7 @@ impl Fleet {
         came
     }
 
-    /// The socket is gone.
+    /// Called when the socket has ended.
     pub(super) fn hung_up(&mut self, slot: usize, code: u16) {
         let client = &mut self.clients[slot];
         client.stream = None;
@@ -132,7 +132,7 @@ impl Fleet {
         }
     }
 
-    /// Takes frames in; how many bytes that were.
+    /// Handles frames. Returns the bytes consumed.
     fn take(&mut self, slot: usize, bytes: &[u8]) -> usize {
         let mut begin = 0;
         if self.clients[slot].state == State::Upgrading {
@@ -208,7 +208,7 @@ impl Fleet {
         }
     }
 
-    /// The next event in the room's one order, or the end; whether anyone knew of it.
+    /// Checks that an event is the client's next. Returns whether it is new to the room.
     fn ordered(&mut self, slot: usize, seq: Seq) -> bool {
         let client = &mut self.clients[slot];
         assert_eq!(seq, client.seq.next(), "an event was dropped, repeated or reordered");
@@ -235,7 +235,7 @@ impl Fleet {
     fn welcomed(&mut self, slot: usize, welcome: Welcome) {
         let client = &mut self.clients[slot];
         if welcome.standing == Standing::Inside && client.seq > Seq(0) {
-            // What it missed follows; what the server did not take is said again.
+            // The missed events follow. Messages that the server did not accept are sent again.
             let unheard = client.sent.0 - welcome.counter.0;
             client.sent = welcome.counter;
             self.is_in(slot);
@@ -249,7 +249,7 @@ impl Fleet {
         }
     }
 
-    /// From this event on, a client is in the group. It says *here*, and again if that crosses a commit.
+    /// Called when a client enters the group at this event. It sends *here*, and again if that crosses a commit.
     fn comes_in(&mut self, slot: usize, seq: Seq, epoch: Epoch) {
         let client = &mut self.clients[slot];
         client.seq = seq;
@@ -266,7 +266,7 @@ impl Fleet {
         self.clients[slot].state = State::Inside;
     }
 
-    /// A commit was ordered: whoever is not answered yet says it again.
+    /// Called when a commit is ordered. Clients send their messages that are not accepted yet again.
     fn next_epoch(&mut self, slot: usize, new: bool, epoch: Epoch) {
         let client = &mut self.clients[slot];
         let room = &mut self.rooms[client.room];

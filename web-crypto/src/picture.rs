@@ -1,4 +1,4 @@
-//! A picture on its way: what is offered, and the pieces that it comes in. PROTOCOL, "Pictures".
+//! A picture in transit: its offer and its pieces. PROTOCOL, "Pictures".
 
 use sha2::{Digest, Sha256};
 use wire::limits;
@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 /// The bytes before the description: media type 1 ‖ width 2 ‖ height 2 ‖ length 4 ‖ hash 32.
 const HEAD: usize = 41;
 
-/// What a picture is encoded as.
+/// A picture's encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Media {
     /// `0x01`.
@@ -17,13 +17,13 @@ pub enum Media {
 }
 
 impl Media {
-    /// By its number.
+    /// Returns the encoding with this number.
     #[must_use]
     pub fn from_number(number: u8) -> Option<Self> {
         [Self::Jpeg, Self::Png].into_iter().find(|media| media.number() == number)
     }
 
-    /// Its number.
+    /// Returns its number.
     #[must_use]
     pub fn number(self) -> u8 {
         match self {
@@ -32,7 +32,7 @@ impl Media {
         }
     }
 
-    /// Its name among media types.
+    /// Returns its media type.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -42,10 +42,10 @@ impl Media {
     }
 }
 
-/// What is said of a picture before it comes, within the bounds.
+/// The description of a picture, which is sent before its pieces. Its values are within the bounds.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Offer {
-    /// What it is encoded as.
+    /// Its encoding.
     pub media: Media,
     /// Pixels, 1 to [`limits::PICTURE_SIDE`].
     pub width: u16,
@@ -53,16 +53,16 @@ pub struct Offer {
     pub height: u16,
     /// Bytes, 1 to [`limits::PICTURE_BYTES`].
     pub length: u32,
-    /// SHA-256 of all of them.
+    /// SHA-256 of the bytes.
     pub hash: [u8; 32],
-    /// What it shows, in words; at most [`limits::PICTURE_ALT_CHARS`], or none.
+    /// A description in words: at most [`limits::PICTURE_ALT_CHARS`] characters, or none.
     pub alt: Zeroizing<String>,
 }
 
 /// One piece of a picture.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Piece {
-    /// Which one, from 0.
+    /// Its index, from 0.
     pub index: u16,
     /// 1 to [`limits::PIECE_BYTES`].
     pub bytes: Zeroizing<Vec<u8>>,
@@ -72,13 +72,13 @@ pub struct Piece {
 const _: () = assert!(usize::BITS >= u32::BITS);
 
 impl Offer {
-    /// The length, as a size in memory.
+    /// Returns the length as a size in memory.
     #[must_use]
     pub fn size(&self) -> usize {
         self.length as usize
     }
 
-    /// The offer of these bytes, if they may be sent.
+    /// Returns the offer of these bytes, if it is within the bounds.
     #[must_use]
     pub fn of(media: Media, width: u16, height: u16, alt: &str, bytes: &[u8]) -> Option<Self> {
         let length = u32::try_from(bytes.len()).ok()?;
@@ -96,7 +96,7 @@ impl Offer {
         is_within.then_some(self)
     }
 
-    /// All but the description.
+    /// Encodes everything but the description in words.
     pub(crate) fn head(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(HEAD);
         bytes.push(self.media.number());
@@ -124,7 +124,7 @@ impl Offer {
         offer.bounded()
     }
 
-    /// Whether these are the bytes that were offered.
+    /// True when these are the offered bytes.
     pub(crate) fn is_of(&self, bytes: &[u8]) -> bool {
         u32::try_from(bytes.len()) == Ok(self.length) && self.hash == *Sha256::digest(bytes)
     }

@@ -1,4 +1,4 @@
-//! One's own commits: who comes in, and who is removed.
+//! The client's own commits, which let newcomers in and remove members that have gone.
 
 use std::collections::BTreeSet;
 
@@ -15,37 +15,37 @@ use super::{Group, Me, Newcomer, Roster, SUITE, Stuck, me, to_bytes};
 
 /// A commit, ready to be sent.
 pub struct Commit {
-    /// Whom it lets in.
+    /// The members that it lets in.
     pub admitted: Vec<MemberId>,
-    /// Which of those who are gone it removes.
+    /// The members that it removes.
     pub removed: Vec<MemberId>,
-    /// For those in the group: an `MLSMessage`.
+    /// An `MLSMessage` for the members of the group.
     pub commit: Vec<u8>,
-    /// For those let in: an `MLSMessage`; empty if there are none.
+    /// An `MLSMessage` for the newcomers; empty if there are none.
     pub welcome: Vec<u8>,
 }
 
-/// What a commit is to do.
+/// The content of a commit to make.
 pub(super) struct Plan<'a> {
     pub(super) newcomers: &'a [Newcomer],
-    /// Whom it lets in and does not name, which PROTOCOL forbids.
+    /// Newcomers that it does not name, which PROTOCOL forbids.
     pub(super) unnamed: Vec<KeyPackage>,
-    /// Whom it removes, as the others are told.
+    /// The members that it says to remove.
     pub(super) removed: Vec<MemberId>,
-    /// Whom it removes in fact: those who come in again as someone else's leaf too.
+    /// The leaves that it removes: those of `removed`, and the old leaves of members that come in again.
     pub(super) leaves: Vec<LeafNodeIndex>,
-    /// One's own leaf on the new path; without it there is no path.
+    /// The author's leaf on the new path; without it there is no path.
     pub(super) leaf: Option<LeafNodeParameters>,
-    /// Whether it shows that the newcomers know the password.
+    /// Whether it carries the room's PSK, which only someone with the password has.
     pub(super) with_psk: bool,
 }
 
 impl Group {
-    /// Makes the commit that removes those who are gone and lets newcomers in. It takes effect by [`Group::confirm`];
-    /// one that was made before and not confirmed is forgotten.
+    /// Makes the commit that removes the members in `gone` and lets newcomers in. It takes effect by [`Group::confirm`]. An
+    /// earlier commit that was not confirmed is dropped.
     ///
     /// # Errors
-    /// When a newcomer's key package does not go with the group.
+    /// When a newcomer's key package does not fit the group.
     pub fn commit(&mut self, me: &Me, newcomers: &[Newcomer], gone: &BTreeSet<MemberId>) -> Result<Commit, Stuck> {
         let plan = self.plan(newcomers, gone);
         let (commit, roster) = self.carry_out(me, plan)?;
@@ -53,13 +53,13 @@ impl Group {
         Ok(commit)
     }
 
-    /// The plan that PROTOCOL allows.
+    /// Returns the plan that PROTOCOL allows.
     pub(super) fn plan<'a>(&self, newcomers: &'a [Newcomer], gone: &BTreeSet<MemberId>) -> Plan<'a> {
-        let mate = |id: MemberId| self.roster.get(id);
-        let removed = gone.iter().copied().filter(|id| mate(*id).is_some()).collect::<Vec<_>>();
-        // One who comes in again has a leaf that it left behind.
+        let member = |id: MemberId| self.roster.get(id);
+        let removed = gone.iter().copied().filter(|id| member(*id).is_some()).collect::<Vec<_>>();
+        // A member that comes in again still has its old leaf.
         let returning = newcomers.iter().map(Newcomer::member_id);
-        let leaves = removed.iter().copied().chain(returning).filter_map(mate).map(|mate| mate.leaf).collect();
+        let leaves = removed.iter().copied().chain(returning).filter_map(member).map(|member| member.leaf).collect();
         let leaf = Some(LeafNodeParameters::builder().with_capabilities(me::capabilities()).build());
         Plan { newcomers, unnamed: Vec::new(), removed, leaves, leaf, with_psk: !newcomers.is_empty() }
     }

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Group, Me, SUITE, Unopened,
-    roster::{Mate, is_capable, is_contributory},
+    roster::{Member, is_capable, is_contributory},
 };
 use crate::keys::Key;
 
@@ -27,9 +27,9 @@ const TAG: usize = 16;
 pub struct Knock<'a> {
     /// door_key
     pub door_key: &'a Key,
-    /// The group that is knocked at.
+    /// The group to enter.
     pub group_id: [u8; 20],
-    /// Who knocks.
+    /// The member that knocks.
     pub member_id: MemberId,
 }
 
@@ -47,7 +47,7 @@ impl Knock<'_> {
         sealed
     }
 
-    /// Opens what [`Knock::seal`] sealed; the key package is not looked at yet.
+    /// Opens what [`Knock::seal`] sealed. It does not check the key package.
     ///
     /// # Errors
     /// When it was sealed otherwise, or altered.
@@ -76,25 +76,25 @@ impl Knock<'_> {
     }
 }
 
-/// Someone who may be let in.
+/// A member that may come in.
 pub struct Newcomer {
     pub(super) key_package: KeyPackage,
-    mate: Mate,
+    member: Member,
 }
 
 impl Newcomer {
     /// Its number.
     #[must_use]
     pub fn member_id(&self) -> MemberId {
-        self.mate.member_id
+        self.member.member_id
     }
 }
 
 impl Group {
-    /// Reads a knock, and looks whether who knocks may come in beside `others`, once those who are `gone` have been removed.
+    /// Opens a knock and checks that its member may come in together with `others`, after the members in `gone` are removed.
     ///
     /// # Errors
-    /// When the knock does not open, or may not be let in.
+    /// When the knock does not open, or its member may not come in.
     pub fn hear(
         &self,
         me: &Me,
@@ -111,30 +111,30 @@ impl Group {
         let key_package = unverified.validate(me.provider.crypto(), ProtocolVersion::Mls10).map_err(Unopened::new)?;
         let leaf = key_package.leaf_node();
         let key = leaf.signature_key().as_slice();
-        // Where it will stand in the tree is not known yet, and not asked.
-        let mate = Mate::read(LeafNodeIndex::new(u32::MAX), leaf.credential(), key).map_err(Unopened::new)?;
-        let returning = self.roster().get(mate.member_id);
-        let stays = |other: &&Mate| other.member_id != mate.member_id && !gone.contains(&other.member_id);
-        let clashes = |other: &Mate| {
-            other.skeleton.same(&mate.skeleton) || other.key == mate.key || other.member_id == mate.member_id
+        // Its leaf is not known yet, and not used.
+        let member = Member::read(LeafNodeIndex::new(u32::MAX), leaf.credential(), key).map_err(Unopened::new)?;
+        let returning = self.roster().get(member.member_id);
+        let stays = |other: &&Member| other.member_id != member.member_id && !gone.contains(&other.member_id);
+        let clashes = |other: &Member| {
+            other.skeleton.same(&member.skeleton) || other.key == member.key || other.member_id == member.member_id
         };
         let is_fit = key_package.ciphersuite() == SUITE
             && is_capable(leaf)
             && is_contributory(key_package.hpke_init_key().as_slice())
             && key_package.extensions().iter().next().is_none();
-        let is_knocking = mate.member_id == knock.member_id
-            && mate.member_id != me.member_id()
-            && !gone.contains(&mate.member_id)
-            && returning.is_none_or(|former| former.is(&mate));
+        let is_knocking = member.member_id == knock.member_id
+            && member.member_id != me.member_id()
+            && !gone.contains(&member.member_id)
+            && returning.is_none_or(|former| former.is(&member));
         if !is_fit {
             return Err(Unopened::new("a key package that does not fit the group"));
         }
         if !is_knocking {
             return Err(Unopened::new("a key package of another member than the one that knocks"));
         }
-        if self.roster().iter().filter(stays).any(clashes) || others.iter().any(|other| clashes(&other.mate)) {
+        if self.roster().iter().filter(stays).any(clashes) || others.iter().any(|other| clashes(&other.member)) {
             return Err(Unopened::new("a number, name or key that another member has"));
         }
-        Ok(Newcomer { key_package, mate })
+        Ok(Newcomer { key_package, member })
     }
 }

@@ -1,4 +1,4 @@
-//! Oneself, for one visit: a name, a number, and the key that signs.
+//! The client's own member, for one visit: a name, a number, and the key that signs.
 
 use openmls::{
     credentials::{BasicCredential, CredentialType, CredentialWithKey},
@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use super::{KEEPER, SUITE, Stuck, provider::Provider, roster, signer::Signer};
 use crate::keys::Key;
 
-/// Oneself. The signature key is made for this visit, and stays the same in every group of it.
+/// The client's own member. Its signature key is made for this visit and is the same in every group of the visit.
 pub struct Me {
     pub(super) provider: Provider,
     pub(super) signer: Signer,
@@ -27,7 +27,7 @@ pub struct Me {
 }
 
 impl Me {
-    /// Makes the signature key. `seed` is what all randomness of the visit is drawn from.
+    /// Makes the signature key. All randomness of the visit comes from `seed`.
     #[must_use]
     pub fn new(member_id: MemberId, name: UserName, room_psk: Key, seed: Zeroizing<[u8; 32]>) -> Self {
         let provider = Provider::new(seed);
@@ -35,19 +35,19 @@ impl Me {
         Self { provider, signer, member_id, name, room_psk }
     }
 
-    /// One's own number.
+    /// Returns its number.
     #[must_use]
     pub fn member_id(&self) -> MemberId {
         self.member_id
     }
 
-    /// One's own name.
+    /// Returns its name.
     #[must_use]
     pub fn name(&self) -> &UserName {
         &self.name
     }
 
-    /// A new key package, as an `MLSMessage`. The keys of an earlier one, and of the group that one was in, are wiped.
+    /// Makes a key package, as an `MLSMessage`. Wipes the keys of an earlier one and of the last group.
     ///
     /// # Errors
     /// Only by a fault of the library.
@@ -76,7 +76,7 @@ impl Me {
     }
 }
 
-/// What every leaf says it can do.
+/// The capabilities of every leaf.
 pub(super) fn capabilities() -> Capabilities {
     Capabilities::builder()
         .versions(vec![ProtocolVersion::Mls10])
@@ -87,7 +87,7 @@ pub(super) fn capabilities() -> Capabilities {
         .build()
 }
 
-/// For ever: a phone's clock may be wrong by years, and a knock lives for seconds.
+/// Without end: a phone's clock may be wrong by years, and a knock lives for seconds.
 pub(super) fn lifetime() -> Lifetime {
     Lifetime::init(0, u64::MAX)
 }

@@ -37,13 +37,13 @@ pub use me::Me;
 #[cfg(any(test, feature = "observe"))]
 pub use observe::Forgery;
 pub(crate) use random::Random;
-pub use roster::{Mate, Roster, fingerprint};
+pub use roster::{Member, Roster, fingerprint};
 
 /// MLS_128_MLKEM768X25519_AES128GCM_SHA256_Ed25519 (0x004F, draft-ietf-mls-pq-ciphersuites).
 const SUITE: Ciphersuite = Ciphersuite::MLS_128_MLKEM768X25519_AES128GCM_SHA256_Ed25519;
-/// The extension of the group's context that is reserved for who keeps the room.
+/// The extension of the group's context that is reserved for the room's keeper.
 const KEEPER: u16 = 0xF0C1;
-/// How many messages of a member may be lost in one epoch before its next one: finding its key takes a hash for each.
+/// How many messages in a row may be lost in one epoch: finding the next one's key takes a hash for each.
 const SKIPPED_MESSAGES: u32 = 4096;
 
 /// Why the client cannot follow the group. The text is for a log: it names no one and holds no secret.
@@ -85,30 +85,30 @@ pub fn group_id(room: RoomId, generation: u32) -> [u8; 20] {
     id
 }
 
-/// Someone else's commit, as it came.
+/// Another member's commit, as it arrived.
 pub struct Received<'a> {
-    /// Who made it, says the server.
+    /// Its author, as the server claims.
     pub author: MemberId,
-    /// Whom it lets in, says the server.
+    /// The members that it lets in, as the server claims.
     pub admitted: &'a [MemberId],
-    /// Whom it removes, says the server.
+    /// The members that it removes, as the server claims.
     pub removed: &'a [MemberId],
     /// The commit.
     pub commit: &'a [u8],
 }
 
-/// A group that one is in.
+/// A group that the client is in.
 pub struct Group {
     mls: MlsGroup,
     room: RoomId,
     epoch: Epoch,
     roster: Roster,
-    /// What one's own commit will make of the roster, until it has its place in the order.
+    /// The roster that the client's own commit leads to, until the server has ordered the commit.
     pending: Option<Roster>,
 }
 
 impl Group {
-    /// Makes the group of this generation, with oneself in it.
+    /// Founds the group of this generation, with the client as its only member.
     ///
     /// # Errors
     /// Only by a fault of the library.
@@ -138,7 +138,7 @@ impl Group {
         Ok(Self { mls, room, epoch: Epoch { generation, number: 0 }, roster, pending: None })
     }
 
-    /// Comes in by a Welcome to one's last knock, if the tree holds exactly the members that are `named`.
+    /// Joins by a Welcome that answers the last knock, if the tree holds exactly the members in `named`.
     ///
     /// # Errors
     /// [`Stuck::Unlisted`] when the tree holds another set of members; [`Stuck::Broken`] when the Welcome does not
@@ -154,7 +154,7 @@ impl Group {
         if group.roster.ids().eq(named.iter().copied()) { Ok(group) } else { Err(Stuck::Unlisted) }
     }
 
-    /// All of [`Group::join`] but the comparison with the list.
+    /// [`Group::join`] without the comparison with the list.
     pub(crate) fn open_welcome(me: &Me, room: RoomId, epoch: Epoch, welcome: &[u8]) -> Result<Self, Stuck> {
         let id = group_id(room, epoch.generation);
         me.keep_room_psk(&id)?;
@@ -191,31 +191,31 @@ impl Group {
         Ok(Self { mls, room, epoch, roster, pending: None })
     }
 
-    /// Where the group is.
+    /// Returns the current epoch.
     #[must_use]
     pub fn epoch(&self) -> Epoch {
         self.epoch
     }
 
-    /// Everyone in it.
+    /// Returns its members.
     #[must_use]
     pub fn roster(&self) -> &Roster {
         &self.roster
     }
 
-    /// The epoch authenticator (RFC 9420, section 8.7): the same for all who are in the same epoch.
+    /// Returns the epoch authenticator (RFC 9420, section 8.7): the same for all members in the same epoch.
     #[must_use]
     pub fn authenticator(&self) -> &[u8] {
         self.mls.epoch_authenticator().as_slice()
     }
 
-    /// Whether one's own commit waits for its place in the order.
+    /// True when the client's own commit waits to be ordered.
     #[must_use]
     pub fn has_commit(&self) -> bool {
         self.pending.is_some()
     }
 
-    /// One's own commit has its place in the order.
+    /// Merges the client's own commit, which the server has ordered.
     ///
     /// # Errors
     /// When there is none.
@@ -225,7 +225,7 @@ impl Group {
         self.advanced(roster)
     }
 
-    /// Merges another member's commit, if PROTOCOL allows it; `gone` are those who were told as gone.
+    /// Merges another member's commit, if PROTOCOL allows it. `gone` are the members that the server said have gone.
     ///
     /// # Errors
     /// When it does not open, or is not allowed.
@@ -252,7 +252,7 @@ impl Group {
         to_bytes(&self.mls.create_message(&me.provider, &me.signer, padded).map_err(Stuck::broken)?)
     }
 
-    /// Opens what another member sealed in this epoch: who did, and the padded content.
+    /// Opens another member's message of this epoch. Returns the sender and the padded content.
     ///
     /// # Errors
     /// When it does not open, or is no message.
@@ -277,7 +277,7 @@ impl Group {
         group_id(self.room, self.epoch.generation)
     }
 
-    /// Gives one's own commit up.
+    /// Drops the client's own commit.
     ///
     /// # Errors
     /// Only by a fault of the library.
@@ -293,7 +293,7 @@ impl Group {
     fn advanced(&mut self, roster: Roster) -> Result<(), Stuck> {
         self.roster = roster;
         self.epoch = self.epoch.next();
-        // People are shown what the roster says, and the tree decides what they are shown: the two are compared here.
+        // The roster decides what the person sees, and the tree decides who can read: the two must agree.
         if !self.roster.is_of(&self.mls) {
             return Err(Stuck::Unlisted);
         }
@@ -304,7 +304,8 @@ impl Group {
     }
 }
 
-/// One order for all: a message that is not the sender's next was dropped on the way, and its key is not kept.
+/// Messages arrive in one order. A message that is not its sender's next shows that others were lost: their keys are not
+/// kept.
 fn ratchet() -> SenderRatchetConfiguration {
     SenderRatchetConfiguration::new(0, SKIPPED_MESSAGES)
 }

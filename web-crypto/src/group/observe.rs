@@ -1,4 +1,4 @@
-//! For simulations: a look at what is kept, and the hand of one who holds real keys and keeps no rule.
+//! For simulations: access to what a member keeps, and commits of a member that holds real keys and keeps no rule.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ pub enum Forgery {
     WithoutPsk,
     /// It has no path.
     WithoutPath,
-    /// It removes this member too, and says so or not.
+    /// It also removes this member, and says so or not.
     Removing(MemberId, bool),
     /// Its author takes this name.
     Named(UserName),
@@ -29,10 +29,10 @@ pub enum Forgery {
 }
 
 impl Group {
-    /// Makes a commit as [`Group::commit`] does, but for the forgery.
+    /// Makes a commit as [`Group::commit`] does, apart from the forgery.
     ///
     /// # Errors
-    /// When the library will not have it.
+    /// When the library refuses to make it.
     pub fn forge(
         &mut self,
         me: &Me,
@@ -72,7 +72,7 @@ impl Group {
         Ok(commit)
     }
 
-    /// Comes in by a Welcome, whoever else is in the group.
+    /// Joins by a Welcome, without a check of the members.
     ///
     /// # Errors
     /// When it does not open, or leads to a group of another kind than the room's.
@@ -83,7 +83,7 @@ impl Group {
     /// Merges any commit that the library merges.
     ///
     /// # Errors
-    /// When it does not open, or removes oneself.
+    /// When it does not open, or removes this client.
     pub fn trail(&mut self, me: &Me, commit: &[u8]) -> Result<(), Stuck> {
         let message = protocol_message(commit)?;
         let processed = self.mls.process_message(&me.provider, message).map_err(Stuck::broken)?;
@@ -97,25 +97,25 @@ impl Group {
 }
 
 impl Me {
-    /// One's own signature key: 32 bytes of Ed25519.
+    /// Returns the public signature key: 32 bytes of Ed25519.
     #[must_use]
     pub fn public_key(&self) -> Vec<u8> {
         self.signer.public().to_vec()
     }
 
-    /// How many private keys of knocks are kept, and of which epochs of which groups others are.
+    /// Returns how many private keys of knocks are kept, and the groups and epochs of the others.
     #[must_use]
     pub fn kept(&self) -> (usize, Vec<(Vec<u8>, u64)>) {
         self.provider.store().kept()
     }
 
-    /// All that the store holds, the room's PSK and the private keys among it; and the key that signs.
+    /// Returns all that the store holds, including the room's PSK and private keys; and the secret signature key.
     #[must_use]
     pub fn secrets(&self) -> (Vec<Vec<u8>>, [u8; 32]) {
         (self.provider.store().values(), self.signer.secret())
     }
 
-    /// A key package whose public keys have an X25519 half of zeros.
+    /// Makes a key package whose public keys have an X25519 half of zeros.
     ///
     /// # Errors
     /// Only by a fault of the library.
@@ -126,7 +126,8 @@ impl Me {
         key_package
     }
 
-    /// From now on, seals to public keys of such a first byte are spoilt: what is made opens for some and not for others.
+    /// From now on, spoils what is sealed to public keys with an even, or an odd, first byte: a commit then opens for some
+    /// members only.
     pub fn spoil(&self, is_spoilt: [bool; 2]) {
         self.provider.spoil(is_spoilt);
     }

@@ -1,4 +1,4 @@
-//! Who is in the group, by the credentials in its tree.
+//! The members of the group, read from the credentials in its tree.
 
 use std::collections::BTreeMap;
 
@@ -18,9 +18,9 @@ pub(super) fn identity(member_id: MemberId, name: &UserName) -> Vec<u8> {
     [&member_id.0.to_be_bytes()[..], name.as_str().as_bytes()].concat()
 }
 
-/// Someone in the group.
+/// A member of the group.
 #[derive(Clone)]
-pub struct Mate {
+pub struct Member {
     /// Its number.
     pub member_id: MemberId,
     /// Its name.
@@ -31,7 +31,7 @@ pub struct Mate {
     pub(crate) skeleton: Skeleton,
 }
 
-impl Mate {
+impl Member {
     /// Reads a leaf's credential.
     pub(super) fn read(leaf: LeafNodeIndex, credential: &Credential, key: &[u8]) -> Result<Self, Stuck> {
         let basic = openmls::credentials::BasicCredential::try_from(credential.clone()).map_err(Stuck::broken)?;
@@ -39,7 +39,7 @@ impl Mate {
             basic.identity().split_first_chunk::<4>().ok_or_else(|| Stuck::broken("a short identity"))?;
         let text = core::str::from_utf8(name).map_err(Stuck::broken)?;
         let name = text.parse::<UserName>().map_err(Stuck::broken)?;
-        // Only the canonical form is signed.
+        // A signed identity holds the canonical form only.
         if name.as_str() != text {
             return Err(Stuck::broken("a name that is not canonical"));
         }
@@ -47,12 +47,12 @@ impl Mate {
         Ok(Self { member_id, skeleton: name.skeleton(), name, key: key.to_vec(), leaf })
     }
 
-    /// Whether this is the same person by the same key, at another leaf perhaps.
+    /// True when the number, the name and the key are the same. The leaf may differ.
     pub(super) fn is(&self, other: &Self) -> bool {
         self.member_id == other.member_id && self.name == other.name && self.key == other.key
     }
 
-    /// The [`fingerprint`] of its key.
+    /// Returns the [`fingerprint`] of its key.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         fingerprint(&self.key)
@@ -69,13 +69,13 @@ pub fn fingerprint(signature_key: &[u8]) -> String {
     digits.as_bytes().chunks(5).map(String::from_utf8_lossy).collect::<Vec<_>>().join(" ")
 }
 
-/// Whether a public key of X-Wing has an X25519 half that agrees on a secret. The half stands last, in 32 bytes. With a
-/// point of low order every agreement comes out as zero (RFC 7748, section 6.1), and ML-KEM would stand alone.
+/// True when the X25519 half of an X-Wing public key, its last 32 bytes, agrees on a secret. With a point of low order every
+/// agreement is zero (RFC 7748, section 6.1), and security would rest on ML-KEM alone.
 pub(super) fn is_contributory(public_key: &[u8]) -> bool {
     public_key.last_chunk::<32>().is_some_and(|half| x25519_dalek::x25519([8; 32], *half) != [0; 32])
 }
 
-/// Whether a leaf can do what the protocol may ask of it one day, and its key is a good one.
+/// True when a leaf has the capabilities that PROTOCOL demands, and a contributory key.
 pub(super) fn is_capable(leaf: &LeafNode) -> bool {
     let capabilities = leaf.capabilities();
     let key = leaf.encryption_key().tls_serialize_detached();
@@ -85,10 +85,10 @@ pub(super) fn is_capable(leaf: &LeafNode) -> bool {
         && leaf.extensions().iter().next().is_none()
 }
 
-/// Everyone in the group. No two have the same number, the same name or the same key.
+/// All members of the group. No two have the same number, the same name or the same key.
 #[derive(Clone, Default)]
 pub struct Roster {
-    by_leaf: BTreeMap<LeafNodeIndex, Mate>,
+    by_leaf: BTreeMap<LeafNodeIndex, Member>,
     leaves: BTreeMap<MemberId, LeafNodeIndex>,
 }
 
@@ -96,81 +96,84 @@ impl Roster {
     /// Reads the whole tree.
     pub(super) fn of(mls: &MlsGroup) -> Result<Self, Stuck> {
         let mut roster = Self::default();
-        for member in mls.members() {
-            if !is_contributory(&member.encryption_key) {
+        for leaf in mls.members() {
+            if !is_contributory(&leaf.encryption_key) {
                 return Err(Stuck::broken("a key of low order"));
             }
-            roster.add(Mate::read(member.index, &member.credential, &member.signature_key)?)?;
+            roster.add(Member::read(leaf.index, &leaf.credential, &leaf.signature_key)?)?;
         }
         Ok(roster)
     }
 
-    /// Whether the group's tree holds exactly these people: the same leaves, identities and keys.
+    /// True when the group's tree holds exactly these members: the same leaves, identities and keys.
     pub(super) fn is_of(&self, mls: &MlsGroup) -> bool {
         let mut count = 0;
-        let matches = mls.members().all(|member| {
+        let matches = mls.members().all(|leaf| {
             count += 1;
-            self.at(member.index).is_some_and(|mate| {
-                let identity = identity(mate.member_id, &mate.name);
-                member.signature_key == mate.key && member.credential.serialized_content() == identity
+            self.at(leaf.index).is_some_and(|member| {
+                let identity = identity(member.member_id, &member.name);
+                leaf.signature_key == member.key && leaf.credential.serialized_content() == identity
             })
         });
         matches && count == self.len()
     }
 
-    /// The numbers of all members, ascending.
+    /// Returns the numbers of all members, ascending.
     pub fn ids(&self) -> impl Iterator<Item = MemberId> {
         self.leaves.keys().copied()
     }
 
-    /// Everyone, in the order of their numbers.
-    pub fn iter(&self) -> impl Iterator<Item = &Mate> {
+    /// Returns all members, in the order of their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = &Member> {
         self.leaves.values().filter_map(|leaf| self.by_leaf.get(leaf))
     }
 
-    /// The one of this number.
+    /// Returns the member with this number.
     #[must_use]
-    pub fn get(&self, member_id: MemberId) -> Option<&Mate> {
+    pub fn get(&self, member_id: MemberId) -> Option<&Member> {
         self.by_leaf.get(self.leaves.get(&member_id)?)
     }
 
-    /// How many there are.
+    /// Returns how many members there are.
     #[must_use]
     pub fn len(&self) -> usize {
         self.leaves.len()
     }
 
-    /// Nobody is in it, which no group comes to.
+    /// True when there is no member, which no group comes to.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.leaves.is_empty()
     }
 
-    pub(super) fn at(&self, leaf: LeafNodeIndex) -> Option<&Mate> {
+    pub(super) fn at(&self, leaf: LeafNodeIndex) -> Option<&Member> {
         self.by_leaf.get(&leaf)
     }
 
-    fn clashes(&self, mate: &Mate) -> bool {
-        self.by_leaf.values().any(|other| other.key == mate.key || other.skeleton.same(&mate.skeleton))
+    fn clashes(&self, member: &Member) -> bool {
+        self.by_leaf.values().any(|other| other.key == member.key || other.skeleton.same(&member.skeleton))
     }
 
-    pub(super) fn add(&mut self, mate: Mate) -> Result<(), Stuck> {
-        if self.leaves.contains_key(&mate.member_id) || self.by_leaf.contains_key(&mate.leaf) || self.clashes(&mate) {
+    pub(super) fn add(&mut self, member: Member) -> Result<(), Stuck> {
+        if self.leaves.contains_key(&member.member_id)
+            || self.by_leaf.contains_key(&member.leaf)
+            || self.clashes(&member)
+        {
             return Err(Stuck::broken("two members with one number, name or key"));
         }
-        self.leaves.insert(mate.member_id, mate.leaf);
-        self.by_leaf.insert(mate.leaf, mate);
+        self.leaves.insert(member.member_id, member.leaf);
+        self.by_leaf.insert(member.leaf, member);
         Ok(())
     }
 
-    pub(super) fn remove(&mut self, leaf: LeafNodeIndex) -> Result<Mate, Stuck> {
-        let mate = self.by_leaf.remove(&leaf).ok_or_else(|| Stuck::broken("an empty leaf is removed"))?;
-        self.leaves.remove(&mate.member_id);
-        Ok(mate)
+    pub(super) fn remove(&mut self, leaf: LeafNodeIndex) -> Result<Member, Stuck> {
+        let member = self.by_leaf.remove(&leaf).ok_or_else(|| Stuck::broken("an empty leaf is removed"))?;
+        self.leaves.remove(&member.member_id);
+        Ok(member)
     }
 
-    /// What a commit makes of it. Where those added stand in the tree follows from RFC 9420, section 7.7: each takes the
-    /// leftmost empty leaf.
+    /// Returns the roster that a commit leads to. By RFC 9420, section 7.7, each added member takes the leftmost empty
+    /// leaf.
     pub(super) fn after(&self, staged: &StagedCommit) -> Result<Self, Stuck> {
         let mut after = self.clone();
         for removal in staged.remove_proposals() {
@@ -179,7 +182,7 @@ impl Roster {
         for addition in staged.add_proposals() {
             let node = addition.add_proposal().key_package().leaf_node();
             let leaf = after.leftmost_empty().ok_or_else(|| Stuck::broken("the tree is full"))?;
-            after.add(Mate::read(leaf, node.credential(), node.signature_key().as_slice())?)?;
+            after.add(Member::read(leaf, node.credential(), node.signature_key().as_slice())?)?;
         }
         Ok(after)
     }

@@ -1,5 +1,4 @@
-//! What is checked of a commit and of a Welcome, beyond what MLS itself checks. PROTOCOL, "What is checked before a commit
-//! is merged".
+//! The rules for a commit and a Welcome beyond those of MLS. PROTOCOL, "What is checked before a commit is merged".
 
 use std::collections::BTreeSet;
 
@@ -15,14 +14,14 @@ use wire::MemberId;
 
 use super::{
     Received, Stuck,
-    roster::{Mate, Roster, is_capable, is_contributory},
+    roster::{Member, Roster, is_capable, is_contributory},
 };
 
 fn is_fit(key_package: &KeyPackage) -> bool {
     is_capable(key_package.leaf_node()) && is_contributory(key_package.hpke_init_key().as_slice())
 }
 
-/// Exactly one PSK, and it is the room's.
+/// Checks that there is exactly one PSK, the room's.
 pub(super) fn is_room_psk(psks: &[PreSharedKeyId], group_id: &[u8; 20]) -> Result<(), Stuck> {
     match psks {
         [psk] if matches!(psk.psk(), Psk::External(external) if external.psk_id() == group_id) => Ok(()),
@@ -30,13 +29,13 @@ pub(super) fn is_room_psk(psks: &[PreSharedKeyId], group_id: &[u8; 20]) -> Resul
     }
 }
 
-/// openmls does not show what a proposal says, but its encoding is that (RFC 9420, section 12.1.4).
+/// Reads a PSK's id. openmls keeps it private, but a proposal's encoding is the id's (RFC 9420, section 12.1.4).
 fn psk_id(proposal: &PreSharedKeyProposal) -> Result<PreSharedKeyId, Stuck> {
     let encoded = proposal.tls_serialize_detached().map_err(Stuck::broken)?;
     PreSharedKeyId::tls_deserialize_exact_bytes(&encoded).map_err(Stuck::broken)
 }
 
-/// The roster that the commit leads to, if it is allowed.
+/// Returns the roster that a commit leads to, if PROTOCOL allows the commit.
 pub(super) fn judge(
     roster: &Roster,
     staged: &StagedCommit,
@@ -46,9 +45,9 @@ pub(super) fn judge(
     group_id: &[u8; 20],
 ) -> Result<Roster, Stuck> {
     let former = roster.at(author).ok_or_else(|| Stuck::broken("the author is not in the roster"))?;
-    // openmls lets a path put another credential into the author's leaf: anyone could become anyone.
+    // openmls lets a path put another credential into the author's leaf: a member could take another one's name.
     let path = staged.update_path_leaf_node().ok_or_else(|| Stuck::broken("a commit without a path"))?;
-    let renewed = Mate::read(author, path.credential(), path.signature_key().as_slice())?;
+    let renewed = Member::read(author, path.credential(), path.signature_key().as_slice())?;
     if former.member_id != received.author || !former.is(&renewed) || !is_capable(path) || staged.self_removed() {
         return Err(Stuck::broken("another author, an author under another identity, or this client removed"));
     }
@@ -63,7 +62,7 @@ pub(super) fn judge(
         match queued.proposal() {
             Proposal::Add(add) if is_fit(add.key_package()) => {
                 let node = add.key_package().leaf_node();
-                added.push(Mate::read(author, node.credential(), node.signature_key().as_slice())?);
+                added.push(Member::read(author, node.credential(), node.signature_key().as_slice())?);
             }
             Proposal::Remove(remove) => {
                 removed.push(roster.at(remove.removed()).ok_or_else(|| Stuck::broken("an empty leaf is removed"))?)
@@ -73,10 +72,10 @@ pub(super) fn judge(
         }
     }
 
-    let returns = |mate: &&Mate| added.iter().any(|other| other.is(mate));
-    let (_, left): (Vec<&Mate>, Vec<&Mate>) = removed.into_iter().partition(returns);
-    let added_ids = added.iter().map(|mate| mate.member_id).collect::<BTreeSet<_>>();
-    let left_ids = left.iter().map(|mate| mate.member_id).collect::<BTreeSet<_>>();
+    let returns = |member: &&Member| added.iter().any(|other| other.is(member));
+    let (_, left): (Vec<&Member>, Vec<&Member>) = removed.into_iter().partition(returns);
+    let added_ids = added.iter().map(|member| member.member_id).collect::<BTreeSet<_>>();
+    let left_ids = left.iter().map(|member| member.member_id).collect::<BTreeSet<_>>();
     if added_ids != received.admitted.iter().copied().collect() || added.len() != received.admitted.len() {
         return Err(Stuck::Unlisted);
     }

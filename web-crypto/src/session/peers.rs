@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use wire::{Counter, Departure, MemberId, Skeleton, UserName};
 
 use super::{PersonView, Place, View, io::Io};
-use crate::group::{Mate, Roster};
+use crate::group::{Member, Roster};
 
 /// How many names of this visit are remembered, to mark a later name that looks like one of them.
 const NAMES: usize = 4096;
@@ -43,11 +43,11 @@ pub(super) enum Standing {
 
 impl Peer {
     /// A member that had sent `before` messages when this client came in.
-    fn new(mate: &Mate, connected: bool, here: bool, before: Counter, another: bool) -> Self {
+    fn new(member: &Member, connected: bool, here: bool, before: Counter, another: bool) -> Self {
         Self {
-            name: mate.name.clone(),
-            key: mate.key.clone(),
-            fingerprint: mate.fingerprint(),
+            name: member.name.clone(),
+            key: member.key.clone(),
+            fingerprint: member.fingerprint(),
             connected,
             here,
             leaving: None,
@@ -58,8 +58,8 @@ impl Peer {
         }
     }
 
-    fn is(&self, mate: &Mate) -> bool {
-        self.key == mate.key && self.name == mate.name
+    fn is(&self, member: &Member) -> bool {
+        self.key == member.key && self.name == member.name
     }
 
     /// Returns the counter up to which the person knows of every message.
@@ -92,7 +92,7 @@ impl Peer {
     }
 
     /// Takes the server's claim of the member's last counter. Returns how many messages are missing up to it.
-    pub(super) fn heard_of(&mut self, counter: Counter) -> u64 {
+    pub(super) fn claimed(&mut self, counter: Counter) -> u64 {
         let missing = counter.0.saturating_sub(self.known().0);
         self.told = self.told.max(counter);
         missing
@@ -118,22 +118,22 @@ struct Names(VecDeque<(Skeleton, Vec<u8>)>);
 impl Names {
     /// Remembers a name. Returns whether it looks like one that another key had. When the list is full, the oldest name
     /// goes whose member is not `there` any more.
-    fn meet(&mut self, mate: &Mate, there: &BTreeMap<MemberId, Peer>) -> bool {
-        let mut known = self.0.iter().filter(|(skeleton, _)| skeleton.same(&mate.skeleton));
-        let another = known.clone().any(|(_, key)| *key != mate.key);
-        if !known.any(|(_, key)| *key == mate.key) {
+    fn meet(&mut self, member: &Member, there: &BTreeMap<MemberId, Peer>) -> bool {
+        let mut known = self.0.iter().filter(|(skeleton, _)| skeleton.same(&member.skeleton));
+        let another = known.clone().any(|(_, key)| *key != member.key);
+        if !known.any(|(_, key)| *key == member.key) {
             if self.0.len() == NAMES {
                 let is_there = |key: &[u8]| there.values().any(|peer| peer.key == key);
                 let oldest = self.0.iter().position(|(_, key)| !is_there(key)).unwrap_or(0);
                 self.0.remove(oldest);
             }
-            self.0.push_back((mate.skeleton.clone(), mate.key.clone()));
+            self.0.push_back((member.skeleton.clone(), member.key.clone()));
         }
         another
     }
 }
 
-/// The result of [`Peers::find`].
+/// The result of [`Peers::add_present`].
 pub(super) struct Found {
     /// How many of its messages this client has missed.
     pub(super) missing: u64,
@@ -182,12 +182,12 @@ impl Peers {
     }
 
     /// Adds a member that was just let in, or let in again. Returns whether it is new.
-    pub(super) fn admit(&mut self, mate: &Mate) -> bool {
-        let is_new = !self.knows(mate);
+    pub(super) fn admit(&mut self, member: &Member) -> bool {
+        let is_new = !self.knows(member);
         if is_new {
-            let before = self.before.remove(&mate.member_id).unwrap_or(self.others);
-            self.meet(mate, true, false, before);
-        } else if let Some(peer) = self.peers.get_mut(&mate.member_id) {
+            let before = self.before.remove(&member.member_id).unwrap_or(self.others);
+            self.meet(member, true, false, before);
+        } else if let Some(peer) = self.peers.get_mut(&member.member_id) {
             // Only a connected member knocks, and the server does not tell the presence of members outside.
             peer.connected = true;
             peer.leaving = None;
@@ -195,22 +195,22 @@ impl Peers {
         is_new
     }
 
-    fn meet(&mut self, mate: &Mate, connected: bool, here: bool, before: Counter) {
-        let another = self.names.meet(mate, &self.peers);
-        self.peers.insert(mate.member_id, Peer::new(mate, connected, here, before, another));
+    fn meet(&mut self, member: &Member, connected: bool, here: bool, before: Counter) {
+        let another = self.names.meet(member, &self.peers);
+        self.peers.insert(member.member_id, Peer::new(member, connected, here, before, another));
     }
 
     /// Adds a member that was there when this client came in. What it said before is not missing.
-    pub(super) fn find(&mut self, mate: &Mate, connected: bool, counter: Counter) -> Found {
-        if !self.knows(mate) {
-            self.meet(mate, connected, counter > Counter(0), counter);
+    pub(super) fn add_present(&mut self, member: &Member, connected: bool, counter: Counter) -> Found {
+        if !self.knows(member) {
+            self.meet(member, connected, counter > Counter(0), counter);
             return Found { missing: 0, is_new: true };
         }
-        let missing = self.peers.get_mut(&mate.member_id).map_or(0, |peer| {
+        let missing = self.peers.get_mut(&member.member_id).map_or(0, |peer| {
             peer.connected = connected;
             peer.here |= counter > Counter(0);
             peer.leaving = None;
-            peer.heard_of(counter)
+            peer.claimed(counter)
         });
         Found { missing, is_new: false }
     }
@@ -222,41 +222,41 @@ impl Peers {
     }
 
     /// Called when this client founds a later group as the first that it is in: nobody tells it anyone's counter.
-    pub(super) fn expect_anything(&mut self) {
+    pub(super) fn expect_any_counter(&mut self) {
         self.before.clear();
         self.others = Counter(u64::MAX);
     }
 
     /// Adds this client's own member.
-    pub(super) fn be(&mut self, mate: &Mate) {
-        self.meet(mate, true, true, Counter(0));
+    pub(super) fn add_self(&mut self, member: &Member) {
+        self.meet(member, true, true, Counter(0));
     }
 
     /// Returns all members whose leaf is in the tree. The tree decides who can read, so nothing else decides who is shown.
     pub(super) fn view(&self, me: MemberId, roster: &Roster) -> Vec<PersonView> {
-        roster.iter().map(|mate| self.view_of(mate, me)).collect()
+        roster.iter().map(|member| self.view_of(member, me)).collect()
     }
 
-    fn view_of(&self, mate: &Mate, me: MemberId) -> PersonView {
-        let peer = self.peers.get(&mate.member_id).filter(|peer| peer.is(mate));
+    fn view_of(&self, member: &Member, me: MemberId) -> PersonView {
+        let peer = self.peers.get(&member.member_id).filter(|peer| peer.is(member));
         let place = match peer {
             Some(Peer { leaving: Some(_), .. }) => Place::Leaving,
             Some(Peer { here: true, .. }) => Place::Here,
             _ => Place::Coming,
         };
         PersonView {
-            id: mate.member_id,
-            name: mate.name.as_str().to_owned(),
+            id: member.member_id,
+            name: member.name.as_str().to_owned(),
             connected: peer.is_none_or(|peer| peer.connected),
             place,
             another: peer.is_some_and(|peer| peer.another),
-            you: mate.member_id == me,
-            fingerprint: peer.map_or_else(|| mate.fingerprint(), |peer| peer.fingerprint.clone()),
+            you: member.member_id == me,
+            fingerprint: peer.map_or_else(|| member.fingerprint(), |peer| peer.fingerprint.clone()),
         }
     }
 
-    fn knows(&self, mate: &Mate) -> bool {
-        self.peers.get(&mate.member_id).is_some_and(|peer| peer.is(mate))
+    fn knows(&self, member: &Member) -> bool {
+        self.peers.get(&member.member_id).is_some_and(|peer| peer.is(member))
     }
 }
 
@@ -298,7 +298,7 @@ mod tests {
         // Nor is it what is told of twice.
         let mut cy = peer(7);
         cy.unreadable(Counter(8));
-        assert_eq!(cy.heard_of(Counter(9)), 1);
+        assert_eq!(cy.claimed(Counter(9)), 1);
         assert_eq!(cy.opened(Counter(10)), Standing::New { missing: 0 });
     }
 
@@ -306,16 +306,16 @@ mod tests {
     fn the_servers_word_of_what_was_before_hides_nothing_later() {
         let mut ana = peer(u64::MAX);
         ana.unreadable(Counter(1));
-        assert_eq!(ana.heard_of(Counter(3)), 0);
+        assert_eq!(ana.claimed(Counter(3)), 0);
         assert_eq!(ana.opened(Counter(5)), Standing::New { missing: 0 });
         assert_eq!(ana.opened(Counter(900)), Standing::New { missing: 894 });
-        assert_eq!(ana.heard_of(Counter(901)), 1);
+        assert_eq!(ana.claimed(Counter(901)), 1);
     }
 
     #[test]
     fn nor_does_what_is_told_on_top_of_it() {
         let mut ana = peer(999);
-        assert_eq!(ana.heard_of(Counter(999)), 0);
+        assert_eq!(ana.claimed(Counter(999)), 0);
         ana.unreadable(Counter(1000));
         assert_eq!(ana.opened(Counter(1)), Standing::New { missing: 0 });
         assert_eq!(ana.opened(Counter(900)), Standing::New { missing: 898 });
@@ -325,10 +325,10 @@ mod tests {
     fn the_servers_word_announces_but_never_hides() {
         let mut ana = peer(0);
         assert_eq!(ana.opened(Counter(1)), Standing::New { missing: 0 });
-        assert_eq!(ana.heard_of(Counter(3)), 2);
-        assert_eq!(ana.heard_of(Counter(3)), 0, "told once");
+        assert_eq!(ana.claimed(Counter(3)), 2);
+        assert_eq!(ana.claimed(Counter(3)), 0, "told once");
         // A server that says a thousand cannot make the real fourth look like a replay.
-        assert_eq!(ana.heard_of(Counter(1000)), 997);
+        assert_eq!(ana.claimed(Counter(1000)), 997);
         assert_eq!(ana.opened(Counter(4)), Standing::New { missing: 0 });
     }
 

@@ -1,7 +1,6 @@
-//! The session against a server that the test plays, honest or not. The others in the room are real members.
+//! The session against a server that the test plays, honest or not. The other members are real.
 
 mod again;
-mod anew;
 mod coming_in;
 mod connection;
 mod damage;
@@ -10,6 +9,7 @@ mod duty;
 mod order;
 mod other;
 mod pictures;
+mod recovery;
 mod refresh;
 mod resume;
 mod scene;

@@ -1,18 +1,18 @@
-//! What a session tells the person, as the page draws it.
+//! What a session shows to the person.
 
 use serde::Serialize;
 use wire::{CloseCode, Counter, Epoch, MemberId};
 
-/// One thing to be told; JSON with a `type`.
+/// One thing to show; JSON with a `type`.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum View {
-    /// On the way in.
+    /// A step on the way in.
     Progress {
-        /// What is being waited for.
+        /// What the client waits for.
         stage: Stage,
     },
-    /// Not let in; the session is over.
+    /// The client is not admitted; the session is over.
     Refused {
         /// A code of PROTOCOL's table.
         code: String,
@@ -20,7 +20,7 @@ pub enum View {
         words: String,
         /// The field that caused it.
         field: Option<Field>,
-        /// Seconds after which to try again, where the server said so.
+        /// Seconds after which to try again, if the server said so.
         wait: Option<u64>,
     },
     /// The door has admitted the client, under these canonical names.
@@ -30,7 +30,7 @@ pub enum View {
         /// The member's own canonical name.
         user: String,
     },
-    /// How the connection is.
+    /// The state of the connection.
     Connection {
         /// Its state.
         state: Connection,
@@ -39,16 +39,16 @@ pub enum View {
         /// Why it was lost, if the server said.
         words: &'static str,
     },
-    /// Everyone whose leaf is in the group's tree, in the order of arrival.
+    /// All members whose leaf is in the group's tree, in the order of arrival.
     People {
-        /// Oneself included.
+        /// Includes this client's own member.
         people: Vec<PersonView>,
     },
     /// The keys of the group have changed.
     Keys {
-        /// Where the group is now.
+        /// The current epoch.
         epoch: Epoch,
-        /// Whether the group could not go on, and everyone made a new one.
+        /// Whether this is a recovery: the group could not go on, and its members formed a new one.
         anew: bool,
     },
     /// A new member is in the tree: it holds the keys from this epoch on.
@@ -59,7 +59,7 @@ pub enum View {
         name: String,
         /// Whether the name looks like one that another key had in this visit.
         another: bool,
-        /// Whether it has sent something already, which is known of a member that came while one was outside.
+        /// Whether it has sent something already, as a member that came in while this client was outside may have.
         here: bool,
     },
     /// A member is no longer in the tree: what is sealed from now on does not open for it.
@@ -68,40 +68,40 @@ pub enum View {
         id: MemberId,
         /// Its name.
         name: String,
-        /// Its connection was lost, rather than closed by it.
+        /// Whether its connection was lost, and not closed by it.
         lost: bool,
         /// Whether it ever sent anything.
         here: bool,
     },
-    /// One did not go into a group, or left it, because a member was in it, or was let in, that is not named.
+    /// This client did not enter a group, or left it, because the group held a member that the server did not name.
     Unlisted,
     /// A text.
     Message {
-        /// Who sent it.
+        /// Its sender.
         id: MemberId,
-        /// By which name.
+        /// The sender's name.
         name: String,
-        /// What it says.
+        /// The text itself.
         text: String,
-        /// Whether it is one's own; then it is on its way until [`View::Accepted`].
+        /// Whether it is this client's own. The server has not taken it before [`View::Accepted`].
         mine: bool,
-        /// The sender's count.
+        /// Its counter among the sender's messages.
         counter: Counter,
     },
-    /// One's own message of this count has been taken by the server.
+    /// The server has taken this client's own message.
     Accepted {
-        /// Which.
+        /// The message's counter.
         counter: Counter,
     },
-    /// A picture begins to come, or to go. Sender and number together tell which one it is.
+    /// A picture starts to arrive, or to be sent. Its sender and its number identify it.
     Picture {
-        /// Who sends it.
+        /// Its sender.
         id: MemberId,
-        /// By which name.
+        /// The sender's name.
         name: String,
-        /// Whether it is one's own.
+        /// Whether it is this client's own.
         mine: bool,
-        /// Its number: one's own gave it, others' have the count of their offer.
+        /// Its number: the driver's for an own picture, the counter of the offer for another member's.
         picture: u64,
         /// Pixels.
         width: u16,
@@ -109,50 +109,50 @@ pub enum View {
         height: u16,
         /// Bytes.
         length: usize,
-        /// What it shows, in words; or nothing.
+        /// A description in words; may be empty.
         alt: String,
     },
-    /// More of a picture has come; or of one's own, was taken by the server.
+    /// More of a picture has arrived; or the server has taken more of an own picture.
     PictureMoved {
-        /// Whose.
+        /// Its sender.
         id: MemberId,
-        /// Which.
+        /// Its number.
         picture: u64,
-        /// How much in all.
+        /// The bytes so far.
         bytes: usize,
-        /// Whether nothing of it is left to be held back.
+        /// Whether all pieces were handed out: it can no longer be cancelled.
         on_its_way: bool,
     },
-    /// The rest of a picture does not come, or does not go.
+    /// The rest of a picture does not arrive, or is not sent.
     PictureEnded {
-        /// Whose.
+        /// Its sender.
         id: MemberId,
-        /// Which.
+        /// Its number.
         picture: u64,
         /// Why.
         why: PictureEnd,
     },
     /// Messages that did not arrive.
     Missed {
-        /// Whose.
+        /// Their sender.
         id: MemberId,
-        /// By which name.
+        /// The sender's name.
         name: String,
         /// How many.
         count: u64,
     },
     /// A message that cannot be shown.
     Unreadable {
-        /// Whose, says the server.
+        /// Its sender, as the server claims.
         id: MemberId,
-        /// By which name.
+        /// The sender's name.
         name: String,
         /// Why.
         why: Unreadable,
     },
-    /// A text that was not taken; it is handed back.
+    /// A text or a picture that was not queued.
     Rejected {
-        /// The text.
+        /// The text, handed back; empty for a picture.
         text: String,
         /// What the person reads.
         words: &'static str,
@@ -175,15 +175,15 @@ impl View {
     }
 }
 
-/// What is being waited for on the way in.
+/// What the client waits for on the way in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
-    /// The password becomes keys.
+    /// The keys are derived from the password.
     Deriving,
-    /// The door is asked.
+    /// The door answers.
     Entering,
-    /// The socket is opened.
+    /// The socket opens.
     Connecting,
 }
 
@@ -199,17 +199,17 @@ pub enum Field {
     Password,
 }
 
-/// How the connection is.
+/// The state of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Connection {
     /// An attempt is under way.
     Connecting,
-    /// It is up, and those in the room are asked to let one in.
+    /// It is up, and the client has asked the members to let it in.
     Knocking,
-    /// It is up, and one is in the group.
+    /// It is up, and the client is in the group.
     Connected,
-    /// The next attempt is some time off.
+    /// The client waits for the next attempt.
     Waiting,
 }
 
@@ -221,33 +221,33 @@ pub enum Unreadable {
     Sealed,
     /// It opens, but this version does not know its kind.
     Kind,
-    /// It opens, but came before.
+    /// It opens, but is a repetition of an earlier one.
     Replayed,
 }
 
-/// Why a picture is not whole.
+/// Why a picture does not become whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PictureEnd {
-    /// Its sender wanted it so.
+    /// Its sender has cancelled it.
     Cancelled,
-    /// Pieces are missing, or are not those that were offered.
+    /// Pieces are missing, or are not those of the offer.
     Broken,
 }
 
-/// Where a member of the group is on its way through it. It holds the keys in each of these places.
+/// Whether a member of the group is coming, here or leaving. It holds the group's keys in each case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Place {
-    /// It was let in, and has not said anything yet.
+    /// It was let in, and has sent nothing yet.
     Coming,
-    /// It has said that it is in.
+    /// It has sent something.
     Here,
-    /// The server says that it is gone; the commit that removes it is awaited, and nothing is sent before that.
+    /// The server says that it has gone. Nothing is sent before a commit removes it.
     Leaving,
 }
 
-/// Someone in the room.
+/// A member of the group, as the person sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PersonView {
     /// Its number.
@@ -260,8 +260,8 @@ pub struct PersonView {
     pub place: Place,
     /// Whether the name looks like one that another key had in this visit.
     pub another: bool,
-    /// Whether it is oneself.
+    /// Whether it is this client's own member.
     pub you: bool,
-    /// Of its key: six groups of five digits.
+    /// The fingerprint of its key: six groups of five digits.
     pub fingerprint: String,
 }

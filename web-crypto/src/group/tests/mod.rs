@@ -103,7 +103,7 @@ impl Person {
     fn is_sound(&self) {
         let group = self.group.as_ref().unwrap();
         let list = |roster: &Roster| {
-            roster.iter().map(|mate| (mate.member_id, mate.leaf, mate.key.clone())).collect::<Vec<_>>()
+            roster.iter().map(|member| (member.member_id, member.leaf, member.key.clone())).collect::<Vec<_>>()
         };
         assert_eq!(list(&group.roster), list(&Roster::of(&group.mls).unwrap()));
     }

@@ -30,7 +30,7 @@ impl Membership {
             self.peers.depart(id, &mut self.io);
         }
         if self.latest.is_none() && generation > 0 {
-            self.peers.expect_anything();
+            self.peers.expect_any_counter();
         }
         let group = Group::found(&self.me, self.link.room_id(), generation)?;
         self.take_up(group, seq);
@@ -73,20 +73,20 @@ impl Membership {
         self.drop_absent(&group, people);
         self.take_up(group, seq);
         let Some(group) = &self.group else { return Err(NOT_INSIDE) };
-        for mate in group.roster().iter().filter(|mate| mate.member_id != me) {
+        for member in group.roster().iter().filter(|member| member.member_id != me) {
             // The tree says who is in the group. The server says how many messages each one has sent.
-            let said = people.iter().find(|person| person.member_id == mate.member_id);
+            let said = people.iter().find(|person| person.member_id == member.member_id);
             let (connected, counter) = said.map_or((true, Counter(0)), |said| (said.connected, said.counter));
-            let found = self.peers.find(mate, connected, counter);
-            show_missed(mate.member_id, mate.name.as_str(), found.missing, &mut self.io);
+            let found = self.peers.add_present(member, connected, counter);
+            show_missed(member.member_id, member.name.as_str(), found.missing, &mut self.io);
             if found.is_new && !first {
-                self.peers.show_entered(mate.member_id, &mut self.io);
+                self.peers.show_entered(member.member_id, &mut self.io);
             }
         }
         let mut before = BTreeMap::new();
         for person in people.iter().filter(|person| group.roster().get(person.member_id).is_none()) {
             if let Some(peer) = self.peers.get_mut(person.member_id) {
-                let missing = peer.heard_of(person.counter);
+                let missing = peer.claimed(person.counter);
                 show_missed(person.member_id, peer.name.as_str(), missing, &mut self.io);
             } else {
                 before.insert(person.member_id, person.counter);
@@ -99,9 +99,9 @@ impl Membership {
     /// Takes up a group that the client has founded or joined.
     fn take_up(&mut self, group: Group, seq: Seq) {
         let epoch = group.epoch();
-        let anew = self.latest.is_some_and(|latest| latest.generation < epoch.generation);
-        if let Some(mate) = group.roster().get(self.me.member_id()) {
-            self.peers.be(mate);
+        let is_recovery = self.latest.is_some_and(|latest| latest.generation < epoch.generation);
+        if let Some(member) = group.roster().get(self.me.member_id()) {
+            self.peers.add_self(member);
         }
         self.group = Some(group);
         self.latest = Some(epoch);
@@ -112,11 +112,11 @@ impl Membership {
         // The server does not tell members inside that a member outside has left.
         self.awaiting = (!self.is_complete()).then(|| self.io.now.saturating_add(AWAITING));
         self.talk.here();
-        self.io.show(View::Keys { epoch, anew });
+        self.io.show(View::Keys { epoch, anew: is_recovery });
     }
 
-    /// Called when the server begins a new generation of the group.
-    pub(super) fn begin_anew(&mut self, seq: Seq, generation: u32, founder: bool) -> Result<(), Trouble> {
+    /// Called when the server starts a recovery: a new generation of the group.
+    pub(super) fn recover(&mut self, seq: Seq, generation: u32, founder: bool) -> Result<(), Trouble> {
         // For members inside, the end of their group is an event in the order.
         let is_next = self.group.is_none() || seq == self.seq.next();
         if !is_next || self.latest.is_some_and(|latest| generation <= latest.generation) {
@@ -156,10 +156,10 @@ impl Membership {
     /// Shows the members that went while this client was outside. After a recovery, a member that the server names and that
     /// is not in the group may still come in.
     fn drop_absent(&mut self, group: &Group, people: &[Person]) {
-        let anew = self.latest.is_some_and(|latest| latest.generation < group.epoch().generation);
+        let is_recovery = self.latest.is_some_and(|latest| latest.generation < group.epoch().generation);
         let leaving = self.peers.leaving();
         let may_come =
-            |id: MemberId| anew && !leaving.contains(&id) && people.iter().any(|person| person.member_id == id);
+            |id: MemberId| is_recovery && !leaving.contains(&id) && people.iter().any(|person| person.member_id == id);
         for id in self.peers.ids().into_iter().filter(|id| group.roster().get(*id).is_none() && !may_come(*id)) {
             self.talk.left(id, &mut self.io);
             self.peers.depart(id, &mut self.io);

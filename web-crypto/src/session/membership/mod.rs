@@ -373,7 +373,7 @@ impl Membership {
             }
             ServerFrame::Duty { epoch, commits, knocks } => self.serve(epoch, commits, &knocks),
             ServerFrame::LetIn { seq, epoch, people, welcome } => self.enter(seq, epoch, &people, welcome),
-            ServerFrame::Anew { seq, generation, founder } => self.begin_anew(seq, generation, founder),
+            ServerFrame::Anew { seq, generation, founder } => self.recover(seq, generation, founder),
             ServerFrame::Unanswered => {
                 if self.group.is_none() {
                     self.show_connection(Connection::Knocking, UNANSWERED);

@@ -47,7 +47,7 @@ impl Membership {
         self.talk.left(id, &mut self.io);
         if let Some(peer) = self.peers.get_mut(id) {
             peer.leaving = Some(departure);
-            let missing = peer.heard_of(counter);
+            let missing = peer.claimed(counter);
             show_missed(id, peer.name.as_str(), missing, &mut self.io);
         }
         self.show_people();
@@ -89,9 +89,9 @@ impl Membership {
         for id in before.ids().filter(|id| roster.get(*id).is_none()) {
             self.peers.depart(id, &mut self.io);
         }
-        for mate in roster.iter().filter(|mate| before.get(mate.member_id).is_none()) {
-            if self.peers.admit(mate) {
-                self.peers.show_entered(mate.member_id, &mut self.io);
+        for member in roster.iter().filter(|member| before.get(member.member_id).is_none()) {
+            if self.peers.admit(member) {
+                self.peers.show_entered(member.member_id, &mut self.io);
             }
         }
         self.talk.epoch_changed();

@@ -1,4 +1,4 @@
-//! The group begins anew.
+//! Recovery: the group is founded again under a new generation.
 
 use serde_json::json;
 use wire::{Counter, ServerFrame, Standing};
@@ -7,7 +7,7 @@ use super::{super::*, scene::*};
 use crate::content::Content;
 
 #[test]
-fn one_who_founds_it_is_in_and_lets_the_others_in() {
+fn founder_is_in_and_lets_the_others_in() {
     let mut scene = Scene::inside();
     scene.input(Input::Say("two"));
     let before = scene.messages_sent().remove(0);
@@ -36,7 +36,7 @@ fn one_who_founds_it_is_in_and_lets_the_others_in() {
 }
 
 #[test]
-fn one_who_founds_it_does_not_wait_for_ever() {
+fn founder_does_not_wait_for_ever() {
     let mut scene = Scene::inside();
     scene.input(Input::Say("two"));
     scene.messages_sent();
@@ -50,7 +50,7 @@ fn one_who_founds_it_does_not_wait_for_ever() {
 }
 
 #[test]
-fn one_who_does_not_knocks_at_the_new_group() {
+fn other_members_knock_at_the_new_group() {
     let mut scene = Scene::inside();
     let key = scene.ana.fingerprint(ME);
     scene.ana.found(1);
@@ -63,7 +63,7 @@ fn one_who_does_not_knocks_at_the_new_group() {
     assert_eq!(scene.ana.fingerprint(ME), key, "the same key for the whole visit");
     assert_eq!(scene.people(), ["Ana", "Bo"]);
     assert!(scene.take("left").is_empty() && scene.take("entered").is_empty() && scene.take("missed").is_empty());
-    // Oneself is heard of in the new group, too.
+    // This client says that it is in the new group, too.
     let (_, counter, sealed) = scene.messages_sent().pop().unwrap();
     assert_eq!((counter, scene.ana.open(&sealed)), (2, (ME, 2, None)));
     scene.ana_says("on we go");
@@ -71,7 +71,7 @@ fn one_who_does_not_knocks_at_the_new_group() {
 }
 
 #[test]
-fn while_one_knocks() {
+fn recovery_while_knocking() {
     let mut scene = Scene::outside();
     let first = scene.knocks().remove(0);
     scene.ana.found(1);
@@ -84,14 +84,14 @@ fn while_one_knocks() {
 }
 
 #[test]
-fn while_one_was_away() {
+fn recovery_while_away() {
     let mut scene = Scene::inside();
     scene.reopen();
     scene.welcome(Standing::Outside, 1);
     scene.ana.found(1);
     scene.reopen();
     scene.seq += 3;
-    // The founder of the next generation may be oneself.
+    // This client may be the founder of the next generation.
     scene.ana.found(2);
     scene.welcome(Standing::Founder, 1);
     assert_eq!(scene.take("keys"), [json!({ "type": "keys", "epoch": epoch(2, 0), "anew": true })]);

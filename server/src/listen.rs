@@ -160,7 +160,7 @@ pub async fn bind(config: &Config) -> Result<Vec<TcpListener>, ServeError> {
 /// Serves on these sockets until `shutdown`, then closes every member's socket and returns.
 ///
 /// # Errors
-/// When the configuration cannot be used, or when an essential task has ended.
+/// When the configuration cannot be used, or when a background task has ended.
 pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdown) -> Result<(), ServeError> {
     let state = StateFolder::open(config.state.as_ref())?;
     let secret = match &state {

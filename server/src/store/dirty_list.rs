@@ -1,4 +1,4 @@
-//! The dirty list: what waits for a delivery task.
+//! The dirty list: entries that wait for a delivery task.
 
 use std::{
     collections::VecDeque,

@@ -11,36 +11,36 @@ use tokio::sync::Notify;
 use wire::{CloseCode, MemberId};
 
 use super::{
-    lines::{Lines, Step},
+    connections::{Connections, Step},
     lock,
 };
 use crate::{MemoryBudget, Outbox, memory_budget::BudgetShare};
 
-/// The effects of one message.
+/// The effects of one message, which is the most common input.
 const USUAL_EFFECTS: usize = 2;
-/// When this many bytes are queued for a room's connections, more of them would not save any writes. The task that
-/// added them delivers, or waits for the task that does so already.
+/// Above this many queued bytes for a room's connections, more bytes would not save any writes. The task that exceeds
+/// it delivers, or waits for the task that is delivering.
 const HIGH_WATER: usize = 128 * 1024;
-/// The members of a room with fewer connections do not all talk at once.
+/// A room with fewer connections has no conversation in which all members send at once.
 const SEVERAL: usize = 2;
 
 /// A room and its members' connections. Writing to connections does not hold the room's lock.
 pub(super) struct LiveRoom {
     inner: Mutex<Inner>,
-    /// The task that holds this lock delivers what is queued, and then looks for more.
-    lines: Mutex<Lines>,
+    /// The task that holds this lock delivers the queue, and then checks for more.
+    connections: Mutex<Connections>,
     /// Notified when the queue is taken for delivery.
     taken: Notify,
 }
 
 pub(super) struct Inner {
     pub(super) room: Room,
-    /// The effects of the last input, until they are sorted. Kept to reuse its memory.
+    /// The effects of the last input, until they are sorted. Kept to reuse their memory.
     effects: Vec<Effect>,
     queue: StepQueue,
-    /// Whether the room is on the dirty list.
+    /// True when the room is on the dirty list.
     is_listed: bool,
-    /// Whether the room was delivered since it was put on the dirty list.
+    /// True when the room was delivered after it was put on the dirty list.
     is_overtaken: bool,
     /// The number of connections at the last delivery.
     connected: usize,
@@ -54,21 +54,21 @@ struct StepQueue {
     bytes: usize,
     /// The authors of the broadcasts among them.
     authors: BTreeSet<MemberId>,
-    /// What the steps take from the memory for all queues.
+    /// The steps' share of the memory budget.
     share: Option<BudgetShare>,
 }
 
-/// What a room answers to one input.
+/// A room's answer to one input.
 #[derive(Default)]
 pub(super) struct Reply {
     pub(super) outcome: Option<Outcome>,
-    /// Why the connection of this input is to be closed.
+    /// The code to close this input's connection with.
     pub(super) refused: Option<CloseCode>,
     /// The earliest time at which the room wants a tick, if it asked for one.
     pub(super) wake: Option<Millis>,
 }
 
-/// What the caller has to do about a room's queue.
+/// The caller's next step for a room's queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
     Nothing,
@@ -79,7 +79,7 @@ pub(super) enum Next {
 }
 
 impl LiveRoom {
-    /// A room after its creation, which had these effects. Its queue takes its bytes from `memory`.
+    /// Wraps a new room, whose creation had these effects. Its queue takes its bytes from the budget `memory`.
     pub(super) fn new(room: Room, effects: Vec<Effect>, memory: &Arc<MemoryBudget>) -> Self {
         let inner = Inner {
             room,
@@ -90,7 +90,7 @@ impl LiveRoom {
             connected: 0,
             memory: Arc::clone(memory),
         };
-        Self { inner: Mutex::new(inner), lines: Mutex::default(), taken: Notify::new() }
+        Self { inner: Mutex::new(inner), connections: Mutex::default(), taken: Notify::new() }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -108,25 +108,25 @@ impl LiveRoom {
     /// Delivers the queue, unless another task is delivering: that one looks for more when it is done. Returns the
     /// number of connections, and what to do about frames that were queued in the meantime.
     pub(super) fn try_deliver(&self) -> (usize, Next) {
-        match self.lines.try_lock() {
-            Ok(lines) => self.deliver_to(lines),
-            Err(TryLockError::Poisoned(lines)) => self.deliver_to(lines.into_inner()),
+        match self.connections.try_lock() {
+            Ok(connections) => self.deliver_to(connections),
+            Err(TryLockError::Poisoned(connections)) => self.deliver_to(connections.into_inner()),
             Err(TryLockError::WouldBlock) => (0, Next::Nothing),
         }
     }
 
     /// Delivers the queue, after any other task that is delivering.
     pub(super) fn deliver(&self) -> Next {
-        self.deliver_to(lock(&self.lines)).1
+        self.deliver_to(lock(&self.connections)).1
     }
 
-    fn deliver_to(&self, mut lines: MutexGuard<'_, Lines>) -> (usize, Next) {
+    fn deliver_to(&self, mut connections: MutexGuard<'_, Connections>) -> (usize, Next) {
         let queue = mem::take(&mut self.lock().queue);
         self.taken.notify_waiters();
-        lines.carry_out(&queue.steps);
-        let count = lines.count();
-        // Released before the last look at the queue: a task that finds the lock taken relies on that look.
-        drop(lines);
+        connections.carry_out(&queue.steps);
+        let count = connections.count();
+        // Releases the lock before the last check of the queue. A task that finds the lock taken relies on that check.
+        drop(connections);
         let mut inner = self.lock();
         inner.connected = count;
         inner.is_overtaken = inner.is_listed;
@@ -165,7 +165,7 @@ impl Inner {
         self.sort(opening)
     }
 
-    /// Queues the effects for delivery, and returns those that are the store's to carry out.
+    /// Queues the effects for delivery. Returns those that the store carries out itself.
     pub(super) fn sort(&mut self, mut opening: Option<Outbox>) -> Reply {
         let mut reply = Reply::default();
         for effect in self.effects.drain(..) {
@@ -181,7 +181,7 @@ impl Inner {
                 effect => self.queue.add(Step::Effect(effect)),
             }
         }
-        // Memory for the usual number of effects is kept, that for many is not.
+        // Keeps memory for the usual number of effects only.
         self.effects.shrink_to(USUAL_EFFECTS);
         reply
     }
@@ -191,7 +191,7 @@ impl Inner {
         self.queue.add(Step::Stop);
     }
 
-    /// Returns what to do about the queue. The caller has to do it: it is not returned twice.
+    /// Returns the next step for the queue. The caller must perform it, because it is not returned again.
     pub(super) fn next(&mut self) -> Next {
         let StepQueue { steps, bytes, share, .. } = &mut self.queue;
         if steps.is_empty() {
@@ -249,7 +249,7 @@ mod tests {
         LiveRoom::new(Room::create(Millis(0), create, &mut Vec::new()).0, Vec::new(), memory)
     }
 
-    /// Queues a frame of this many bytes, and returns what to do about it.
+    /// Queues a frame of this many bytes. Returns the next step.
     fn queue(room: &LiveRoom, bytes: usize) -> Next {
         let mut inner = room.lock();
         inner.effects.push(Effect::Send(MemberId(1), Bytes::from(vec![0; bytes])));
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_room_is_listed_once() {
+    fn room_is_listed_once() {
         let room = live_room();
         assert_eq!(room.lock().next(), Next::Nothing);
         assert_eq!(queue(&room, 1), Next::List);
@@ -282,7 +282,7 @@ mod tests {
         assert!(small.is_some_and(|count| count < HIGH_WATER / 50), "even tiny frames cost something");
     }
 
-    /// A member sends something. Returns whether all have.
+    /// Lets a member send a frame. Returns whether all have sent.
     fn sends(room: &LiveRoom, member: u32) -> bool {
         let mut inner = room.lock();
         let (except, frame) = (MemberId(member), Bytes::from_static(b"Hi"));
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_room_delivered_while_listed_is_listed_again() {
+    fn room_delivered_while_listed_is_listed_again() {
         let room = live_room();
         assert_eq!(queue(&room, 1), Next::List);
         assert_eq!(room.deliver(), Next::Nothing);
@@ -343,11 +343,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_delivering_task_looks_for_more() {
+    async fn delivering_task_checks_for_more() {
         let room = live_room();
-        let lines = lock(&room.lines);
+        let connections = lock(&room.connections);
         assert_eq!(queue(&room, HIGH_WATER), Next::Deliver);
-        assert_eq!(room.try_deliver(), (0, Next::Nothing), "another task delivers, and will look");
+        assert_eq!(room.try_deliver(), (0, Next::Nothing), "another task delivers, and will check");
         let mut waits = pin!(room.caught_up());
         assert!(poll(waits.as_mut()).is_pending());
         // That task takes the queue, and more is queued.
@@ -356,10 +356,10 @@ mod tests {
         assert_eq!(queue(&room, 1), Next::List);
         assert_eq!(room.unlist(), Next::Deliver);
         assert_eq!(room.try_deliver(), (0, Next::Nothing));
-        drop(lines);
-        assert_eq!(room.lock().next(), Next::List, "the last look");
+        drop(connections);
+        assert_eq!(room.lock().next(), Next::List, "the last check");
         assert_eq!(room.try_deliver(), (0, Next::Nothing));
-        assert!(poll(waits).is_ready(), "the readers go on");
+        assert!(poll(waits).is_ready(), "the readers continue");
     }
 
     fn poll(future: Pin<&mut impl Future<Output = ()>>) -> Poll<()> {

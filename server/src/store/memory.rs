@@ -52,9 +52,9 @@ struct Rooms {
     trimming: Mutex<()>,
     /// Rooms with frames to deliver.
     dirty: DirtyList<Arc<LiveRoom>>,
-    /// The memory for frames that wait for delivery, shared with all outboxes.
+    /// The memory budget for queued frames, shared with all outboxes.
     memory: Arc<MemoryBudget>,
-    /// When which room wants a tick.
+    /// The times at which rooms want a tick.
     wakes: Mutex<BTreeSet<(Millis, RoomId)>>,
     /// The last id of a connection or a request.
     last_id: AtomicU64,
@@ -94,7 +94,7 @@ impl Rooms {
         self.last_id.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Applies one input to a room, and sees to all that follows.
+    /// Applies one input to a room and handles the consequences.
     fn apply(&self, room: &Arc<LiveRoom>, now: Instant, input: Input<'_>) -> Reply {
         self.change(room, |inner| inner.apply(self.clock.at(now), input, None))
     }
@@ -131,7 +131,7 @@ impl Rooms {
         self.list(room, next);
     }
 
-    /// Puts a room on the dirty list, also one that is to be delivered: the caller has just delivered it.
+    /// Puts a room on the dirty list, even if its next step is a delivery, because the caller has just delivered it.
     fn list(&self, room: &Arc<LiveRoom>, mut next: Next) {
         if next == Next::Deliver {
             next = room.lock().list();
@@ -381,7 +381,7 @@ impl Seat for MemorySeat {
     fn take(&self, frame: &ClientFrame<'_>, now: Instant) -> Result<(), CloseCode> {
         let Some(code) = self.frame(frame, now) else { return Ok(()) };
         if let CloseCode::UnknownToken | CloseCode::Replaced = code {
-            // A member that was put out must hear why before it hears that it is out.
+            // A removed member must get the reason before it gets this refusal.
             self.store.list(&self.room, self.room.deliver());
         }
         Err(code)
@@ -400,7 +400,7 @@ impl Seat for MemorySeat {
 
     fn disconnect(&self, ending: Ending, now: Instant) {
         let ending = match ending {
-            Ending::Lost(heard) => room::Ending::Lost(now.saturating_duration_since(heard)),
+            Ending::Lost(last) => room::Ending::Lost(now.saturating_duration_since(last)),
             Ending::Going => room::Ending::Going,
         };
         self.store.apply(

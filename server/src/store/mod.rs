@@ -6,8 +6,8 @@
 //! through its [`Outbox`], in order.
 
 mod clock;
+mod connections;
 mod dirty_list;
-mod lines;
 mod live_room;
 mod memory;
 mod names;
@@ -92,7 +92,7 @@ pub trait Seat: Send + Sync {
     /// Hands a frame to the room.
     ///
     /// # Errors
-    /// Why the connection is to be closed: [`CloseCode::UnknownToken`] when the member is gone, [`CloseCode::Replaced`]
+    /// The code to close the connection with: [`CloseCode::UnknownToken`] when the member is gone, [`CloseCode::Replaced`]
     /// when a newer connection took over, [`CloseCode::CounterSkipped`] when a message's counter is not the next one,
     /// [`CloseCode::TooBig`] for a message that is too long, [`CloseCode::Malformed`] for a second hello.
     fn take(&self, frame: &ClientFrame<'_>, now: Instant) -> Result<(), CloseCode>;
@@ -113,7 +113,7 @@ pub trait Seat: Send + Sync {
 pub enum Ending {
     /// The connection was lost; the last byte came in at this time.
     Lost(Instant),
-    /// The page goes away, or was put to sleep.
+    /// The page closes or was suspended.
     Going,
 }
 

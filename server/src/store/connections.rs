@@ -1,5 +1,5 @@
-//! A room's connections, and how frames reach them: framed once for all connections, and written to each from the same
-//! bytes.
+//! A room's connections, and the delivery of frames to them: each frame is framed once and written to every connection
+//! from the same bytes.
 
 use std::{collections::BTreeMap, mem};
 
@@ -12,13 +12,13 @@ use crate::{
     ws::{FramedMessages, Scratch},
 };
 
-/// One step in the life of a room's connections.
+/// One step of a delivery.
 pub(super) enum Step {
-    /// A member's new connection, in place of an older one. It does not follow the group yet.
+    /// A member's new connection, which replaces an older one. It gets no broadcasts yet.
     Open(MemberId, Outbox),
     /// An effect of the room.
     Effect(Effect),
-    /// The server stops: every connection ends.
+    /// The server stops, and every connection ends.
     Stop,
 }
 
@@ -26,7 +26,7 @@ impl Step {
     /// Returns the frame that this step sends, if it sends one.
     pub(super) fn frame(&self) -> Option<Frame<'_>> {
         match self {
-            // A frame for one member alone is rare, or the member asked for it.
+            // A frame for a single member is rare, or the member requested it.
             Self::Effect(Effect::Send(_, payload)) => Some(Frame { payload, substitute: None, budget: Budget::Group }),
             Self::Effect(Effect::Broadcast { frame, substitute, budget, .. }) => {
                 Some(Frame { payload: frame, substitute: substitute.as_ref(), budget: *budget })
@@ -42,18 +42,18 @@ impl Step {
 
 /// A room's connections.
 #[derive(Default)]
-pub(super) struct Lines(BTreeMap<MemberId, Line>);
+pub(super) struct Connections(BTreeMap<MemberId, Connection>);
 
 /// A member's connection.
-struct Line {
+struct Connection {
     outbox: Outbox,
-    /// Whether it receives broadcasts.
+    /// True when it receives broadcasts.
     follows: bool,
-    /// The steps being carried out whose frames are for it, by index.
-    hears: Vec<usize>,
+    /// The indices of the current steps whose frames it receives.
+    steps_to_send: Vec<usize>,
 }
 
-impl Lines {
+impl Connections {
     /// Returns the number of connections.
     pub(super) fn count(&self) -> usize {
         self.0.len()
@@ -64,62 +64,65 @@ impl Lines {
         let mut ended = Vec::new();
         for (at, step) in steps.iter().enumerate() {
             match step {
-                Step::Open(who, outbox) => {
-                    let line = Line { outbox: outbox.clone(), follows: false, hears: Vec::new() };
-                    ended.extend(self.0.insert(*who, line).map(|older| (older, CloseCode::Replaced)));
+                Step::Open(member, outbox) => {
+                    let connection = Connection { outbox: outbox.clone(), follows: false, steps_to_send: Vec::new() };
+                    ended.extend(self.0.insert(*member, connection).map(|older| (older, CloseCode::Replaced)));
                 }
-                // The connection is over: nothing can be sent to it.
-                Step::Effect(Effect::Gone(who)) => drop(self.0.remove(who)),
-                Step::Stop => {
-                    ended.extend(mem::take(&mut self.0).into_values().map(|line| (line, CloseCode::Stopping)))
+                // The connection has ended already.
+                Step::Effect(Effect::Gone(member)) => drop(self.0.remove(member)),
+                Step::Stop => ended
+                    .extend(mem::take(&mut self.0).into_values().map(|connection| (connection, CloseCode::Stopping))),
+                Step::Effect(Effect::Close(member, code)) => {
+                    ended.extend(self.0.remove(member).map(|connection| (connection, *code)))
                 }
-                Step::Effect(Effect::Close(who, code)) => ended.extend(self.0.remove(who).map(|line| (line, *code))),
-                Step::Effect(effect) => self.hear(at, effect),
+                Step::Effect(effect) => self.route(at, effect),
             }
         }
-        let said = Said::new(steps);
+        let framed_steps = FramedSteps::new(steps);
         let mut scratch = Scratch::default();
-        for (mut line, code) in ended {
-            said.to(&mut line, &mut scratch);
-            line.outbox.close(code);
+        for (mut connection, code) in ended {
+            framed_steps.write_to(&mut connection, &mut scratch);
+            connection.outbox.close(code);
         }
-        self.0.values_mut().for_each(|line| said.to(line, &mut scratch));
+        self.0.values_mut().for_each(|connection| framed_steps.write_to(connection, &mut scratch));
     }
 
-    fn hear(&mut self, at: usize, effect: &Effect) {
+    fn route(&mut self, at: usize, effect: &Effect) {
         match effect {
             Effect::Broadcast { except, .. } => {
-                for (_, line) in self.0.iter_mut().filter(|(who, line)| line.follows && *who != except) {
-                    line.hears.push(at);
+                for (_, connection) in
+                    self.0.iter_mut().filter(|(member, connection)| connection.follows && *member != except)
+                {
+                    connection.steps_to_send.push(at);
                 }
             }
-            Effect::Send(to, _) => self.change(to, |line| line.hears.push(at)),
-            Effect::Follow(who) => self.change(who, |line| line.follows = true),
-            Effect::Unfollow(who) => self.change(who, |line| line.follows = false),
+            Effect::Send(to, _) => self.change(to, |connection| connection.steps_to_send.push(at)),
+            Effect::Follow(member) => self.change(member, |connection| connection.follows = true),
+            Effect::Unfollow(member) => self.change(member, |connection| connection.follows = false),
             Effect::Close(..) | Effect::Gone(_) | Effect::Open(..) => {}
-            // The store has taken these out.
+            // The store carries these out itself.
             Effect::Answer(..) | Effect::Refuse(..) | Effect::Wake(_) => {}
         }
     }
 
-    fn change(&mut self, who: &MemberId, change: impl FnOnce(&mut Line)) {
-        if let Some(line) = self.0.get_mut(who) {
-            change(line);
+    fn change(&mut self, member: &MemberId, change: impl FnOnce(&mut Connection)) {
+        if let Some(connection) = self.0.get_mut(member) {
+            change(connection);
         }
     }
 }
 
-/// The frames of all steps, as bytes for the socket.
-struct Said<'s> {
+/// The frames of all steps, encoded for sockets.
+struct FramedSteps<'s> {
     steps: &'s [Step],
     framed: FramedMessages<'s>,
     /// The number of each step's frame among all frames, if it has one.
     numbers: Vec<usize>,
 }
 
-impl<'s> Said<'s> {
+impl<'s> FramedSteps<'s> {
     fn new(steps: &'s [Step]) -> Self {
-        // Broadcasts come first, so that they lie together.
+        // Broadcasts come first, so that their bytes are adjacent.
         let payloads = |broadcast| {
             let steps = steps.iter().filter(move |step| step.is_broadcast() == broadcast);
             steps.filter_map(Step::frame).map(|frame| frame.payload)
@@ -135,15 +138,15 @@ impl<'s> Said<'s> {
         Self { steps, framed, numbers: numbers.collect() }
     }
 
-    /// Writes to one connection all frames that are for it.
-    fn to(&self, line: &mut Line, scratch: &mut Scratch<'s>) {
-        let hears = mem::take(&mut line.hears);
-        if hears.is_empty() {
+    /// Writes all frames for one connection.
+    fn write_to(&self, connection: &mut Connection, scratch: &mut Scratch<'s>) {
+        let steps_to_send = mem::take(&mut connection.steps_to_send);
+        if steps_to_send.is_empty() {
             return;
         }
-        let frames = hears.iter().filter_map(|at| self.steps.get(*at)?.frame());
-        let numbers = hears.iter().filter_map(|at| self.numbers.get(*at).copied());
-        self.framed.write(numbers, scratch, |parts| line.outbox.send(parts, frames));
+        let frames = steps_to_send.iter().filter_map(|at| self.steps.get(*at)?.frame());
+        let numbers = steps_to_send.iter().filter_map(|at| self.numbers.get(*at).copied());
+        self.framed.write(numbers, scratch, |parts| connection.outbox.send(parts, frames));
     }
 }
 
@@ -173,19 +176,19 @@ mod tests {
         Step::Effect(Effect::Send(to, Bytes::from_static(frame.as_bytes())))
     }
 
-    fn follow(who: MemberId) -> Step {
-        Step::Effect(Effect::Follow(who))
+    fn follow(member: MemberId) -> Step {
+        Step::Effect(Effect::Follow(member))
     }
 
-    /// Returns what an outbox holds: frames of one letter each, and the end.
-    async fn heard(outbox: &Outbox) -> (String, Option<CloseCode>) {
+    /// Takes everything queued in an outbox. Returns its frames, of one letter each, and the close code, if any.
+    async fn drained(outbox: &Outbox) -> (String, Option<CloseCode>) {
         let (mut outgoing, closed) = outbox.next_batch().await;
         let mut bytes = Vec::new();
         let Poll::Ready(Ok(())) = Outgoing::poll_write(&mut outgoing, |parts| {
             bytes.extend_from_slice(&parts[0]);
             Poll::Ready(Ok(parts[0].len()))
         }) else {
-            panic!("all of it is written");
+            panic!("everything is written");
         };
         (bytes.chunks(3).map(|frame| char::from(frame[2])).collect(), closed)
     }
@@ -193,8 +196,8 @@ mod tests {
     #[tokio::test]
     async fn each_connection_gets_its_frames_in_order() {
         let (ana, bo, cy) = (outbox(), outbox(), outbox());
-        let mut lines = Lines::default();
-        lines.carry_out(&[
+        let mut connections = Connections::default();
+        connections.carry_out(&[
             Step::Open(ANA, ana.clone()),
             Step::Open(BO, bo.clone()),
             send(BO, "a"),
@@ -211,24 +214,25 @@ mod tests {
             broadcast(CY, "h"),
             send(BO, "i"),
         ]);
-        assert_eq!(heard(&ana).await, ("cefh".into(), None));
-        assert_eq!(heard(&bo).await, ("adi".into(), None));
-        assert_eq!(heard(&cy).await, ("g".into(), None));
-        // Both last: that a connection follows, and that a new one is there.
-        lines.carry_out(&[broadcast(BO, "j"), send(CY, "k")]);
-        assert_eq!(heard(&ana).await.0, "j");
-        assert_eq!(heard(&cy).await.0, "k");
+        assert_eq!(drained(&ana).await, ("cefh".into(), None));
+        assert_eq!(drained(&bo).await, ("adi".into(), None));
+        assert_eq!(drained(&cy).await, ("g".into(), None));
+        // Both the follow and the new connection persist until the next delivery.
+        connections.carry_out(&[broadcast(BO, "j"), send(CY, "k")]);
+        assert_eq!(drained(&ana).await.0, "j");
+        assert_eq!(drained(&cy).await.0, "k");
     }
 
     #[tokio::test]
-    async fn a_connection_that_ends_gets_what_came_before() {
+    async fn ending_connection_gets_the_frames_before_its_end() {
         let (ana, bo, cy) = (outbox(), outbox(), outbox());
-        let mut lines = Lines::default();
-        let come = [(ANA, &ana), (BO, &bo), (CY, &cy)];
-        let come = come.into_iter().flat_map(|(who, outbox)| [Step::Open(who, outbox.clone()), follow(who)]);
-        lines.carry_out(&come.collect::<Vec<_>>());
+        let mut connections = Connections::default();
+        let opened = [(ANA, &ana), (BO, &bo), (CY, &cy)];
+        let opened =
+            opened.into_iter().flat_map(|(member, outbox)| [Step::Open(member, outbox.clone()), follow(member)]);
+        connections.carry_out(&opened.collect::<Vec<_>>());
         let again = outbox();
-        lines.carry_out(&[
+        connections.carry_out(&[
             broadcast(ANA, "a"),
             Step::Effect(Effect::Close(BO, CloseCode::TokenRefused)),
             broadcast(ANA, "b"),
@@ -240,24 +244,24 @@ mod tests {
             Step::Stop,
             broadcast(BO, "f"),
         ]);
-        assert_eq!(heard(&bo).await, ("a".into(), Some(CloseCode::TokenRefused)));
-        assert_eq!(heard(&ana).await, (String::new(), Some(CloseCode::Replaced)));
-        assert_eq!(heard(&again).await, ("d".into(), Some(CloseCode::Stopping)));
+        assert_eq!(drained(&bo).await, ("a".into(), Some(CloseCode::TokenRefused)));
+        assert_eq!(drained(&ana).await, (String::new(), Some(CloseCode::Replaced)));
+        assert_eq!(drained(&again).await, ("d".into(), Some(CloseCode::Stopping)));
         let late = outbox();
-        lines.carry_out(&[Step::Open(CY, late.clone()), send(CY, "g")]);
-        assert_eq!(heard(&late).await, ("g".into(), None));
+        connections.carry_out(&[Step::Open(CY, late.clone()), send(CY, "g")]);
+        assert_eq!(drained(&late).await, ("g".into(), None));
     }
 
     #[tokio::test]
-    async fn a_slow_connection_gets_substitutes() {
+    async fn slow_connection_gets_substitutes() {
         let slow = Outbox::new(200, 9999, &MemoryBudget::new(usize::MAX));
-        let mut lines = Lines::default();
+        let mut connections = Connections::default();
         let typing = || {
             let (frame, substitute) = (Bytes::from("t"), Some(Bytes::from("s")));
             Step::Effect(Effect::Broadcast { except: BO, frame, substitute, budget: Budget::Talk })
         };
-        let come = [Step::Open(ANA, slow.clone()), follow(ANA)];
-        lines.carry_out(&come.into_iter().chain([typing(), broadcast(BO, "a"), typing()]).collect::<Vec<_>>());
-        assert_eq!(heard(&slow).await, ("tas".into(), None));
+        let opened = [Step::Open(ANA, slow.clone()), follow(ANA)];
+        connections.carry_out(&opened.into_iter().chain([typing(), broadcast(BO, "a"), typing()]).collect::<Vec<_>>());
+        assert_eq!(drained(&slow).await, ("tas".into(), None));
     }
 }

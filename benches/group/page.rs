@@ -27,7 +27,7 @@ const WATCH: &str = "
 
 /// Measures and prints the results.
 pub async fn run(sizes: &[usize]) {
-    println!("\npage: Chromium, from pressing Join room to reading the first message, which one who is there says");
+    println!("\npage: Chromium, from pressing Join room to reading the first message, sent by a member in the group");
     println!("      when the newcomer is seen; milliseconds, median (greatest)");
     let server = Server::start().await;
     size_of_session(&server).await;

@@ -13,7 +13,9 @@ const PEOPLE: usize = 10;
 
 /// Measures and prints the results.
 pub fn run(effort: Effort) {
-    println!("\nrooms: {LIVELY} rooms of {PEOPLE}, 300 bytes, every sender one on its way, among so many rooms");
+    println!(
+        "\nrooms: {LIVELY} rooms of {PEOPLE}, 300 bytes, one message of each sender in flight, by number of rooms"
+    );
     Figures::head();
     let mut first = None;
     for rooms in effort.rooms {

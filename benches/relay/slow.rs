@@ -42,17 +42,17 @@ pub fn run(effort: Effort) {
         }
     });
     let (out, others) = (slow_out(&fleet), fleet.lost.len() - slow_out(&fleet));
-    assert_eq!(out, ROOMS, "who reads no more is put out");
+    assert_eq!(out, ROOMS, "a client that does not read is disconnected");
     read_on(&mut fleet);
     Figures::head();
     before.show("all read");
     during.show("some do not");
     let grown = most.saturating_sub(memory) as f64 / ROOMS as f64;
     println!(
-        "    put out: {out} of {ROOMS} who were slow, {others} of the others; memory grew by {} B for each, at most",
+        "    disconnected: {out} of {ROOMS} slow clients, {others} others; memory grew by at most {} B per slow client",
         grouped(grown)
     );
-    Goal::AtMost(CAP_BYTES as f64).judge("bytes for each who is slow", grown);
+    Goal::AtMost(CAP_BYTES as f64).judge("bytes per slow client", grown);
     Goal::AtMost(1.5).judge("p99 of the others, times that before", during.p99 / before.p99);
 }
 
@@ -69,7 +69,7 @@ fn slow_out(fleet: &Fleet) -> usize {
 fn read_on(fleet: &mut Fleet) {
     let slow = (0..ROOMS * PEOPLE).filter(|slot| !is_quick(*slot)).collect::<Vec<_>>();
     slow.iter().for_each(|slot| fleet.read_on(*slot));
-    fleet.until("who was put out hears of it", |fleet| {
+    fleet.until("disconnected clients see the end", |fleet| {
         slow.iter().all(|slot| matches!(fleet.clients[*slot].state, State::Closed(_)))
     });
     fleet.settle();

@@ -242,7 +242,7 @@ impl Checks {
             let their = stranger.id().unwrap_or_default();
             assert!(
                 clients[index].roster.get(&their).is_none_or(|(name, _)| *name != stranger.name),
-                "{index} has let in {their}, who does not know the password"
+                "{index} admitted {their}, which does not know the password"
             );
         }
     }

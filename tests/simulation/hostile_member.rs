@@ -235,7 +235,7 @@ fn forge(world: &mut World, index: usize, mischief: &mut Mischief, habit: Habit)
             mischief.random.fill(&mut seed);
             let ghost = Me::new(MemberId(number), name.parse().ok()?, psk, seed.into());
             let forgery = Forgery::Unnamed(ghost.key_package().ok()?);
-            // Where nobody is let in by its name, there is nobody to be greeted, and nobody who has left.
+            // A frame that names no newcomer must not carry a Welcome.
             let commit = group.forge(observed.me, &newcomers, observed.gone, &forgery).ok()?;
             world.checks.readers.haunt(room, ghost, epoch.next(), &commit.welcome);
             world.checks.stats.ghosts += 1;

@@ -61,7 +61,7 @@ impl Handshakes {
         }
         // Acquired after the first byte, so that silent connections take no permits.
         let _permit = self.permits.try_acquire().ok()?;
-        address.map(|address| ConnectionLimit::acquire(&self.connection_limit, address)).transpose().ok()?;
+        let _slot = address.map(|address| self.connection_limit.acquire(address)).transpose().ok()?;
         match self.acceptor.accept(stream).await {
             Ok(stream) => Some(Accepted::Tls(Box::new(stream))),
             Err(error) => {

@@ -372,7 +372,7 @@ async fn buffered_flood_does_not_count_as_activity() {
     let started = std::time::Instant::now();
     flood(stream(&mut connected), &masked(0xa, b""), 3_000_000).await;
     assert_eq!(close_code(&mut connected).await, Some(CloseCode::Silent.number()));
-    assert!(started.elapsed() > wire::limits::SILENCE);
+    assert!(started.elapsed() > wire::limits::SILENCE_TIMEOUT);
 }
 
 /// Clients wait for acknowledgements while they send a picture. That must cost no time: the limit is bytes per second.
@@ -628,7 +628,7 @@ async fn slow_reader_gets_the_whole_response() {
     stream.write_all(requests.as_bytes()).await.unwrap();
     let mut ticks = interval(Duration::from_millis(100));
     let (mut bytes, started) = (vec![0; 2000], std::time::Instant::now());
-    while started.elapsed() < wire::limits::WRITE_WITHIN + Duration::from_secs(5) {
+    while started.elapsed() < wire::limits::WRITE_TIMEOUT + Duration::from_secs(5) {
         ticks.tick().await;
         stream.read_exact(&mut bytes).await.unwrap();
     }
@@ -647,7 +647,8 @@ async fn slow_sender_is_not_treated_as_silent() {
         &ClientFrame::Message { epoch: Epoch::default(), counter: Counter(1), sealed: &[1; 60] }.to_bytes(),
     );
     // One byte at a time, for longer than the silence limit.
-    let mut ticks = interval((wire::limits::SILENCE + Duration::from_secs(5)) / u32::try_from(frame.len()).unwrap());
+    let mut ticks =
+        interval((wire::limits::SILENCE_TIMEOUT + Duration::from_secs(5)) / u32::try_from(frame.len()).unwrap());
     for byte in frame {
         ticks.tick().await;
         stream(&mut connected).write_all(&[byte]).await.unwrap();

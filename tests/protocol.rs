@@ -630,7 +630,7 @@ async fn produce(case: &str) -> Vec<String> {
             let mut bo = s.connected(&s.bo).await;
             send(&mut bo, KNOCK).await;
             kind(&mut ana, 0x89).await;
-            send(&mut ana, ClientFrame::Pass { epoch: epoch(0), members: vec![MemberId(2)] }).await;
+            send(&mut ana, ClientFrame::Decline { epoch: epoch(0), members: vec![MemberId(2)] }).await;
             vec![closed(bo).await]
         }
         "password too short" => vec![stretched("1234567")],

@@ -431,7 +431,7 @@ async fn grace_period_and_duty_expire(make: Make) {
     drop(to_bo);
     assert_eq!(say(&bo, 2), Err(CloseCode::UnknownToken));
     // The duty lapses and is given again.
-    store.tick(lost_at + GRACE + limits::DUTY_WITHIN).await;
+    store.tick(lost_at + GRACE + limits::DUTY_TIMEOUT).await;
     assert_receives(&to_ana, words(&[duty(1)])).await;
     // A room is removed when its only member never connects within the grace period.
     let other = RoomId([2; 16]);

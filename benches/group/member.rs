@@ -59,7 +59,7 @@ impl Room {
         let mut members = Vec::with_capacity(people);
         while members.len() < people {
             // The first member creates the room.
-            let many = if members.is_empty() { 1 } else { limits::KNOCKS_AT_ONCE.min(people - members.len()) };
+            let many = if members.is_empty() { 1 } else { limits::KNOCKS_PER_COMMIT.min(people - members.len()) };
             let first = members.len();
             let next = first..first + many;
             members.extend(next.map(|number| Member::set_out(self, &format!("user {number}"), number == 0)));

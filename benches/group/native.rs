@@ -59,7 +59,7 @@ impl Bench {
         bench.people.push(founder);
         let mut turn = 0;
         while bench.people.len() < size - 1 {
-            let many = limits::KNOCKS_AT_ONCE.min(size - 1 - bench.people.len());
+            let many = limits::KNOCKS_PER_COMMIT.min(size - 1 - bench.people.len());
             let mut newcomers = (0..many).map(|_| bench.newcomer()).collect::<Vec<_>>();
             let author = turn % bench.people.len();
             bench.arrive(author, &mut newcomers, &mut Times::default());

@@ -94,7 +94,7 @@ impl Room {
         if commit.admitted.is_empty() {
             return;
         }
-        let until = self.clock.now + limits::ANSWER_WITHIN;
+        let until = self.clock.now + limits::ANSWER_TIMEOUT;
         for id in commit.admitted {
             let Some(member) = self.members.get_mut(id) else { continue };
             member.state = GroupState::LetIn { until, by, epoch: self.group.epoch };

@@ -33,26 +33,26 @@ impl Room {
         }
         self.knocks += 1;
         let sealed = Bytes::copy_from_slice(sealed);
-        candidate.knock = Some(Knock { number: self.knocks, sealed, passed: BTreeSet::new() });
+        candidate.knock = Some(Knock { number: self.knocks, sealed, declined: BTreeSet::new() });
         let since = *candidate.since.get_or_insert(self.clock.now);
-        self.wake_at(since + limits::ANSWER_WITHIN);
+        self.wake_at(since + limits::ANSWER_TIMEOUT);
         self.tend();
     }
 
-    /// A member passes over these knocks: it will not let their senders in.
-    pub(super) fn pass(&mut self, id: MemberId, epoch: Epoch, passed: &[MemberId]) {
+    /// A member declines these knocks: it will not let their senders in.
+    pub(super) fn decline(&mut self, id: MemberId, epoch: Epoch, declined: &[MemberId]) {
         let Some(member) = self.members.get_mut(&id).filter(|member| member.is_in_group()) else { return };
         if epoch != self.group.epoch {
             return;
         }
         let Some(asked) = member.asked.as_mut().filter(|asked| asked.epoch == epoch) else { return };
-        let passed = passed.iter().filter_map(|sender| asked.named.remove_entry(sender)).collect::<Vec<_>>();
+        let declined = declined.iter().filter_map(|sender| asked.named.remove_entry(sender)).collect::<Vec<_>>();
         member.lapses = 0;
-        for (sender, number) in passed {
+        for (sender, number) in declined {
             if let Some(GroupState::Outside(candidate)) = self.members.get_mut(&sender).map(|member| &mut member.state)
                 && let Some(knock) = candidate.knock.as_mut().filter(|knock| knock.number == number)
             {
-                knock.passed.insert(id);
+                knock.declined.insert(id);
             }
         }
         if self.group.duty_holder() == Some(id) && !self.owes(id) {
@@ -76,7 +76,7 @@ impl Room {
         }
     }
 
-    /// Sends members away whose knocks every member in the group has passed over.
+    /// Sends members away whose knocks every member in the group has declined.
     fn send_away(&mut self) {
         let inside = self.members.iter().filter(|(_, member)| member.is_connected() && member.is_inside());
         let inside = inside.map(|(id, _)| *id).collect::<Vec<_>>();
@@ -84,7 +84,7 @@ impl Room {
             return;
         }
         let by_all =
-            |knock: &Knock| knock.passed.len() >= inside.len() && inside.iter().all(|id| knock.passed.contains(id));
+            |knock: &Knock| knock.declined.len() >= inside.len() && inside.iter().all(|id| knock.declined.contains(id));
         let refused = self.members.iter().filter(|(_, member)| member.knock().is_some_and(by_all));
         for id in refused.map(|(id, _)| *id).collect::<Vec<_>>() {
             self.remove(id, Departure::Lost, CloseCode::NotLetIn);
@@ -94,7 +94,7 @@ impl Room {
     /// True when the duty has something to do for this member.
     fn has_duty_for(&self, id: MemberId) -> bool {
         !self.group.gone.is_empty()
-            || self.members.values().filter_map(Member::knock).any(|knock| !knock.passed.contains(&id))
+            || self.members.values().filter_map(Member::knock).any(|knock| !knock.declined.contains(&id))
     }
 
     /// True when this member has not yet done all that it was asked for.
@@ -122,7 +122,7 @@ impl Room {
         if let Some(member) = self.members.get_mut(&holder) {
             member.turn = self.turns;
         }
-        let until = self.clock.now + limits::DUTY_WITHIN;
+        let until = self.clock.now + limits::DUTY_TIMEOUT;
         self.group.duty = Some(Duty { holder, until, tries: 0 });
         self.wake_at(until);
         self.ask_for_duty();
@@ -146,10 +146,10 @@ impl Room {
         // An answer names members, not knocks. If a member has knocked again, the answer to its last knock is awaited
         // first: it could be taken for an answer to the new one.
         let is_clear = |id: &MemberId, knock: &Knock| named.get(id).is_none_or(|number| *number == knock.number);
-        let is_asked = |(id, knock): &(MemberId, &Knock)| !knock.passed.contains(&holder) && is_clear(id, knock);
+        let is_asked = |(id, knock): &(MemberId, &Knock)| !knock.declined.contains(&holder) && is_clear(id, knock);
         let mut knocks = knocks.filter(is_asked).collect::<Vec<_>>();
         knocks.sort_unstable_by_key(|(_, knock)| knock.number);
-        knocks.truncate(limits::KNOCKS_AT_ONCE);
+        knocks.truncate(limits::KNOCKS_PER_COMMIT);
         if knocks.is_empty() && self.group.gone.is_empty() {
             return;
         }

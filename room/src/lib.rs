@@ -191,7 +191,7 @@ impl Room {
             ClientFrame::Commit { epoch, admitted, removed, commit, welcome } => {
                 self.commit(id, &Commit { epoch: *epoch, admitted, removed, commit, welcome });
             }
-            ClientFrame::Pass { epoch, members } => self.pass(id, *epoch, members),
+            ClientFrame::Decline { epoch, members } => self.decline(id, *epoch, members),
             ClientFrame::Stuck { epoch } => self.stuck(id, *epoch),
             ClientFrame::Hello(_) => return Err(CloseCode::Malformed),
             ClientFrame::Ping => self.send(id, &ServerFrame::Pong),
@@ -226,7 +226,7 @@ impl Room {
                     if self.group.gone.is_empty() || member.lapses > 0 {
                         overdue.push(*id);
                     } else {
-                        *until = now + limits::ANSWER_WITHIN;
+                        *until = now + limits::ANSWER_TIMEOUT;
                     }
                 }
                 _ => {}
@@ -240,7 +240,7 @@ impl Room {
         let of_member = |member: &Member| match (&member.presence, &member.state) {
             (Presence::Away(until), _) | (_, GroupState::LetIn { until, .. }) => Some(*until),
             (_, GroupState::Outside(Candidate { knock: Some(_), since: Some(since), told: false })) => {
-                Some(*since + limits::ANSWER_WITHIN)
+                Some(*since + limits::ANSWER_TIMEOUT)
             }
             _ => self.group.gives_up_at(member),
         };

@@ -89,7 +89,7 @@ pub(super) struct Knock {
     pub number: u64,
     pub sealed: Bytes,
     /// The members that looked at it and will not let it in.
-    pub passed: BTreeSet<MemberId>,
+    pub declined: BTreeSet<MemberId>,
 }
 
 /// A request of the duty, in one epoch.
@@ -98,7 +98,7 @@ pub(super) struct Asked {
     pub epoch: Epoch,
     /// How many of the member's commits were looked at by then.
     pub commits: u32,
-    /// The knocks handed to the member, by their senders, without those that it passed over.
+    /// The knocks handed to the member, by their senders, without those that it declined.
     pub named: BTreeMap<MemberId, u64>,
 }
 

@@ -126,7 +126,7 @@ impl Room {
         if let Some(member) = self.members.get_mut(&id) {
             match &mut member.state {
                 _ if missed.is_none() => member.state = GroupState::Outside(Candidate::default()),
-                GroupState::LetIn { until, .. } => *until = now + limits::ANSWER_WITHIN,
+                GroupState::LetIn { until, .. } => *until = now + limits::ANSWER_TIMEOUT,
                 _ => {}
             }
         }
@@ -148,15 +148,15 @@ impl Room {
     }
 
     /// Ends a connection, if it is still the member's. The member keeps its place for the grace period. That period
-    /// begins now, or [`limits::PING_EVERY`] after the member was last heard, whichever is earlier: a dead line keeps a
-    /// place for as long as a clean end does. A page that goes keeps its place for [`limits::GOING`].
+    /// begins now, or [`limits::PING_INTERVAL`] after the member was last heard, whichever is earlier: a dead line keeps a
+    /// place for as long as a clean end does. A page that goes keeps its place for [`limits::CLOSING_GRACE`].
     pub(super) fn disconnect(&mut self, id: MemberId, connection: ConnectionId, ending: Ending) {
         if self.holds(id, connection).is_err() {
             return;
         }
         let left = match ending {
-            Ending::Lost(silence) => self.bounds.grace.saturating_sub(silence.saturating_sub(limits::PING_EVERY)),
-            Ending::Going => self.bounds.grace.min(limits::GOING),
+            Ending::Lost(silence) => self.bounds.grace.saturating_sub(silence.saturating_sub(limits::PING_INTERVAL)),
+            Ending::Going => self.bounds.grace.min(limits::CLOSING_GRACE),
         };
         let until = self.clock.now + left;
         let Some(member) = self.members.get_mut(&id) else { return };

@@ -77,7 +77,7 @@ impl Room {
             let GroupState::Outside(Candidate { knock: Some(_), since: Some(since), told }) = &mut member.state else {
                 continue;
             };
-            if !*told && *since + limits::ANSWER_WITHIN <= now {
+            if !*told && *since + limits::ANSWER_TIMEOUT <= now {
                 *told = true;
                 self.out.push(Effect::Send(*id, ServerFrame::Unanswered.to_bytes().into()));
             }
@@ -94,7 +94,7 @@ impl Room {
     /// Founds a group of the next generation, with its founder in it and all others outside. The others are told here;
     /// the caller tells the founder.
     pub(super) fn found(&mut self, founder: MemberId) {
-        let epoch = if self.founded { self.group.epoch.anew() } else { Epoch::default() };
+        let epoch = if self.founded { self.group.epoch.next_generation() } else { Epoch::default() };
         self.founded = true;
         self.group = Group { epoch, ..Group::default() };
         self.history.clear();
@@ -130,7 +130,7 @@ impl Group {
         match &member.state {
             GroupState::Outside(Candidate { knock: Some(_), since: Some(since), .. }) if member.leaf => {
                 let since = self.worked.map_or(*since, |worked| worked.max(*since));
-                Some(since + limits::ANSWER_WITHIN)
+                Some(since + limits::ANSWER_TIMEOUT)
             }
             _ => None,
         }

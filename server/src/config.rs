@@ -289,7 +289,7 @@ mod tests {
     fn defaults_equal_the_protocol_limits() {
         let config = Config::parse_from(["cloakroom"]);
         assert_eq!(config.grace, limits::GRACE);
-        assert_eq!(config.lockout, limits::LOCKED_OUT);
+        assert_eq!(config.lockout, limits::LOCKOUT);
         assert_eq!(config.max_replay_bytes, limits::REPLAY_BYTES);
         assert_eq!(config.creates_per_minute.get(), limits::CREATES_PER_MINUTE);
     }

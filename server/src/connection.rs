@@ -176,7 +176,7 @@ fn serve_socket_after<S: Stream>(
 async fn answer<S: Stream>(stream: S, http: Http, stopping: CancellationToken) -> Option<OpenedSocket<S>> {
     let mut serving = Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits::HEAD_WITHIN)
+        .header_read_timeout(limits::HEAD_TIMEOUT)
         .max_buf_size(limits::HEAD_BYTES)
         .serve_connection(TokioIo::new(StallTimeout::new(stream)), http);
     let served = tokio::select! {

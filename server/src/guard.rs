@@ -63,7 +63,7 @@ pub(crate) async fn check(State(app): State<App>, request: Request, next: Next) 
     if let Err(refusal) = check_host_and_origin(&request, &app) {
         return Refused::from(refusal).into_response();
     }
-    match tokio::time::timeout(limits::REQUEST_WITHIN, next.run(request)).await {
+    match tokio::time::timeout(limits::REQUEST_TIMEOUT, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Refused::from(Refusal::Timeout).into_response(),
     }

@@ -201,7 +201,7 @@ mod tests {
     const ROOM: GuessTarget<'static> = GuessTarget::Room("Book club");
 
     fn guesses() -> (Guesses, Instant) {
-        (Guesses::new(limits::LOCKED_OUT, 1), Instant::now())
+        (Guesses::new(limits::LOCKOUT, 1), Instant::now())
     }
 
     fn address(ip: &str) -> Address {
@@ -260,7 +260,7 @@ mod tests {
         assert!(delays[..20].iter().all(Duration::is_zero));
         assert!(delays.is_sorted() && delays[20] == MIN_DELAY && delays[199] == MAX_DELAY, "{delays:?}");
         assert_eq!(guesses.count_wrong(GuessTarget::Room("Choir"), address("10.0.0.1"), now), Duration::ZERO);
-        let later = now + limits::LOCKED_OUT;
+        let later = now + limits::LOCKOUT;
         assert_eq!(guesses.count_wrong(ROOM, address("10.0.0.1"), later), Duration::ZERO, "the count has expired");
     }
 
@@ -271,7 +271,7 @@ mod tests {
             assert_eq!(guesses.check_anywhere(GuessTarget::Code("ana"), now), Ok(()));
             guesses.count_wrong_anywhere(GuessTarget::Code("ana"), now);
         }
-        assert_eq!(guesses.check_anywhere(GuessTarget::Code("ana"), now), Err(limits::LOCKED_OUT));
+        assert_eq!(guesses.check_anywhere(GuessTarget::Code("ana"), now), Err(limits::LOCKOUT));
         assert_eq!(guesses.check_anywhere(GuessTarget::Code("bo"), now), Ok(()));
     }
 
@@ -288,7 +288,7 @@ mod tests {
                 .count()
         };
         assert_eq!(try_all(address("192.0.2.1")), 100);
-        assert_eq!(guesses.check(GuessTarget::Token, address("192.0.2.1"), now), Err(limits::LOCKED_OUT));
+        assert_eq!(guesses.check(GuessTarget::Token, address("192.0.2.1"), now), Err(limits::LOCKOUT));
         // The /48 has a limit too, however many /64 networks it contains.
         let office = (0..2_000).map(|n| address(&format!("2001:db8:0:{n:x}::1"))).map(try_all).sum::<usize>();
         assert_eq!(office, 900);
@@ -302,9 +302,9 @@ mod tests {
             guesses.count_wrong(ROOM, address(&IpAddr::from((n << 8).to_be_bytes()).to_string()), now);
         }
         assert_eq!(guesses.wrong.lock().unwrap().len(), MAX_ENTRIES);
-        guesses.forget(now + limits::LOCKED_OUT / 2);
+        guesses.forget(now + limits::LOCKOUT / 2);
         assert!(!guesses.wrong.lock().unwrap().is_empty());
-        guesses.forget(now + limits::LOCKED_OUT);
+        guesses.forget(now + limits::LOCKOUT);
         assert!(guesses.wrong.lock().unwrap().is_empty());
     }
 }

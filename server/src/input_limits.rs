@@ -63,10 +63,10 @@ impl InputLimits {
         self.behind = None;
     }
 
-    /// True when the frame limit has been exceeded for [`limits::SILENCE`]. The frames read now may then be so old that
+    /// True when the frame limit has been exceeded for [`limits::SILENCE_TIMEOUT`]. The frames read now may then be so old that
     /// the peer is gone.
     pub(crate) fn is_behind(&self, now: Instant) -> bool {
-        self.behind.is_some_and(|since| now.saturating_duration_since(since) >= limits::SILENCE)
+        self.behind.is_some_and(|since| now.saturating_duration_since(since) >= limits::SILENCE_TIMEOUT)
     }
 
     /// True when a limit is exceeded and the reader must wait.

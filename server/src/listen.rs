@@ -50,7 +50,7 @@ const LATE: Duration = Duration::from_secs(1);
 /// How often expired entries of the rate limits are removed.
 const FORGET_EVERY: Duration = Duration::from_secs(30);
 /// Unsent bytes that the operating system accepts per connection. More would bypass the limits on queues. With more, a
-/// peer that reads slowly but steadily could also stall writes for longer than [`limits::WRITE_WITHIN`].
+/// peer that reads slowly but steadily could also stall writes for longer than [`limits::WRITE_TIMEOUT`].
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const UNSENT_BYTES: u32 = 64 * 1024;
 
@@ -242,7 +242,7 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
     tracing::info!("stopping");
     app.store.stop().await;
     connections.close();
-    if timeout(limits::STOP_WITHIN, connections.wait()).await.is_err() {
+    if timeout(limits::STOP_TIMEOUT, connections.wait()).await.is_err() {
         tracing::warn!("connections still open at the stop deadline");
     }
     ended.map_or(Ok(()), |task| Err(ServeError::Ended(task)))
@@ -271,7 +271,7 @@ fn prepare(listener: &TcpListener) -> io::Result<()> {
         socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
         // Also applies after the server has closed a connection. Otherwise the operating system keeps offering unread
         // bytes to the peer for minutes.
-        socket.set_tcp_user_timeout(Some(limits::SILENCE))?;
+        socket.set_tcp_user_timeout(Some(limits::SILENCE_TIMEOUT))?;
     }
     Ok(())
 }

@@ -62,7 +62,7 @@ impl Gates {
 fn passed(app: &App, gate: Gate, subject: &str, fingerprint: Fingerprint) -> Result<Response, Refused> {
     let bearer = Bearer { gate, subject: subject.to_owned(), fingerprint };
     let pass = Gates::pass(&bearer, &app.secret)?;
-    sealed_json(&PassAnswer { pass, seconds: limits::PASS_LASTS.as_secs() })
+    sealed_json(&PassAnswer { pass, seconds: limits::PASS_LIFETIME.as_secs() })
 }
 
 /// The answer to a wrong or disallowed guess, and how long to delay it.

@@ -134,7 +134,7 @@ fn spoil(world: &mut World, index: usize, mischief: &mut Mischief, frame: Vec<u8
                 return vec![];
             }
             if mischief.has(Habit::PassesAll) {
-                return vec![ClientFrame::Pass { epoch, members: admitted }.to_bytes()];
+                return vec![ClientFrame::Decline { epoch, members: admitted }.to_bytes()];
             }
             let (mut commit, mut welcome) = (commit.to_vec(), welcome.to_vec());
             let (mut admitted, mut removed) = (admitted, removed);

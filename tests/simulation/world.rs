@@ -386,7 +386,7 @@ impl World {
     }
 
     fn silence(&mut self, link: usize) {
-        let silence = limits::SILENCE.as_millis() as u64;
+        let silence = limits::SILENCE_TIMEOUT.as_millis() as u64;
         let queue = &self.links[link];
         let until = queue.heard + if queue.seat.is_some() { silence } else { 10_000 };
         match (queue.server_is_done, queue.seat) {

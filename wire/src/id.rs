@@ -81,13 +81,13 @@ impl<'de> Deserialize<'de> for MemberId {
 /// The error for member id 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a member's id is at least 1")]
-pub struct NoMember;
+pub struct InvalidMemberId;
 
 impl TryFrom<u32> for MemberId {
-    type Error = NoMember;
+    type Error = InvalidMemberId;
 
-    fn try_from(id: u32) -> Result<Self, NoMember> {
-        if id == 0 { Err(NoMember) } else { Ok(Self(id)) }
+    fn try_from(id: u32) -> Result<Self, InvalidMemberId> {
+        if id == 0 { Err(InvalidMemberId) } else { Ok(Self(id)) }
     }
 }
 
@@ -110,7 +110,7 @@ impl Epoch {
 
     /// Returns the first epoch of the next generation.
     #[must_use]
-    pub fn anew(self) -> Self {
+    pub fn next_generation(self) -> Self {
         Self { generation: self.generation.saturating_add(1), number: 0 }
     }
 }
@@ -139,7 +139,7 @@ mod tests {
     fn numbers_increment_and_saturate() {
         let epoch = Epoch { generation: 2, number: 7 };
         assert_eq!(epoch.next(), Epoch { generation: 2, number: 8 });
-        assert_eq!(epoch.anew(), Epoch { generation: 3, number: 0 });
+        assert_eq!(epoch.next_generation(), Epoch { generation: 3, number: 0 });
         assert_eq!((Counter(7).next(), Seq(7).next()), (Counter(8), Seq(8)));
         assert_eq!((Counter(u64::MAX).next(), Seq(u64::MAX).next()), (Counter(u64::MAX), Seq(u64::MAX)));
     }

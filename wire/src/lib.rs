@@ -14,7 +14,7 @@ mod secret;
 
 pub use error::{CloseCode, Refusal};
 pub use frame::{ClientFrame, Departure, FrameError, Hello, Person, ServerFrame, Standing, Welcome};
-pub use id::{Counter, Epoch, MemberId, NoMember, RoomId, Seq};
+pub use id::{Counter, Epoch, InvalidMemberId, MemberId, RoomId, Seq};
 pub use name::{NameError, PersonName, RoomName, Skeleton, UserName};
 pub use secret::{Pass, Salt, Token, Verifier};
 

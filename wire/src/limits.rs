@@ -28,15 +28,15 @@ pub const PICTURE_SIDE: u16 = 2048;
 /// Characters in the description of a picture.
 pub const PICTURE_ALT_CHARS: usize = 1000;
 /// Bytes of a picture in each of its pieces but the last. With their header and the padding mark they fill exactly 31 ×
-/// 512 bytes, so padding adds nothing. A connection on which one piece takes longer than [`SILENCE`] counts as lost
+/// 512 bytes, so padding adds nothing. A connection on which one piece takes longer than [`SILENCE_TIMEOUT`] counts as lost
 /// before the piece arrives.
 pub const PIECE_BYTES: usize = 31 * 512 - 13;
 /// Pieces that a client sends before it waits for acceptance, so that pictures neither fill queues nor delay messages.
-pub const PIECES_UNDER_WAY: usize = 4;
+pub const PIECES_IN_FLIGHT: usize = 4;
 /// Pictures that a client queues until the server accepts them.
 pub const UNSENT_PICTURES: usize = 4;
 /// Bytes of incomplete incoming pictures that a client keeps.
-pub const UNFINISHED_BYTES: usize = 32 * 1024 * 1024;
+pub const INCOMPLETE_PICTURE_BYTES: usize = 32 * 1024 * 1024;
 
 /// Bytes in one WebSocket message from a client.
 pub const FRAME_BYTES: usize = 1024 * 1024;
@@ -45,7 +45,7 @@ pub const MESSAGE_BYTES: usize = 128 * 1024;
 /// Bytes of a sealed knock.
 pub const KNOCK_BYTES: usize = 8 * 1024;
 /// Knocks that one commit answers. More would exceed the frame limit.
-pub const KNOCKS_AT_ONCE: usize = 32;
+pub const KNOCKS_PER_COMMIT: usize = 32;
 /// Bytes of one room's replay buffer: recent sealed messages, kept for members that reconnect.
 pub const REPLAY_BYTES: usize = 2 * 1024 * 1024;
 /// How often a member is given the duty in one turn, while the server cannot accept its commits.
@@ -93,37 +93,37 @@ pub const MAILBOX_BYTES: usize = 254;
 pub const MAILS_PER_HOUR: usize = 3;
 
 /// How long an address stays locked out after its last wrong guess.
-pub const LOCKED_OUT: Duration = Duration::from_secs(11 * 60);
+pub const LOCKOUT: Duration = Duration::from_secs(11 * 60);
 /// How long a pass is valid.
-pub const PASS_LASTS: Duration = Duration::from_secs(12 * 60 * 60);
+pub const PASS_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
 /// How long a mailed code is valid.
-pub const MAILED_CODE_LASTS: Duration = Duration::from_secs(10 * 60);
+pub const MAILED_CODE_LIFETIME: Duration = Duration::from_secs(10 * 60);
 
 /// The grace period: how long a disconnected member keeps its place in the room. It runs from the end of the
 /// connection, or from the time at which a sign of life was due.
 pub const GRACE: Duration = Duration::from_secs(60);
 /// The grace period of a member whose page announced that it closes. Such a page may only be suspended, and return.
-pub const GOING: Duration = Duration::from_secs(10);
+pub const CLOSING_GRACE: Duration = Duration::from_secs(10);
 /// How long a member may take to do its duty before the next member gets it.
-pub const DUTY_WITHIN: Duration = Duration::from_secs(2);
+pub const DUTY_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long an admitted member may take to confirm its Welcome, and how long a knock may wait before the server reacts.
-pub const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Minimum time between two commits of one member that admit and remove nobody.
 pub const REFRESH_AFTER: Duration = Duration::from_secs(60);
 /// How long a new socket may take to send its hello.
-pub const HELLO_WITHIN: Duration = Duration::from_secs(10);
+pub const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a client may take to send a request's head.
-pub const HEAD_WITHIN: Duration = Duration::from_secs(10);
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request to the door may take in total.
-pub const REQUEST_WITHIN: Duration = Duration::from_secs(15);
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a write may stall while the peer accepts no byte.
-pub const WRITE_WITHIN: Duration = Duration::from_secs(15);
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
 /// Maximum time between two pings from either side.
-pub const PING_EVERY: Duration = Duration::from_secs(12);
+pub const PING_INTERVAL: Duration = Duration::from_secs(12);
 /// How long a peer may be silent before its connection counts as lost: two ping intervals, and time to answer.
-pub const SILENCE: Duration = Duration::from_secs(28);
+pub const SILENCE_TIMEOUT: Duration = Duration::from_secs(28);
 /// How long a stopping server waits for its connections, so that it exits within ten seconds.
-pub const STOP_WITHIN: Duration = Duration::from_secs(8);
+pub const STOP_TIMEOUT: Duration = Duration::from_secs(8);
 /// Maximum wait before a reconnect.
 pub const RECONNECT_MAX: Duration = Duration::from_secs(15);
 /// The wait before the first reconnect; it doubles up to [`RECONNECT_MAX`].

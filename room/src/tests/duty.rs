@@ -185,7 +185,7 @@ fn knock_declined_by_all_is_refused() {
     scene.say(5, 1);
     scene.pass(1, &[4]);
     assert_eq!(scene.room.group.duty_holder(), Some(MemberId(5)));
-    scene.take(5, &ClientFrame::Pass { epoch: epoch(0, 1), members: ids(&[4]) }).unwrap();
+    scene.take(5, &ClientFrame::Decline { epoch: epoch(0, 1), members: ids(&[4]) }).unwrap();
     assert!(scene.closed.is_empty(), "a pass of another epoch");
     scene.pass(5, &[4]);
     assert_eq!(scene.closed[&4], CloseCode::NotLetIn);
@@ -237,7 +237,7 @@ fn replaced_knock_does_not_count_as_a_lapse() {
         if again {
             scene.knock(&[3]);
         }
-        scene.wait(limits::DUTY_WITHIN);
+        scene.wait(limits::DUTY_TIMEOUT);
         assert_eq!(scene.room.group.duty_holder(), Some(MemberId(1)));
         assert_eq!(scene.room.members[&MemberId(2)].lapses, u32::from(!again));
     }
@@ -252,7 +252,7 @@ fn answer_to_an_older_knock_does_not_count_for_a_newer_one() {
         assert_eq!(scene.told(1).last().unwrap(), "duty 0.0 after 0: 2");
         scene.knock(&[2]);
         // The duty lapses, and the same member gets it again.
-        scene.wait(limits::DUTY_WITHIN);
+        scene.wait(limits::DUTY_TIMEOUT);
         assert!(scene.told(1).is_empty(), "the room still waits for its answer to the earlier knock");
     };
     let mut scene = Scene::together(1);

@@ -221,7 +221,7 @@ impl Scene {
     }
 
     fn pass(&mut self, id: u32, members: &[u32]) {
-        self.take(id, &ClientFrame::Pass { epoch: self.room.group.epoch, members: ids(members) }).unwrap();
+        self.take(id, &ClientFrame::Decline { epoch: self.room.group.epoch, members: ids(members) }).unwrap();
     }
 
     /// Reports a member as stuck in this epoch of the current generation.

@@ -243,13 +243,13 @@ fn grace_period_begins_when_a_sign_of_life_was_due() {
     // Two connections close, one of them just after a frame. The third counts as lost after too long a silence.
     scene.lose_after(2, Duration::ZERO);
     scene.lose_after(3, SECOND);
-    scene.lose_after(4, limits::SILENCE);
+    scene.lose_after(4, limits::SILENCE_TIMEOUT);
     scene.told(1);
-    scene.wait(GRACE - (limits::SILENCE - limits::PING_EVERY) - SECOND);
+    scene.wait(GRACE - (limits::SILENCE_TIMEOUT - limits::PING_INTERVAL) - SECOND);
     assert!(scene.told(1).is_empty());
     scene.wait(SECOND);
     assert_eq!(scene.told(1)[0], "9: 4 lost after 1");
-    scene.wait(limits::SILENCE - limits::PING_EVERY - SECOND);
+    scene.wait(limits::SILENCE_TIMEOUT - limits::PING_INTERVAL - SECOND);
     assert!(!scene.told(1).iter().any(|told| told.contains("lost")));
     scene.wait(SECOND);
     let lost = scene.told(1).into_iter().filter(|told| told.contains("lost")).collect::<Vec<_>>();
@@ -260,11 +260,11 @@ fn grace_period_begins_when_a_sign_of_life_was_due() {
 fn closing_page_has_a_short_grace_period() {
     let mut scene = Scene::together(2);
     scene.end(2, Ending::Going);
-    scene.wait(limits::GOING - SECOND);
+    scene.wait(limits::CLOSING_GRACE - SECOND);
     scene.connect(2, 3).unwrap();
     scene.end(2, Ending::Going);
     scene.told(1);
-    scene.wait(limits::GOING);
+    scene.wait(limits::CLOSING_GRACE);
     assert_eq!(scene.told(1)[0], "7: 2 lost after 1");
 }
 

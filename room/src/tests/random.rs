@@ -91,7 +91,7 @@ impl Client {
                 self.gone.clear();
             }
             ServerFrame::Duty { epoch, knocks, .. } => {
-                assert!(self.inside && knocks.len() <= limits::KNOCKS_AT_ONCE);
+                assert!(self.inside && knocks.len() <= limits::KNOCKS_PER_COMMIT);
                 assert_eq!(*epoch, self.epoch);
                 self.named = knocks.iter().map(|(id, _)| *id).collect();
             }
@@ -103,7 +103,7 @@ impl Client {
 fn frame(dice: &mut Dice, id: u32, client: &Client, scene: &Scene) -> ClientFrame<'static> {
     let odd = |dice: &mut Dice, epoch: Epoch| match dice.below(20) {
         0 => epoch.next(),
-        1 => epoch.anew(),
+        1 => epoch.next_generation(),
         2 => Epoch { number: epoch.number.saturating_sub(1), ..epoch },
         _ => epoch,
     };
@@ -123,7 +123,7 @@ fn frame(dice: &mut Dice, id: u32, client: &Client, scene: &Scene) -> ClientFram
             let welcome: &[u8] = if admitted.is_empty() { b"" } else { b"welcome" };
             ClientFrame::Commit { epoch, admitted, removed, commit: b"commit", welcome }
         }
-        8 => ClientFrame::Pass { epoch, members: dice.some(&all) },
+        8 => ClientFrame::Decline { epoch, members: dice.some(&all) },
         9 if dice.one_in(3) => ClientFrame::Stuck { epoch },
         10 => ClientFrame::Ping,
         _ => ClientFrame::Knock { generation: epoch.generation, sealed: b"knock" },

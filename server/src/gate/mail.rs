@@ -131,7 +131,7 @@ struct Sent {
 impl Sent {
     fn forget(&mut self, now: Instant) {
         self.at.retain(|at| now.saturating_duration_since(*at) < HOUR);
-        if self.last_wrong.is_some_and(|last| now.saturating_duration_since(last) >= limits::LOCKED_OUT) {
+        if self.last_wrong.is_some_and(|last| now.saturating_duration_since(last) >= limits::LOCKOUT) {
             (self.wrong, self.last_wrong) = (0, None);
         }
     }
@@ -181,7 +181,7 @@ impl Codes {
         let sent = all.get_or_insert_mut(mailbox, Sent::default);
         sent.check(now)?;
         sent.at.push_back(now);
-        sent.code = Some(Code { digits: digits.clone(), until: now + limits::MAILED_CODE_LASTS });
+        sent.code = Some(Code { digits: digits.clone(), until: now + limits::MAILED_CODE_LIFETIME });
         Ok(digits)
     }
 
@@ -194,7 +194,7 @@ impl Codes {
         let Some(sent) = all.peek_mut(&mailbox.count_key()) else { return Ok(false) };
         sent.forget(now);
         if let Some(last) = sent.last_wrong.filter(|_| sent.wrong >= limits::GUESSES) {
-            let wait = (last + limits::LOCKED_OUT).saturating_duration_since(now);
+            let wait = (last + limits::LOCKOUT).saturating_duration_since(now);
             return Err(Refused::retry_after(Refusal::LockedOut, wait));
         }
         let Some(code) = sent.code.as_ref().filter(|code| now < code.until) else { return Ok(false) };
@@ -289,7 +289,7 @@ impl Mailer {
 
     fn message(&self, mailbox: &MailboxName, digits: &str) -> Result<Message, lettre::error::Error> {
         let to = mailbox.0.parse::<Address>().map_err(|_| lettre::error::Error::EmailMissingAt)?;
-        let (site, minutes) = (&self.site, limits::MAILED_CODE_LASTS.as_secs() / 60);
+        let (site, minutes) = (&self.site, limits::MAILED_CODE_LIFETIME.as_secs() / 60);
         let code = digits.split_at_checked(DIGITS / 2).map_or(digits.to_owned(), |(one, two)| format!("{one} {two}"));
         let ignore = "If you did not ask for it, someone typed your address by mistake, and you can ignore this mail.";
         let text =
@@ -364,7 +364,7 @@ mod tests {
         assert_eq!(spend(&ana, &format!("{} {}", &second[..3], &second[3..]), now), Some(true));
         assert_eq!(spend(&ana, &second, now), Some(false), "it was used");
         let third = codes.draw(&ana, now).unwrap();
-        assert_eq!(spend(&ana, &third, now + limits::MAILED_CODE_LASTS), Some(false));
+        assert_eq!(spend(&ana, &third, now + limits::MAILED_CODE_LIFETIME), Some(false));
     }
 
     #[test]
@@ -380,7 +380,7 @@ mod tests {
         assert!(codes.spend(&ana, &first, now).is_err());
         let second = codes.draw(&mailbox("ana+chat@example.org"), now).unwrap();
         assert!(codes.spend(&ana, &second, now).is_err(), "a new code does not reset the count");
-        let later = now + limits::LOCKED_OUT;
+        let later = now + limits::LOCKOUT;
         let third = codes.draw(&ana, later).unwrap();
         assert_eq!(codes.spend(&ana, &third, later).ok(), Some(true));
         assert!(codes.draw(&ana, later).is_err(), "three mails were sent within the hour");

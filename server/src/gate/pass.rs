@@ -58,7 +58,7 @@ fn gate_of(number: u8) -> Option<Gate> {
 
 /// Makes a pass. Returns `None` if the subject is too long.
 pub(crate) fn make(bearer: &Bearer, secret: &ServerSecret, now: SystemTime) -> Option<Pass> {
-    let expires = unix_seconds(now) + limits::PASS_LASTS.as_secs();
+    let expires = unix_seconds(now) + limits::PASS_LIFETIME.as_secs();
     let mut bytes = Zeroizing::new(vec![VERSION, number(bearer.gate)]);
     bytes.extend(expires.to_be_bytes());
     bytes.extend(bearer.fingerprint);
@@ -99,8 +99,8 @@ mod tests {
         let now = UNIX_EPOCH + Duration::from_secs(1_000_000);
         let pass = make(&bearer(), &secret(), now).unwrap();
         assert_eq!(read(&pass, &secret(), now), Some(bearer()));
-        assert_eq!(read(&pass, &secret(), now + limits::PASS_LASTS - Duration::from_secs(1)), Some(bearer()));
-        assert_eq!(read(&pass, &secret(), now + limits::PASS_LASTS), None);
+        assert_eq!(read(&pass, &secret(), now + limits::PASS_LIFETIME - Duration::from_secs(1)), Some(bearer()));
+        assert_eq!(read(&pass, &secret(), now + limits::PASS_LIFETIME), None);
         assert_eq!(read(&pass, &ServerSecret::with_salt_key(&[2; 32]).unwrap(), now), None);
     }
 

@@ -82,7 +82,7 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
         let outbox = self.outbox.clone();
         let HashedHello { room_id, claim, attempt, seq } = tokio::select! {
             hello = self.read_hello(app, address) => hello?,
-            () = sleep(limits::HELLO_WITHIN) => return Err(CloseCode::NoHello.into()),
+            () = sleep(limits::HELLO_TIMEOUT) => return Err(CloseCode::NoHello.into()),
             () = app.stopping.cancelled() => return Err(CloseCode::Stopping.into()),
         };
         Ok(app.store.connect(room_id, claim, attempt, seq, outbox, Instant::now()).await?)

@@ -33,19 +33,19 @@ impl LastReceived {
     }
 }
 
-/// Pings a peer that sends nothing. Returns when nothing has arrived for [`limits::SILENCE`].
+/// Pings a peer that sends nothing. Returns when nothing has arrived for [`limits::SILENCE_TIMEOUT`].
 pub(super) fn wait_for_silence(last_received: &LastReceived, outbox: &Outbox) -> impl Future<Output = CloseCode> {
     let mut pinged = last_received.get();
     async move {
         loop {
             let last = last_received.get();
-            if last + limits::SILENCE <= Instant::now() {
+            if last + limits::SILENCE_TIMEOUT <= Instant::now() {
                 return CloseCode::Silent;
             }
-            let at = (last.max(pinged) + jittered(limits::PING_EVERY)).min(last + limits::SILENCE);
+            let at = (last.max(pinged) + jittered(limits::PING_INTERVAL)).min(last + limits::SILENCE_TIMEOUT);
             sleep_until(at.into()).await;
             // Pings only if nothing has arrived in the meantime.
-            if last_received.get() == last && at < last + limits::SILENCE {
+            if last_received.get() == last && at < last + limits::SILENCE_TIMEOUT {
                 outbox.ping();
                 pinged = Instant::now();
             }

@@ -25,13 +25,13 @@ pub(crate) struct StallTimeout<S> {
 }
 
 impl<S: Abort> StallTimeout<S> {
-    /// Clears the timeout after progress. Aborts the connection when a write has stalled for [`limits::WRITE_WITHIN`].
+    /// Clears the timeout after progress. Aborts the connection when a write has stalled for [`limits::WRITE_TIMEOUT`].
     fn progress<T>(&mut self, written: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.stalled = None;
             return written;
         }
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(limits::WRITE_WITHIN)));
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(limits::WRITE_TIMEOUT)));
         stalled.as_mut().poll(context).map(|()| {
             self.stream.abort();
             self.is_aborted = true;

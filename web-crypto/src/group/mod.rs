@@ -323,7 +323,7 @@ fn protocol_message(bytes: &[u8]) -> Result<ProtocolMessage, Stuck> {
     }
 }
 
-const _: () = assert!(limits::KNOCKS_AT_ONCE <= limits::MEMBERS);
+const _: () = assert!(limits::KNOCKS_PER_COMMIT <= limits::MEMBERS);
 
 #[cfg(test)]
 mod tests;

@@ -148,13 +148,13 @@ impl Timing {
 
     pub(super) fn up(&mut self, io: &Io) {
         self.failures = 0;
-        self.state = State::Up { deadline: io.now.saturating_add(ms(limits::SILENCE)), ping: next_ping(io) };
+        self.state = State::Up { deadline: io.now.saturating_add(ms(limits::SILENCE_TIMEOUT)), ping: next_ping(io) };
     }
 
     /// Notes that the server sent something.
     pub(super) fn heard(&mut self, now: u64) {
         if let State::Up { deadline, .. } = &mut self.state {
-            *deadline = now.saturating_add(ms(limits::SILENCE));
+            *deadline = now.saturating_add(ms(limits::SILENCE_TIMEOUT));
         }
     }
 
@@ -204,5 +204,5 @@ impl Timing {
 }
 
 fn next_ping(io: &Io) -> u64 {
-    io.now.saturating_add(ms(limits::PING_EVERY) - io.jitter(ms(limits::PING_EVERY) / 4))
+    io.now.saturating_add(ms(limits::PING_INTERVAL) - io.jitter(ms(limits::PING_INTERVAL) / 4))
 }

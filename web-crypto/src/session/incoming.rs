@@ -109,7 +109,7 @@ impl Incoming {
     /// Drops the pictures that have not moved for longest until the rest is within the memory budget: many members, or one
     /// with many names, could otherwise fill the memory with beginnings.
     fn keep_within_bounds(&mut self, io: &mut Io) {
-        while self.held() > limits::UNFINISHED_BYTES {
+        while self.held() > limits::INCOMPLETE_PICTURE_BYTES {
             let begun = self.open.iter().filter(|(_, coming)| !coming.bytes.is_empty());
             let Some(id) = begun.min_by_key(|(_, coming)| coming.moved).map(|(id, _)| *id) else { return };
             self.lose(id, io);

@@ -123,7 +123,7 @@ impl Talk {
 
     /// Seals and sends the messages that were not sent on this connection in this epoch.
     pub(super) fn flush(&mut self, me: &Me, group: &mut Group, io: &mut Io) -> Result<(), Stuck> {
-        while self.count(|content| matches!(content, Content::Piece(_))) < limits::PIECES_UNDER_WAY
+        while self.count(|content| matches!(content, Content::Piece(_))) < limits::PIECES_IN_FLIGHT
             && let Some((picture, content)) = self.outgoing.next(me.member_id(), io)
         {
             self.push(content, Some(picture));

@@ -12,7 +12,7 @@ const LEAVE: u8 = 0x03;
 const PING: u8 = 0x04;
 const KNOCK: u8 = 0x05;
 const COMMIT: u8 = 0x06;
-const PASS: u8 = 0x07;
+const DECLINE: u8 = 0x07;
 const STUCK: u8 = 0x08;
 
 /// The first frame on every socket.
@@ -74,7 +74,7 @@ pub enum ClientFrame<'a> {
         welcome: &'a [u8],
     },
     /// Passes over the knocks of these members; `0x07`, generation u32 ‖ epoch u64 ‖ members.
-    Pass {
+    Decline {
         /// The epoch of the duty that this answers.
         epoch: Epoch,
         /// The members whose knocks are passed over.
@@ -121,7 +121,7 @@ impl<'a> ClientFrame<'a> {
                 }
                 Self::Commit { epoch, admitted, removed, commit, welcome }
             }
-            PASS => Self::Pass { epoch: body.epoch()?, members: body.members()? },
+            DECLINE => Self::Decline { epoch: body.epoch()?, members: body.members()? },
             STUCK => Self::Stuck { epoch: body.epoch()? },
             _ => return Err(FrameError::Malformed),
         };
@@ -161,8 +161,8 @@ impl<'a> ClientFrame<'a> {
                     .bytes(welcome)
                     .end()
             }
-            Self::Pass { epoch, members } => {
-                Writer::new(PASS, 14 + 4 * members.len()).epoch(*epoch).members(members).end()
+            Self::Decline { epoch, members } => {
+                Writer::new(DECLINE, 14 + 4 * members.len()).epoch(*epoch).members(members).end()
             }
             Self::Stuck { epoch } => Writer::new(STUCK, 12).epoch(*epoch).end(),
         }

@@ -140,7 +140,7 @@ pub enum ServerFrame<'a> {
         epoch: Epoch,
         /// How many commits of this connection the server has processed. None of these is still in flight.
         commits: u32,
-        /// The waiting members and their sealed knocks, at most [`limits::KNOCKS_AT_ONCE`].
+        /// The waiting members and their sealed knocks, at most [`limits::KNOCKS_PER_COMMIT`].
         knocks: Vec<(MemberId, &'a [u8])>,
     },
     /// Lets the recipient into the group; `0x8a`, seq u64 ‖ generation u32 ‖ epoch u64 ‖ count u16 ‖ count × (member
@@ -215,10 +215,10 @@ impl<'a> ServerFrame<'a> {
             DUTY => {
                 let (epoch, commits) = (body.epoch()?, body.u32()?);
                 let count = usize::from(body.u16()?);
-                let mut knocks = Vec::with_capacity(count.min(limits::KNOCKS_AT_ONCE));
+                let mut knocks = Vec::with_capacity(count.min(limits::KNOCKS_PER_COMMIT));
                 for _ in 0..count {
                     let (member, sealed) = (body.member_id()?, body.bytes()?);
-                    if knocks.len() == limits::KNOCKS_AT_ONCE || knocks.iter().any(|(other, _)| *other == member) {
+                    if knocks.len() == limits::KNOCKS_PER_COMMIT || knocks.iter().any(|(other, _)| *other == member) {
                         return Err(FrameError::Malformed);
                     }
                     knocks.push((member, sealed));

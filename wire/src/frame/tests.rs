@@ -30,7 +30,7 @@ fn client_frames() -> Vec<ClientFrame<'static>> {
             welcome: b"welcome",
         },
         ClientFrame::Commit { epoch: EPOCH, admitted: vec![], removed: vec![], commit: b"c", welcome: b"" },
-        ClientFrame::Pass { epoch: EPOCH, members: vec![MemberId(4)] },
+        ClientFrame::Decline { epoch: EPOCH, members: vec![MemberId(4)] },
         ClientFrame::Stuck { epoch: EPOCH },
     ]
 }
@@ -111,7 +111,7 @@ fn malformed_frames_are_refused() {
     assert_eq!(ClientFrame::parse(&[VERSION, PING, 0]), Err(FrameError::Malformed));
     let empty = ClientFrame::Message { epoch: EPOCH, counter: Counter(1), sealed: b"" };
     assert_eq!(ClientFrame::parse(&empty.to_bytes()), Err(FrameError::Malformed));
-    let twice = ClientFrame::Pass { epoch: EPOCH, members: vec![MemberId(1), MemberId(1)] };
+    let twice = ClientFrame::Decline { epoch: EPOCH, members: vec![MemberId(1), MemberId(1)] };
     assert_eq!(ClientFrame::parse(&twice.to_bytes()), Err(FrameError::Malformed));
     let largest = ClientFrame::Knock { generation: 0, sealed: &[0; limits::KNOCK_BYTES] };
     assert_eq!(ClientFrame::parse(&largest.to_bytes()), Ok(largest));
@@ -136,7 +136,7 @@ fn member_id_0_is_malformed_in_every_field() {
         ClientFrame::Hello(Hello { member_id: nobody, ..hello }),
         lists(vec![nobody], vec![]),
         lists(vec![MemberId(1)], vec![MemberId(2), nobody]),
-        ClientFrame::Pass { epoch: EPOCH, members: vec![nobody] },
+        ClientFrame::Decline { epoch: EPOCH, members: vec![nobody] },
     ] {
         assert_eq!(ClientFrame::parse(&frame.to_bytes()), Err(FrameError::Malformed), "{frame:?}");
     }
@@ -187,5 +187,5 @@ fn lists_above_the_limit_or_with_duplicates_are_malformed() {
         assert_eq!(ServerFrame::parse(&frame(&[1, 1]).to_bytes()), Err(FrameError::Malformed), "one twice");
     }
     check(let_in, limits::MEMBERS);
-    check(duty, limits::KNOCKS_AT_ONCE);
+    check(duty, limits::KNOCKS_PER_COMMIT);
 }

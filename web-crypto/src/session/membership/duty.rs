@@ -40,7 +40,7 @@ impl Membership {
             commit = group.commit(&self.me, &newcomers, &self.gone);
         }
         if !passed.is_empty() {
-            self.io.send(&ClientFrame::Pass { epoch, members: passed });
+            self.io.send(&ClientFrame::Decline { epoch, members: passed });
         }
         let commit = commit?;
         if !newcomers.is_empty() || !self.gone.is_empty() {

@@ -75,12 +75,12 @@ fn a_picture_goes_in_pieces_few_at_a_time() {
     assert_eq!(scene.take("picture"), [wanted]);
 
     let mut waiting = VecDeque::from(scene.messages_sent());
-    assert_eq!(waiting.len(), 1 + limits::PIECES_UNDER_WAY);
+    assert_eq!(waiting.len(), 1 + limits::PIECES_IN_FLIGHT);
     assert!(waiting.iter().all(|(_, _, sealed)| sealed.len() < 64 * 1024), "a sealed piece stays below 64 KiB");
     // What waits has no counter yet: a text goes before it.
     scene.input(Input::Say("meanwhile"));
     waiting.extend(scene.messages_sent());
-    assert_eq!(waiting.len(), 2 + limits::PIECES_UNDER_WAY);
+    assert_eq!(waiting.len(), 2 + limits::PIECES_IN_FLIGHT);
 
     let (mut read, mut moved) = (Vec::new(), Vec::new());
     while let Some((_, counter, sealed)) = waiting.pop_front() {
@@ -269,7 +269,7 @@ fn unfinished_pictures_do_not_fill_the_memory() {
     for id in 1..80 {
         begin(&mut incoming, id, &mut io);
         go_on(&mut incoming, id as usize, &mut io);
-        assert!(incoming.held() <= limits::UNFINISHED_BYTES, "{id}");
+        assert!(incoming.held() <= limits::INCOMPLETE_PICTURE_BYTES, "{id}");
     }
     for index in 80..limits::PICTURE_BYTES.div_ceil(PIECE) {
         go_on(&mut incoming, index, &mut io);

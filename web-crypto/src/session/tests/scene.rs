@@ -364,7 +364,7 @@ impl Scene {
 
     pub(super) fn passed(&mut self) -> Vec<u32> {
         let passes =
-            self.pick(|frame| if let ClientFrame::Pass { members, .. } = frame { Some(members) } else { None });
+            self.pick(|frame| if let ClientFrame::Decline { members, .. } = frame { Some(members) } else { None });
         passes.concat().into_iter().map(|id| id.0).collect()
     }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A client's address as tokens and limits know it: IPv4 whole, IPv6 by its /64, and the two loopback addresses as one,
 /// because a browser takes either for `localhost`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "IpAddr")]
 pub struct Address(IpAddr);
 

@@ -77,7 +77,7 @@ impl Event {
         OVERHEAD + self.frame.len()
     }
 
-    /// Replaces a message by a short event that is true as well.
+    /// Replaces a message by a short `presence` of its sender, which keeps its number.
     fn shorten(&mut self) {
         if let Ok(ServerFrame::Message { seq, sender, .. }) = ServerFrame::parse(&self.frame) {
             let presence = ServerFrame::Presence { seq, member_id: sender, connected: true };

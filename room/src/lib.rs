@@ -6,7 +6,9 @@
 //! ```
 //!
 //! Two rooms that are given the same inputs in the same order reach the same state and produce the same effects. That
-//! also holds for a room that starts from a snapshot: [`Room`] implements `serde`'s traits.
+//! also holds for a room that starts from a snapshot: [`Room`] implements `serde`'s traits. A process that goes on with a
+//! snapshot whose connections are gone applies [`Input::Disconnect`] for each of [`Room::connections`], and then
+//! [`Input::Tick`]: the room asks for its next tick again.
 //!
 //! A newcomer is *admitted* at the door and then *connects*; both need the room's password. To be in the room's MLS
 //! *group* is another matter: the members in the group decide it (`duty`), one commit at a time (`commit`). The room
@@ -124,6 +126,8 @@ impl Room {
     /// [`MAX_STEP`].
     pub fn apply(&mut self, at: Millis, input: Input<'_>, out: &mut Vec<Effect>) {
         self.clock.advance(at);
+        // Not empty after a panic in the last input: its effects are not lost.
+        out.append(&mut self.out);
         mem::swap(&mut self.out, out);
         match input {
             Input::Admit { request, newcomer, hash } => {
@@ -172,6 +176,14 @@ impl Room {
         self.members.is_empty()
     }
 
+    /// Returns the members that are connected, each with its connection.
+    pub fn connections(&self) -> impl Iterator<Item = (MemberId, ConnectionId)> {
+        self.members.iter().filter_map(|(id, member)| match member.presence {
+            Presence::Connected(connection) => Some((*id, connection)),
+            Presence::Away(_) => None,
+        })
+    }
+
     /// Returns the bytes in the replay buffer.
     #[must_use]
     pub fn replay_bytes(&self) -> usize {
@@ -200,7 +212,7 @@ impl Room {
         Ok(())
     }
 
-    /// Does what only time brings about.
+    /// Expires timeouts.
     fn tick(&mut self) {
         for id in self.overdue() {
             self.remove(id, Departure::Lost, CloseCode::UnknownToken);
@@ -256,8 +268,8 @@ impl Room {
 
     /// Asks for a tick at this time, unless an earlier one was asked for.
     fn wake_at(&mut self, deadline: Millis) {
-        // No later, or one input could not bring the room's time there.
-        let at = deadline.min(self.clock.now + MAX_STEP);
+        // One input advances the clock by at most `MAX_STEP`. A tick may come late, so it is asked for well before that.
+        let at = deadline.min(self.clock.now + MAX_STEP / 2);
         if self.wake.is_none_or(|wake| at < wake) {
             self.wake = Some(at);
             self.out.push(Effect::Wake(self.clock.input_time(at)));

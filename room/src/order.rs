@@ -59,8 +59,8 @@ impl Room {
         Ok(())
     }
 
-    /// Lets full queues drop the event that was just ordered. Its number may not be left out, so a short event that is
-    /// true as well stands in for it.
+    /// Lets full queues drop the event that was just ordered: gives it a short `presence` as its substitute. Without one,
+    /// clients would find a number missing, and reconnect.
     fn make_droppable(&mut self, author: MemberId) {
         let presence = ServerFrame::Presence { seq: self.seq, member_id: author, connected: true };
         let last = self.out.iter_mut().rev().find_map(|effect| match effect {

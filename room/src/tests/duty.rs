@@ -174,20 +174,20 @@ fn knock_declined_by_all_is_refused() {
     scene.enter(4);
     scene.enter(5);
     scene.knock(&[4, 5]);
-    scene.pass(2, &[4]);
+    scene.decline(2, &[4]);
     assert_eq!(scene.room.group.duty_holder(), Some(MemberId(3)), "2 declined the only knock in its duty");
-    scene.pass(1, &[4, 5]);
-    scene.pass(3, &[4]);
+    scene.decline(1, &[4, 5]);
+    scene.decline(3, &[4]);
     assert_eq!(scene.room.group.duty_holder(), Some(MemberId(3)), "3 declined one of the two knocks in its duty");
-    assert!(scene.closed.is_empty(), "1 did not hold the duty, so its pass does not count");
+    assert!(scene.closed.is_empty(), "1 did not hold the duty, so its decline does not count");
     scene.commit(3, 1, &[5], &[]);
     assert_eq!(scene.told(1).last().unwrap(), "duty 0.2 after 1: 4");
     scene.say(5, 1);
-    scene.pass(1, &[4]);
+    scene.decline(1, &[4]);
     assert_eq!(scene.room.group.duty_holder(), Some(MemberId(5)));
     scene.take(5, &ClientFrame::Decline { epoch: epoch(0, 1), members: ids(&[4]) }).unwrap();
-    assert!(scene.closed.is_empty(), "a pass of another epoch");
-    scene.pass(5, &[4]);
+    assert!(scene.closed.is_empty(), "a decline of another epoch");
+    scene.decline(5, &[4]);
     assert_eq!(scene.closed[&4], CloseCode::NotLetIn);
     assert!(
         scene.told(1).iter().all(|line| !line.contains("left") && !line.contains("lost")),
@@ -201,14 +201,14 @@ fn new_knock_clears_earlier_declines() {
     let mut scene = Scene::together(2);
     scene.enter(3);
     scene.knock(&[3]);
-    scene.pass(2, &[3]);
+    scene.decline(2, &[3]);
     scene.knock(&[3]);
-    scene.pass(1, &[3]);
+    scene.decline(1, &[3]);
     assert!(scene.closed.is_empty(), "1 declined the earlier knock, and 2 has not seen this one");
     // When 1 is lost, 2 is the only connected member, and it has declined the knock.
     scene.told(2);
     scene.wait(2 * SECOND);
-    scene.pass(2, &[3]);
+    scene.decline(2, &[3]);
     scene.lose(1);
     assert_eq!(scene.closed.get(&3), Some(&CloseCode::NotLetIn));
 }
@@ -218,12 +218,12 @@ fn knock_waits_for_a_member_that_has_not_declined() {
     let mut scene = Scene::together(3);
     scene.enter(4);
     scene.knock(&[4]);
-    scene.pass(2, &[4]);
-    scene.pass(3, &[4]);
+    scene.decline(2, &[4]);
+    scene.decline(3, &[4]);
     scene.lose(2);
     scene.lose(3);
     assert!(scene.closed.is_empty(), "1, the only connected member, has not declined it");
-    scene.pass(1, &[4]);
+    scene.decline(1, &[4]);
     assert_eq!(scene.closed.get(&4), Some(&CloseCode::NotLetIn));
 }
 
@@ -243,7 +243,7 @@ fn replaced_knock_does_not_count_as_a_lapse() {
     }
 }
 
-/// Commits and passes name members, not knocks, so the room must tell which knock they answer.
+/// Commits and declines name members, not knocks, so the room must tell which knock they answer.
 #[test]
 fn answer_to_an_older_knock_does_not_count_for_a_newer_one() {
     let again = |scene: &mut Scene| {
@@ -264,10 +264,10 @@ fn answer_to_an_older_knock_does_not_count_for_a_newer_one() {
 
     let mut scene = Scene::together(1);
     again(&mut scene);
-    scene.pass(1, &[2]);
+    scene.decline(1, &[2]);
     assert!(scene.closed.is_empty());
     assert_eq!(scene.told(1), ["duty 0.0 after 0: 2"]);
-    scene.pass(1, &[2]);
+    scene.decline(1, &[2]);
     assert_eq!(scene.closed.get(&2), Some(&CloseCode::NotLetIn));
 }
 
@@ -277,7 +277,7 @@ fn former_group_member_that_is_declined_is_removed() {
     scene.stuck(2, 1);
     scene.knock(&[2]);
     scene.told(1);
-    scene.pass(1, &[2]);
+    scene.decline(1, &[2]);
     assert_eq!(scene.closed[&2], CloseCode::NotLetIn);
     assert_eq!(scene.told(1), ["4: 2 lost after 1", "duty 0.1 after 1: "]);
 }

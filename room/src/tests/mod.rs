@@ -220,7 +220,7 @@ impl Scene {
         self.take(id, &ClientFrame::Commit { epoch, admitted, removed, commit: b"commit", welcome }).unwrap();
     }
 
-    fn pass(&mut self, id: u32, members: &[u32]) {
+    fn decline(&mut self, id: u32, members: &[u32]) {
         self.take(id, &ClientFrame::Decline { epoch: self.room.group.epoch, members: ids(members) }).unwrap();
     }
 

@@ -19,7 +19,7 @@ fn lost_admission_can_be_requested_again() {
     scene.admit("Bo", 2).unwrap();
     assert_eq!(scene.admit("Ana", 1), Err(Refusal::UserNameTaken), "the answer may still arrive");
     scene.wait(15 * SECOND);
-    assert_eq!(scene.admit("Ana", 3), Err(Refusal::UserNameTaken), "another token");
+    assert_eq!(scene.admit("Ana", 3), Err(Refusal::UserNameTaken), "another address");
     assert_eq!(scene.admit("Ana", 1), Ok(MemberId(3)), "replaces the old place");
     assert_eq!(scene.connect(1, 0), Err(CloseCode::UnknownToken));
     scene.connect(2, 0).unwrap();
@@ -70,7 +70,7 @@ fn first_member_founds_and_others_stay_outside() {
     assert_eq!(scene.told(2), ["welcome Outside 0.0 counter 0 seq 1"]);
     scene.say(1, 1);
     scene.say(2, 1);
-    scene.pass(2, &[1]);
+    scene.decline(2, &[1]);
     scene.commit(2, 0, &[], &[]);
     assert_eq!(scene.told(1), ["2: accepted 1"], "frames of a member outside the group are ignored");
     assert!(scene.told(2).is_empty(), "nothing is relayed to it");
@@ -300,4 +300,25 @@ fn hellos_are_limited_per_member() {
         assert_eq!(scene.connect(1, 0), Ok(()));
     }
     assert_eq!(scene.connect(1, 0), Err(CloseCode::TooOften), "the bucket holds no more");
+}
+
+#[test]
+fn a_snapshot_goes_on_without_its_connections() {
+    let mut scene = Scene::together(3);
+    scene.lose(3);
+    let mut room = replica(&scene.room);
+    let mut effects = Vec::new();
+    let connections = room.connections().collect::<Vec<_>>();
+    assert_eq!(connections.iter().map(|(member, _)| *member).collect::<Vec<_>>(), ids(&[1, 2]));
+    for (member, connection) in connections {
+        let ending = Ending::Lost(Duration::ZERO);
+        room.apply(scene.now, Input::Disconnect { member, connection, ending }, &mut effects);
+    }
+    let mut now = scene.now;
+    while !room.is_empty() {
+        room.apply(now, Input::Tick, &mut effects);
+        let wakes = effects.drain(..).filter_map(|effect| if let Effect::Wake(at) = effect { Some(at) } else { None });
+        now = wakes.max().unwrap_or(now);
+        assert!(now <= scene.now + GRACE, "the room asks for a tick until its last place ends");
+    }
 }

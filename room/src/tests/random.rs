@@ -163,9 +163,13 @@ fn run(seed: u64) -> [bool; 4] {
     let mut scene = Scene::with(MEMBERS, REPLAY);
     let mut clients = BTreeMap::<u32, Client>::new();
     let mut seen = [false; 4];
-    let snapshot_at = dice.below(600);
+    let mut snapshot_at = dice.below(600);
     for step in 0..600 {
-        if step == snapshot_at {
+        if scene.room.is_empty() {
+            // The room is over, and another one begins.
+            (scene, clients) = (Scene::with(MEMBERS, REPLAY), BTreeMap::new());
+            snapshot_at = step + dice.below(600 - step);
+        } else if step >= snapshot_at && scene.replica.is_none() {
             scene.replica = Some(replica(&scene.room));
         }
         let id = if clients.is_empty() || dice.one_in(40) {

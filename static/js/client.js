@@ -136,9 +136,10 @@ export class Client {
       event.body.fill(0);
       return;
     }
-    if (event.type === 'ended' && event.code === 'left') {
+    if (event.type === 'ended') {
+      // The session has left by itself, or its place is not its own any more.
       this.#farewell = null;
-      this.stop();
+      if (event.code === 'left') this.stop();
     }
     this.#tell(event);
   }

@@ -9,6 +9,8 @@ use super::{Input, Output, View, connection::ms, io::Io};
 
 /// How long the server may take to close the socket of a member that leaves.
 const CLOSES_WITHIN: Duration = Duration::from_secs(3);
+/// How long the server may take to answer, before the client asks again.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 /// The time before the next request, when one got no answer.
 const RETRY: Duration = Duration::from_secs(2);
 /// By then the server has noticed by itself: the silence and the grace period are over.
@@ -36,7 +38,7 @@ impl Leaving {
     fn post(&self, io: &mut Io) {
         io.push(Output::Disconnect);
         io.push(Output::Post(door::LEAVE, self.farewell.clone()));
-        io.push(Output::Wake(self.until.saturating_sub(io.now)));
+        io.push(Output::Wake(self.until.saturating_sub(io.now).min(ms(ANSWERS_WITHIN))));
     }
 
     /// Takes an input. Returns whether the session goes on.

@@ -306,8 +306,14 @@ async fn start_prints_addresses_and_fingerprints() {
     let der = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
     let trust = Trust::in_authority(pem.split_once("\r\n\r\n").unwrap().1);
     let stream = trust.connect(&address).await.unwrap();
-    for der in [&der, &stream.get_ref().1.peer_certificates().unwrap()[0]] {
-        assert!(next().await.starts_with("SHA-256 fingerprint "));
+    for (der, title) in [
+        (&der, "SHA-256 fingerprint of the certificate to trust:"),
+        (
+            &stream.get_ref().1.peer_certificates().unwrap()[0],
+            "SHA-256 fingerprint that a browser shows with its warning:",
+        ),
+    ] {
+        assert_eq!(next().await.trim(), title);
         let bytes =
             next().await.trim().split(':').map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect::<Vec<_>>();
         assert_eq!(bytes, &*Sha256::digest(der));

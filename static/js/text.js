@@ -22,7 +22,9 @@ export function parts(template, values = {}) {
   return form.split(/(\{\w+\})/u).filter(Boolean).map((part) => {
     if (!part.startsWith('{')) return part;
     const key = part.slice(1, -1);
-    return key === 'name' ? { name: String(values.name) } : String(values[key]);
+    const value = values[key];
+    if (value === undefined) throw new Error(`no value for {${key}}`);
+    return key === 'name' ? { name: String(value) } : String(value);
   });
 }
 

@@ -10,6 +10,10 @@ test('placeholders are filled in, and a name is a part of its own', () => {
   assert.equal(text('{count} from {name}.', values), `2 from ${values.name}.`);
 });
 
+test('a placeholder without a value is an error', () => {
+  assert.throws(() => text('{count} from {nmae}', { name: 'Ana', count: 2 }), /nmae/u);
+});
+
 test('the form of a count follows the language', () => {
   const template = { one: '{count} message', other: '{count} messages' };
   assert.deepEqual([0, 1, 2, 21].map((count) => text(template, { count })), ['0 messages', '1 message', '2 messages', '21 messages']);

@@ -223,6 +223,7 @@ impl Checks {
             scan.keep(&authenticator);
             let (values, signer) = observed.me.secrets();
             scan.keep(&signer);
+            scan.keep(&observed.me.seed());
             values.iter().for_each(|value| scan.keep_value(value));
         }
         client.gone.retain(|id| people.contains_key(id));

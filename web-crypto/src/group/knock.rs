@@ -106,7 +106,7 @@ impl Group {
         let bytes = knock.open(sealed)?;
         let message = MlsMessageIn::tls_deserialize_exact_bytes(&bytes).map_err(Unopened::new)?;
         let MlsMessageBodyIn::KeyPackage(unverified) = message.extract() else {
-            return Err(Unopened::new("another message than a key package"));
+            return Err(Unopened::new("expected a key package"));
         };
         let key_package = unverified.validate(me.provider.crypto(), ProtocolVersion::Mls10).map_err(Unopened::new)?;
         let leaf = key_package.leaf_node();

@@ -24,15 +24,28 @@ pub struct Me {
     pub(super) member_id: MemberId,
     pub(super) name: UserName,
     room_psk: Key,
+    /// For tests that look for it elsewhere.
+    #[cfg(any(test, feature = "observe"))]
+    pub(super) seed: [u8; 32],
 }
 
 impl Me {
     /// Makes the signature key. All randomness of the visit comes from `seed`.
     #[must_use]
     pub fn new(member_id: MemberId, name: UserName, room_psk: Key, seed: Zeroizing<[u8; 32]>) -> Self {
+        #[cfg(any(test, feature = "observe"))]
+        let observed_seed = *seed;
         let provider = Provider::new(seed);
         let signer = Signer::generate(provider.rand());
-        Self { provider, signer, member_id, name, room_psk }
+        Self {
+            provider,
+            signer,
+            member_id,
+            name,
+            room_psk,
+            #[cfg(any(test, feature = "observe"))]
+            seed: observed_seed,
+        }
     }
 
     /// Returns its number.

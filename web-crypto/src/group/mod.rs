@@ -167,7 +167,7 @@ impl Group {
             .build();
         let message = MlsMessageIn::tls_deserialize_exact_bytes(welcome).map_err(Stuck::broken)?;
         let MlsMessageBodyIn::Welcome(welcome) = message.extract() else {
-            return Err(Stuck::broken("another message than a Welcome"));
+            return Err(Stuck::broken("expected a Welcome"));
         };
         let joining = StagedWelcome::build_from_welcome(&me.provider, &config, welcome)
             .map_err(Stuck::broken)?
@@ -237,7 +237,7 @@ impl Group {
             return Err(Stuck::broken("a commit from outside the group"));
         };
         let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else {
-            return Err(Stuck::broken("another message than a commit"));
+            return Err(Stuck::broken("expected a commit"));
         };
         let roster = rules::judge(&self.roster, &staged, author, received, gone, &self.id())?;
         self.merge(me, *staged)?;
@@ -260,14 +260,14 @@ impl Group {
         let message = protocol_message(sealed).map_err(Unopened::new)?;
         // Opening a commit that is passed off as a message would use up the key that opens the commit.
         if message.is_handshake_message() {
-            return Err(Unopened::new("a handshake in place of a message"));
+            return Err(Unopened::new("expected an application message, found a handshake"));
         }
         let processed = self.mls.process_message(&me.provider, message).map_err(Unopened::new)?;
         let (&Sender::Member(leaf), []) = (processed.sender(), processed.aad()) else {
             return Err(Unopened::new("a message from outside the group, or with additional data"));
         };
         let ProcessedMessageContent::ApplicationMessage(content) = processed.into_content() else {
-            return Err(Unopened::new("another content than a message"));
+            return Err(Unopened::new("expected an application message"));
         };
         let sender = self.roster.at(leaf).ok_or_else(|| Unopened::new("the sender is not in the roster"))?.member_id;
         Ok((sender, Zeroizing::new(content.into_bytes())))
@@ -319,7 +319,7 @@ fn protocol_message(bytes: &[u8]) -> Result<ProtocolMessage, Stuck> {
     let message = MlsMessageIn::tls_deserialize_exact_bytes(bytes).map_err(Stuck::broken)?;
     match message.extract() {
         MlsMessageBodyIn::PrivateMessage(message) => Ok(message.into()),
-        _ => Err(Stuck::broken("another message than a private one")),
+        _ => Err(Stuck::broken("expected a private message")),
     }
 }
 

@@ -59,7 +59,7 @@ impl Group {
             Forgery::Unnamed(key_package) => {
                 let message = MlsMessageIn::tls_deserialize_exact_bytes(key_package).map_err(Stuck::broken)?;
                 let MlsMessageBodyIn::KeyPackage(unverified) = message.extract() else {
-                    return Err(Stuck::broken("another message than a key package"));
+                    return Err(Stuck::broken("expected a key package"));
                 };
                 let checked = unverified.validate(me.provider.crypto(), ProtocolVersion::Mls10);
                 plan.unnamed.push(checked.map_err(Stuck::broken)?);
@@ -88,7 +88,7 @@ impl Group {
         let message = protocol_message(commit)?;
         let processed = self.mls.process_message(&me.provider, message).map_err(Stuck::broken)?;
         let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else {
-            return Err(Stuck::broken("another message than a commit"));
+            return Err(Stuck::broken("expected a commit"));
         };
         self.merge(me, *staged)?;
         let roster = Roster::of(&self.mls)?;
@@ -97,6 +97,12 @@ impl Group {
 }
 
 impl Me {
+    /// The seed of all the randomness of the member's group.
+    #[must_use]
+    pub fn seed(&self) -> [u8; 32] {
+        self.seed
+    }
+
     /// Returns the public signature key: 32 bytes of Ed25519.
     #[must_use]
     pub fn public_key(&self) -> Vec<u8> {

@@ -53,6 +53,11 @@ fn server_does_not_link_the_client_core() {
     for other in ["cloakroom", "web-crypto", "tokio", "axum", "hyper", "getrandom", "tracing"] {
         assert!(!room.contains(other), "room is built from {other}");
     }
+    for file in fs::read_dir(root().join("room/src")).unwrap().map(|file| file.unwrap().path()) {
+        let source = fs::read_to_string(&file).unwrap_or_default();
+        let clock = ["Instant", "SystemTime"].into_iter().find(|clock| source.contains(clock));
+        assert_eq!(clock, None, "{} reads a clock", file.display());
+    }
 }
 
 /// Returns the folders of a package and of the workspace packages that it depends on.

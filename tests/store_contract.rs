@@ -293,20 +293,20 @@ async fn all_members_see_one_order(make: Make) {
 async fn frames_are_delivered_when_all_members_have_sent() {
     let Pair { store: _store, ana, bo, to_ana, to_bo } =
         Pair::new(|members, rooms| Arc::new(in_memory(members, rooms))).await;
-    assert!(ana.handed_over().is_none());
+    assert!(ana.after_batch().is_none());
     say(&bo, 1).unwrap();
-    assert!(bo.handed_over().is_none());
+    assert!(bo.after_batch().is_none());
     assert!(drained(&to_ana).await.ends_with(&words(&[said(4, BO, 1)])));
     assert!(drained(&to_bo).await.ends_with(&words(&[accepted(4, 1)])));
     // Frames that arrive together are delivered together.
     for counter in 2..=3 {
         say(&ana, counter).unwrap();
     }
-    assert!(ana.handed_over().is_none());
+    assert!(ana.after_batch().is_none());
     for counter in 2..=3 {
         say(&bo, counter).unwrap();
     }
-    assert!(bo.handed_over().is_none());
+    assert!(bo.after_batch().is_none());
     assert_eq!(drained(&to_ana).await, words(&[accepted(5, 2), accepted(6, 3), said(7, BO, 2), said(8, BO, 3)]));
     assert_eq!(drained(&to_bo).await, words(&[said(5, ANA, 2), said(6, ANA, 3), accepted(7, 2), accepted(8, 3)]));
 }

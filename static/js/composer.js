@@ -1,7 +1,7 @@
 import { Allowance } from './allowance.js';
 import { tooLong } from './words.js';
 
-/** Where one writes. What was typed stays until it is sent, whatever happens to the connection. */
+/** The message box. It keeps the text until it is sent or rejected, whatever happens to the connection. */
 export class Composer {
   #form = document.getElementById('composer');
   #box = document.getElementById('message');
@@ -51,7 +51,7 @@ export class Composer {
     if (phase === 'over') this.#end();
   }
 
-  /** Nothing typed is lost: what came back goes before what was typed since. */
+  /** Puts a rejected text back, before anything typed since. */
   #take(rejection) {
     const before = this.#rejection?.words;
     this.#rejection = rejection;

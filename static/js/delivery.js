@@ -22,7 +22,7 @@ export class Delivery {
   }
 
   /**
-   * It is sent by itself once the connection is back; who does not want to wait for the next attempt need not.
+   * The client sends again by itself once it is connected; the button does so now.
    *
    * @param {Sent} state
    */

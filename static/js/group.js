@@ -59,7 +59,7 @@ export class Group {
   }
 }
 
-/** When a message was shown here: senders tell no time. */
+/** Messages carry no time, so this is when it was shown here. */
 function tell(time, at) {
   const date = new Date(at);
   time.dateTime = date.toISOString();

@@ -11,7 +11,7 @@ import { arrivals } from './words.js';
 const CHUNK = 40; // entries that a browser lays out, or passes over, together
 const days = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
 
-/** The log. It only ever adds what is new, and touches an older message only to say what became of it. */
+/** The list of messages. It only adds new ones, and changes an older one only to update its delivery state. */
 export class Messages {
   #entries = document.querySelector('.log__entries');
   #alone = document.querySelector('.alone');
@@ -73,7 +73,7 @@ export class Messages {
     if (!goesOn || this.#room === 0) this.#begin(entry, { headed: !goesOn });
     const message = this.#group.add(entry);
     this.#room -= 1;
-    // Of pictures there is more to be said, by another part.
+    // `pictures/` shows the state of pictures.
     if (entry.mine && !entry.picture) this.#sending.add(entry, message);
   }
 

@@ -54,7 +54,7 @@ import { notes, notLoaded, stopped } from './words.js';
 /**
  * The session worker's events by their types: its views, each with the time at which it was told.
  *
- * @typedef {object} Told
+ * @typedef {object} SessionEvents
  * @property {{ stage: Stage }} progress
  * @property {{ code: string, words: string, field?: Field | null, wait?: number | null }} refused
  * @property {{ room: string, user: string }} admitted
@@ -82,7 +82,7 @@ import { notes, notLoaded, stopped } from './words.js';
 /**
  * The page's own events.
  *
- * @typedef {object} Done
+ * @typedef {object} PageEvents
  * @property {{ intent: string }} submitted
  * @property {{ words: string }} unable
  * @property {{}} broken
@@ -91,14 +91,14 @@ import { notes, notLoaded, stopped } from './words.js';
  * @property {{ reading: boolean }} reading
  * @property {{ id: number, muted: boolean }} muted
  * @property {{ id: number, yes: boolean }} compared
- * @property {{}} wondered
+ * @property {{}} safetyRequested
  * @property {Safety} safety
  * @property {{ choice: 'sound' | 'notifications', on: boolean }} chosen
  *
  * @typedef {{ words?: string, why?: 'memory' | 'unknown' }} Safety
  */
 
-/** @typedef {Told & Done} Events */
+/** @typedef {SessionEvents & PageEvents} Events */
 /** @template {keyof Events} [Type=keyof Events] @typedef {{ [T in Type]: { type: T } & Events[T] }[Type]} EventOf */
 
 /**
@@ -186,7 +186,7 @@ export function next(state, event) {
 }
 
 /**
- * Alone is who knows of nobody else; before the first list arrives nobody is known to be alone.
+ * True when the list of people has arrived and holds only this user.
  *
  * @param {Pick<State, 'people'>} state
  */
@@ -255,7 +255,7 @@ const steps = {
 
   safety: (state, { words, why }) => ({ ...state, safety: { words, why } }),
 
-  wondered: (state) => ({ ...state, safety: null }),
+  safetyRequested: (state) => ({ ...state, safety: null }),
 
   compared: (state, { id, yes }) => {
     const compared = new Map(state.compared);
@@ -285,7 +285,7 @@ const steps = {
     compared.delete(former[0]);
     return noted({ ...entered, compared }, { type: 'newKey', name: event.name, at: event.at });
   },
-  // What one does not hear to its end does not come any more.
+  // Pictures of this member that are still arriving stay incomplete.
   left: (state, event) => noted(broken(state, event.id), event),
   unlisted: noted,
   missed: (state, event) => noted(broken(state, event.id), event),
@@ -351,7 +351,7 @@ function said(state, message) {
   const { id, name, mine, counter, at } = message;
   const another = !mine && Boolean(state.people.find((person) => person.id === id)?.another);
   const log = state.log.with({ ...message, kind: 'message', another, follows: follows(state.log.at(-1), { id, at }) });
-  // Who writes has read what stands above.
+  // Sending marks everything above as read.
   if (mine) return { ...state, log, sending: [...state.sending, counter], unread: 0, marker: null };
   if (state.muted.has(id)) return { ...state, log };
   const heard = { name };
@@ -381,7 +381,7 @@ function pictured(state, key, change) {
 }
 
 /**
- * One thing less waits: where there was no room for another of its kind, there is again.
+ * Removes a sent item, and the rejection that was waiting for room.
  *
  * @param {State} state
  * @param {number | string} key

@@ -5,7 +5,7 @@ import { idle } from './idle.js';
 import { next, start } from './model.js';
 import { lacking } from './support.js';
 
-/** One document's life: a door that becomes a room, and nothing left of either when it is closed. */
+/** The page: shows the door's form, then the room, and clears both when it closes. */
 export class Page {
   #state = start;
   #client = new Client((event) => this.#tell(event));
@@ -14,7 +14,7 @@ export class Page {
     reload: (intent, names) => location.replace(doorPath(intent === 'create' ? '/create' : '/login', names)),
   });
   #room = null; // comes after the door, which does not wait for it
-  #furnished = null;
+  #roomLoaded = null;
 
   open() {
     this.#door.fill(namesIn(location));
@@ -25,13 +25,13 @@ export class Page {
       this.#tell({ type: 'unable', words });
     } else {
       this.#listen();
-      this.#furnished = this.#furnish();
+      this.#roomLoaded = this.#loadRoom();
     }
     this.#door.open();
   }
 
   /** Starts the workers and loads the room once the form can be used, in pieces: between them the page answers. */
-  async #furnish() {
+  async #loadRoom() {
     if (document.readyState !== 'complete') await new Promise((done) => addEventListener('load', done, { once: true }));
     await idle();
     this.#client.start();
@@ -93,7 +93,7 @@ export class Page {
   async #enter(attempt) {
     if (this.#state.phase !== 'door' || !this.#state.able) return;
     this.#tell({ type: 'submitted', intent: attempt.intent });
-    await this.#furnished;
+    await this.#roomLoaded;
     if (this.#state.phase === 'entering') this.#client.enter(attempt);
   }
 

@@ -45,7 +45,7 @@ export class Security {
   #open() {
     if (this.#failed) {
       this.#asked = null;
-      this.#tell({ type: 'wondered' });
+      this.#tell({ type: 'safetyRequested' });
     }
     this.#dialog.showModal();
     this.#wonder();

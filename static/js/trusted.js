@@ -4,7 +4,7 @@
 /**
  * What crosses between the page and its workers, and between workers. Both ends take their types from here.
  *
- * @import { Came, EventOf, Safety, Told } from './model.js'
+ * @import { Came, EventOf, Safety, SessionEvents } from './model.js'
  *
  * @typedef {{ password: string, port: MessagePort }} ToDerive over the port come ToStretch, then Stretched
  * @typedef {{ room: string, person?: undefined, salt: Uint8Array } | { person: string, salt: Uint8Array }} ToStretch of a
@@ -23,7 +23,7 @@
  *
  * @typedef {{ number: number, type: string, width: number, height: number, alt: string, bytes: Uint8Array<ArrayBuffer> }} OwnPicture
  * @typedef {{ type: 'farewell', path: string, body: Uint8Array<ArrayBuffer> }} Beacon sent when the page is closed
- * @typedef {EventOf<keyof Told> | Beacon} FromSession
+ * @typedef {EventOf<keyof SessionEvents> | Beacon} FromSession
  *
  * @typedef {{ port: MessagePort }} ToSafety over the port comes ToSafetyWords
  * @typedef {{ of: Uint8Array }} ToSafetyWords

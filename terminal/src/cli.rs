@@ -68,7 +68,7 @@ impl Cli {
 pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse::<u32>() {
         Ok(seconds) if seconds > 0 => Ok(Duration::from_secs(seconds.into())),
-        _ => Err("wants a whole number of seconds, at least 1".to_owned()),
+        _ => Err("expected a whole number of seconds, at least 1".to_owned()),
     }
 }
 

@@ -128,7 +128,7 @@ test('a reconnection before the first list of people is not noted', () => {
 test('new keys clear the safety words', () => {
   const known = next(together, { type: 'safety', words: 'acid acorn' });
   assert.equal(known.safety.words, 'acid acorn');
-  assert.equal(next(known, { type: 'wondered' }).safety, null);
+  assert.equal(next(known, { type: 'safetyRequested' }).safety, null);
 
   const changed = next(known, { type: 'keys', epoch: 2, anew: false, at: NOON });
   assert.deepEqual(changed.keys, { at: NOON });

@@ -45,7 +45,7 @@ impl Content {
     /// A text, if it has an allowed length.
     #[must_use]
     pub fn text(text: &str) -> Option<Self> {
-        // The bytes are looked at first: counting characters costs as much as there are.
+        // The bytes first: counting characters takes time in proportion to the length.
         (!text.is_empty() && text.len() <= limits::TEXT_CHARS * 4 && text.chars().count() <= limits::TEXT_CHARS)
             .then(|| Self::Text(Zeroizing::new(text.to_owned())))
     }

@@ -32,7 +32,7 @@ const CODE_REQUESTS: u32 = 10;
 pub(crate) struct Gates {
     pub(crate) create: Gate,
     pub(crate) join: Gate,
-    pub(crate) folder: Option<StateFolder>,
+    folder: Option<StateFolder>,
     /// Serializes guesses: each is checked and counted before the next. Otherwise concurrent guesses would all be
     /// checked before any is counted.
     pub(crate) turn: Arc<Mutex<()>>,

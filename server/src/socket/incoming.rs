@@ -69,7 +69,7 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
                 {
                     return reason;
                 }
-                if let Some(caught_up) = seat.handed_over() {
+                if let Some(caught_up) = seat.after_batch() {
                     caught_up.await;
                     // A peer that the server did not read is not silent.
                     self.last_received.set(Instant::now());

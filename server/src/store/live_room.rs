@@ -133,8 +133,9 @@ impl LiveRoom {
         (count, inner.next())
     }
 
-    /// True when every connected member has sent something since the last delivery. More input is unlikely before these
-    /// frames are answered, and the sockets to write to are still in the processor's cache: deliver now.
+    /// True when as many members have caused broadcasts since the last delivery as are connected. Then all of them have
+    /// probably spoken: more input is unlikely before these frames are answered, and the sockets to write to are still in
+    /// the processor's cache. Deliver now.
     pub(super) fn all_have_sent(&self) -> bool {
         let inner = self.lock();
         inner.queue.authors.len() >= inner.connected.max(SEVERAL)
@@ -162,11 +163,11 @@ impl Inner {
     /// opens, if it is [`Input::Connect`].
     pub(super) fn apply(&mut self, at: Millis, input: Input<'_>, opening: Option<Outbox>) -> Reply {
         self.room.apply(at, input, &mut self.effects);
-        self.sort(opening)
+        self.queue_effects(opening)
     }
 
     /// Queues the effects for delivery. Returns those that the store carries out itself.
-    pub(super) fn sort(&mut self, mut opening: Option<Outbox>) -> Reply {
+    pub(super) fn queue_effects(&mut self, mut opening: Option<Outbox>) -> Reply {
         let mut reply = Reply::default();
         for effect in self.effects.drain(..) {
             match effect {
@@ -253,7 +254,7 @@ mod tests {
     fn queue(room: &LiveRoom, bytes: usize) -> Next {
         let mut inner = room.lock();
         inner.effects.push(Effect::Send(MemberId(1), Bytes::from(vec![0; bytes])));
-        inner.sort(None);
+        inner.queue_effects(None);
         inner.next()
     }
 
@@ -288,7 +289,7 @@ mod tests {
         let (except, frame) = (MemberId(member), Bytes::from_static(b"Hi"));
         let broadcast = Effect::Broadcast { except, frame, substitute: None, budget: Budget::Talk };
         inner.effects.extend([broadcast, Effect::Send(except, Bytes::new())]);
-        inner.sort(None);
+        inner.queue_effects(None);
         drop(inner);
         room.all_have_sent()
     }
@@ -381,7 +382,7 @@ mod tests {
         let answer = Effect::Answer(room::RequestId(1), outcome.clone());
         let refused = Effect::Refuse(room::ConnectionId(1), CloseCode::TooBig);
         inner.effects.extend([Effect::Wake(Millis(7)), answer, refused, Effect::Wake(Millis(5))]);
-        let reply = inner.sort(None);
+        let reply = inner.queue_effects(None);
         assert_eq!((reply.outcome, reply.refused), (Some(outcome), Some(CloseCode::TooBig)));
         assert_eq!(reply.wake, Some(Millis(5)));
         assert_eq!(inner.next(), Next::Nothing);

@@ -29,8 +29,8 @@ use crate::{MemoryBudget, Outbox, ws};
 // An outbox copies every frame that may share a page of the replay buffer.
 const _: () = assert!(room::PAGED_BYTES <= ws::MAX_COPIED_BYTES);
 
-/// A delivery task takes one of this many parts of the dirty list at a time. Rooms that wait longer have more for one
-/// write; but when there are many rooms, each must have its turn before all others have had several.
+/// A delivery task takes one of this many parts of the dirty list at a time. The rest of the list waits longer, and gathers
+/// more frames for one write. A smaller part would let busy rooms have several turns before a quiet one has its first.
 const PARTS: usize = 16;
 /// A delivery task yields after writes to this many connections.
 const WRITES: usize = 128;
@@ -145,7 +145,7 @@ impl Rooms {
         let mut rooms = Vec::new();
         loop {
             self.dirty.take(|all| all.div_ceil(PARTS), &mut rooms).await;
-            // Connections whose turn it is now may have more for the same writes.
+            // Connections that are ready now may add frames to the same writes.
             yield_now().await;
             let mut writes = 0;
             for room in rooms.drain(..) {
@@ -225,7 +225,7 @@ impl Rooms {
         let room = Arc::new(LiveRoom::new(room, effects, &self.memory));
         place.insert(Arc::clone(&room));
         drop(names);
-        self.change(&room, |inner| inner.sort(None));
+        self.change(&room, |inner| inner.queue_effects(None));
         tracing::debug!(rooms = self.rooms.len(), "room created");
         Ok(member)
     }
@@ -387,7 +387,7 @@ impl Seat for MemorySeat {
         Err(code)
     }
 
-    fn handed_over(&self) -> Option<Later<'_, ()>> {
+    fn after_batch(&self) -> Option<Later<'_, ()>> {
         if self.room.all_have_sent() {
             self.store.follow_up(&self.room, Next::Deliver);
         }

@@ -97,9 +97,9 @@ pub trait Seat: Send + Sync {
     /// [`CloseCode::TooBig`] for a message that is too long, [`CloseCode::Malformed`] for a second hello.
     fn take(&self, frame: &ClientFrame<'_>, now: Instant) -> Result<(), CloseCode>;
 
-    /// Called when all frames that arrived together were handed over. If too much is queued for delivery, returns a
-    /// future to wait for before more is read.
-    fn handed_over(&self) -> Option<Later<'_, ()>>;
+    /// Called after all frames of one read. Delivers the room's queue if every member has sent something. If too much is
+    /// queued, returns a future to wait for before more is read.
+    fn after_batch(&self) -> Option<Later<'_, ()>>;
 
     /// Leaves the room at once.
     fn leave(&self, now: Instant);

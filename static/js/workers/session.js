@@ -7,7 +7,7 @@
 import init, { Session } from '../../wasm/session.js';
 
 const wasm = init();
-// A rejected promise would stay in here; an error reaches the page.
+// A rejection does not reach the page's `error` listener; an error does.
 self.addEventListener('unhandledrejection', ({ reason }) => setTimeout(() => { throw reason; }));
 
 /** The build that this page is of: the part of every static address after /static/. */
@@ -101,7 +101,7 @@ function connect() {
   const url = new URL('/api/socket', self.location.href);
   url.protocol = url.protocol.replace('http', 'ws');
   const opening = new WebSocket(url);
-  // Events of a socket that was given up are nobody's any more.
+  // Ignores events of a socket that was replaced.
   /** @type {<Happened extends Event>(then: (event: Happened) => void) => (event: Happened) => void} */
   const current = (then) => (event) => { if (socket === opening) then(event); };
   opening.binaryType = 'arraybuffer';
@@ -122,7 +122,7 @@ function disconnect() {
   closing?.close();
 }
 
-/** @type {{ [Deed in keyof SessionRequests]: (request: SessionRequests[Deed]) => void }} */
+/** @type {{ [Name in keyof SessionRequests]: (request: SessionRequests[Name]) => void }} */
 const requests = {
   enter({ intent, room, user, pass, port }) {
     keys = port;
@@ -149,8 +149,8 @@ const requests = {
 };
 
 /**
- * @template {keyof SessionRequests} Deed
- * @param {RequestOf<SessionRequests, Deed>} request
+ * @template {keyof SessionRequests} Name
+ * @param {RequestOf<SessionRequests, Name>} request
  */
 const serve = (request) => requests[request.do](request);
 

@@ -107,8 +107,8 @@ pub enum Output {
         /// The whole picture. Its hash is right; nothing else was checked.
         bytes: Zeroizing<Vec<u8>>,
     },
-    /// Keep this path and this body until [`View::Ended`]. A driver that has to stop before can then still take leave of
-    /// the server, by a `POST` that needs no answer.
+    /// Keep this path and this body until [`View::Ended`]. A driver that must stop earlier leaves the room by sending this
+    /// `POST`, without waiting for the answer.
     Farewell(&'static str, Zeroizing<Vec<u8>>),
     /// Write this line to a log that only developers read. It names nobody and holds no secret.
     Debug(String),
@@ -141,9 +141,9 @@ pub struct Observed<'a> {
 /// A session goes through its phases in this order, and never back.
 enum Phase {
     /// The client asks for the salt, then stretches the password.
-    Keys(Approach),
+    Keys(Entry),
     /// The client shows the verifier.
-    Door(Approach, RoomSecret, Verifier),
+    Door(Entry, RoomSecret, Verifier),
     /// In the room.
     Inside(Box<Membership>),
     /// The person has left, and the server is told.
@@ -151,7 +151,8 @@ enum Phase {
     Over,
 }
 
-struct Approach {
+/// What the client needs until it is in the room.
+struct Entry {
     intent: Intent,
     room: RoomName,
     user: UserName,
@@ -159,7 +160,7 @@ struct Approach {
 }
 
 impl Session {
-    /// Sets out for a room. All randomness of the session comes from `seed`, which the driver draws from a
+    /// Starts to enter a room. All randomness of the session comes from `seed`, which the driver draws from a
     /// cryptographically secure generator. `build` is the page's build: if the server carries another one, the person is
     /// asked to reload the page. A native client gives an empty one.
     pub fn new(intent: Intent, room: &str, user: &str, build: &str, seed: Zeroizing<[u8; 32]>) -> Self {
@@ -178,7 +179,7 @@ impl Session {
         let room_id = RoomId(*session.io.random());
         session.io.show(View::Progress { stage: Stage::Deriving });
         session.io.post(door::SALT, &SaltRequest { room: room.as_str().to_owned() });
-        session.phase = Phase::Keys(Approach { intent, room, user, room_id });
+        session.phase = Phase::Keys(Entry { intent, room, user, room_id });
         session
     }
 
@@ -231,10 +232,10 @@ impl Session {
                 });
                 Phase::Over
             }
-            (Phase::Keys(approach), Input::Answered { status: 200, body }) => self.salted(approach, body),
-            (Phase::Keys(approach), Input::Stretched(stretched)) => self.knock(approach, stretched),
-            (Phase::Door(approach, secret, verifier), Input::Answered { status: 200, body }) => {
-                self.enter(approach, &secret, verifier, body, now)
+            (Phase::Keys(entry), Input::Answered { status: 200, body }) => self.salted(entry, body),
+            (Phase::Keys(entry), Input::Stretched(stretched)) => self.ask_for_admission(entry, stretched),
+            (Phase::Door(entry, secret, verifier), Input::Answered { status: 200, body }) => {
+                self.admitted(entry, &secret, verifier, body, now)
             }
             (Phase::Keys(_) | Phase::Door(..), Input::Answered { status, body }) => {
                 self.refused(status, body);
@@ -261,7 +262,7 @@ impl Session {
         }
     }
 
-    fn salted(&mut self, approach: Approach, body: &[u8]) -> Phase {
+    fn salted(&mut self, entry: Entry, body: &[u8]) -> Phase {
         match serde_json::from_slice(body).map(|Object::<SaltAnswer>(answer)| answer) {
             Ok(answer) if !self.build.is_empty() && answer.build != self.build => {
                 self.io.show(View::Refused {
@@ -273,8 +274,8 @@ impl Session {
                 Phase::Over
             }
             Ok(answer) => {
-                self.io.push(Output::Stretch(approach.room.clone(), answer.salt));
-                Phase::Keys(approach)
+                self.io.push(Output::Stretch(entry.room.clone(), answer.salt));
+                Phase::Keys(entry)
             }
             Err(_) => {
                 self.refuse(Refusal::Internal);
@@ -283,35 +284,35 @@ impl Session {
         }
     }
 
-    fn knock(&mut self, approach: Approach, stretched: Stretched) -> Phase {
+    fn ask_for_admission(&mut self, entry: Entry, stretched: Stretched) -> Phase {
         self.io.show(View::Progress { stage: Stage::Entering });
         let secret = RoomSecret::extract(b"", stretched);
-        let verifier = secret.verifier(&approach.room);
-        let (room, user) = (approach.room.as_str().to_owned(), approach.user.as_str().to_owned());
+        let verifier = secret.verifier(&entry.room);
+        let (room, user) = (entry.room.as_str().to_owned(), entry.user.as_str().to_owned());
         let pass = self.pass.take();
-        match approach.intent {
+        match entry.intent {
             Intent::Create => {
-                let room_id = approach.room_id;
+                let room_id = entry.room_id;
                 self.io.post(door::CREATE, &CreateRequest { room, user, room_id, verifier: verifier.clone(), pass });
             }
             Intent::Join => {
                 self.io.post(door::JOIN, &JoinRequest { room, user, verifier: verifier.clone(), pass });
             }
         }
-        Phase::Door(approach, secret, verifier)
+        Phase::Door(entry, secret, verifier)
     }
 
-    fn enter(&mut self, approach: Approach, secret: &RoomSecret, verifier: Verifier, body: &[u8], now: u64) -> Phase {
+    fn admitted(&mut self, entry: Entry, secret: &RoomSecret, verifier: Verifier, body: &[u8], now: u64) -> Phase {
         match serde_json::from_slice(body).map(|Object::<Admission>(admission)| admission) {
             // The creator chose the id of its room. The server must not give it another.
-            Ok(admission) if approach.intent == Intent::Join || admission.room_id == approach.room_id => {
+            Ok(admission) if entry.intent == Intent::Join || admission.room_id == entry.room_id => {
                 self.io.show(View::Admitted {
-                    room: approach.room.as_str().to_owned(),
-                    user: approach.user.as_str().to_owned(),
+                    room: entry.room.as_str().to_owned(),
+                    user: entry.user.as_str().to_owned(),
                 });
                 self.io.show(View::Progress { stage: Stage::Connecting });
                 let io = self.io.hand_over();
-                Phase::Inside(Box::new(Membership::new(admission, approach.user, secret, verifier, io, now)))
+                Phase::Inside(Box::new(Membership::new(admission, entry.user, secret, verifier, io, now)))
             }
             _ => {
                 self.refuse(Refusal::Internal);

@@ -10,8 +10,8 @@ use crate::group::{Member, Roster};
 /// How many names of this visit are remembered, to mark a later name that looks like one of them.
 const NAMES: usize = 4096;
 
-/// A member of the group. `opened` moves only for messages that opened. What the server claims is kept apart: so the server
-/// can announce a gap, and cannot hide a message behind one.
+/// A member of the group. `opened` counts only messages that opened. The server's claims are kept apart: a false claim can
+/// report a gap, but never hide a message.
 pub(super) struct Peer {
     pub(super) name: UserName,
     key: Vec<u8>,
@@ -34,7 +34,7 @@ pub(super) struct Peer {
 
 /// The place of a message that opened among its sender's messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum Freshness {
     /// New. `missing` messages before it did not arrive.
     New { missing: u64 },
     /// Not newer than one that opened before.
@@ -69,17 +69,17 @@ impl Peer {
     }
 
     /// Takes the counter of a message that opened.
-    pub(super) fn opened(&mut self, counter: Counter) -> Standing {
+    pub(super) fn opened(&mut self, counter: Counter) -> Freshness {
         if counter <= self.opened {
-            return Standing::Replayed;
+            return Freshness::Replayed;
         }
         let missing = counter.0.saturating_sub(self.known().0.saturating_add(1));
-        // The claim was false, and so was all that was told on top of it.
+        // The server's claim was false: forget what was reported because of it.
         if self.opened == Counter(0) && counter <= self.before {
             self.told = Counter(0);
         }
         self.opened = counter;
-        Standing::New { missing }
+        Freshness::New { missing }
     }
 
     /// Notes that the person was told of an unreadable message with this counter.
@@ -282,24 +282,24 @@ mod tests {
     #[test]
     fn counts_gaps_and_replays() {
         let mut ana = peer(0);
-        assert_eq!(ana.opened(Counter(1)), Standing::New { missing: 0 });
-        assert_eq!(ana.opened(Counter(4)), Standing::New { missing: 2 });
-        assert_eq!(ana.opened(Counter(4)), Standing::Replayed);
-        assert_eq!(ana.opened(Counter(2)), Standing::Replayed);
-        assert_eq!(ana.opened(Counter(u64::MAX)), Standing::New { missing: u64::MAX - 5 });
+        assert_eq!(ana.opened(Counter(1)), Freshness::New { missing: 0 });
+        assert_eq!(ana.opened(Counter(4)), Freshness::New { missing: 2 });
+        assert_eq!(ana.opened(Counter(4)), Freshness::Replayed);
+        assert_eq!(ana.opened(Counter(2)), Freshness::Replayed);
+        assert_eq!(ana.opened(Counter(u64::MAX)), Freshness::New { missing: u64::MAX - 5 });
     }
 
     #[test]
     fn nothing_is_missing_from_before_ones_time() {
         let mut ana = peer(7);
-        assert_eq!(ana.opened(Counter(8)), Standing::New { missing: 0 });
+        assert_eq!(ana.opened(Counter(8)), Freshness::New { missing: 0 });
         let mut bo = peer(7);
-        assert_eq!(bo.opened(Counter(10)), Standing::New { missing: 2 });
+        assert_eq!(bo.opened(Counter(10)), Freshness::New { missing: 2 });
         // Nor is it what is told of twice.
         let mut cy = peer(7);
         cy.unreadable(Counter(8));
         assert_eq!(cy.claimed(Counter(9)), 1);
-        assert_eq!(cy.opened(Counter(10)), Standing::New { missing: 0 });
+        assert_eq!(cy.opened(Counter(10)), Freshness::New { missing: 0 });
     }
 
     #[test]
@@ -307,8 +307,8 @@ mod tests {
         let mut ana = peer(u64::MAX);
         ana.unreadable(Counter(1));
         assert_eq!(ana.claimed(Counter(3)), 0);
-        assert_eq!(ana.opened(Counter(5)), Standing::New { missing: 0 });
-        assert_eq!(ana.opened(Counter(900)), Standing::New { missing: 894 });
+        assert_eq!(ana.opened(Counter(5)), Freshness::New { missing: 0 });
+        assert_eq!(ana.opened(Counter(900)), Freshness::New { missing: 894 });
         assert_eq!(ana.claimed(Counter(901)), 1);
     }
 
@@ -317,27 +317,27 @@ mod tests {
         let mut ana = peer(999);
         assert_eq!(ana.claimed(Counter(999)), 0);
         ana.unreadable(Counter(1000));
-        assert_eq!(ana.opened(Counter(1)), Standing::New { missing: 0 });
-        assert_eq!(ana.opened(Counter(900)), Standing::New { missing: 898 });
+        assert_eq!(ana.opened(Counter(1)), Freshness::New { missing: 0 });
+        assert_eq!(ana.opened(Counter(900)), Freshness::New { missing: 898 });
     }
 
     #[test]
     fn the_servers_word_announces_but_never_hides() {
         let mut ana = peer(0);
-        assert_eq!(ana.opened(Counter(1)), Standing::New { missing: 0 });
+        assert_eq!(ana.opened(Counter(1)), Freshness::New { missing: 0 });
         assert_eq!(ana.claimed(Counter(3)), 2);
         assert_eq!(ana.claimed(Counter(3)), 0, "told once");
         // A server that says a thousand cannot make the real fourth look like a replay.
         assert_eq!(ana.claimed(Counter(1000)), 997);
-        assert_eq!(ana.opened(Counter(4)), Standing::New { missing: 0 });
+        assert_eq!(ana.opened(Counter(4)), Freshness::New { missing: 0 });
     }
 
     #[test]
     fn an_unreadable_message_is_not_missing_too() {
         let mut ana = peer(0);
         ana.unreadable(Counter(1));
-        assert_eq!(ana.opened(Counter(2)), Standing::New { missing: 0 });
+        assert_eq!(ana.opened(Counter(2)), Freshness::New { missing: 0 });
         ana.unreadable(Counter(900));
-        assert_eq!(ana.opened(Counter(5)), Standing::New { missing: 2 });
+        assert_eq!(ana.opened(Counter(5)), Freshness::New { missing: 2 });
     }
 }

@@ -10,7 +10,7 @@ use super::{
     incoming::Incoming,
     io::Io,
     outgoing::Outgoing,
-    peers::{Peer, Standing},
+    peers::{Freshness, Peer},
 };
 use crate::{
     content::{Content, ContentError},
@@ -79,7 +79,7 @@ impl Talk {
 
     /// Called when the member has come into the group: the others learn that before anything else.
     pub(super) fn here(&mut self) {
-        // A queued message keeps its counter, so `here` would follow it; and any message says that its sender is in.
+        // Queued messages have earlier counters, and any message shows that its sender is in the group.
         if self.unsent.is_empty() {
             self.push(Content::Here, None);
         }
@@ -174,7 +174,7 @@ impl Talk {
             // Messages that may be dropped have this counter. This version knows no kind of them.
             return false;
         }
-        let Standing::New { missing } = peer.opened(counter) else {
+        let Freshness::New { missing } = peer.opened(counter) else {
             io.show(unreadable(Unreadable::Replayed));
             return false;
         };

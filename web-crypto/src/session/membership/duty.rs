@@ -18,14 +18,14 @@ impl Membership {
         let Some(group) = self.group.as_mut().filter(|group| group.epoch() == epoch) else { return Ok(()) };
         let group_id = group_id(self.link.room_id(), epoch.generation);
         let mut newcomers: Vec<Newcomer> = Vec::new();
-        let mut passed = Vec::new();
+        let mut declined = Vec::new();
         for (member_id, sealed) in knocks {
             let knock = Knock { door_key: &self.door_key, group_id, member_id: *member_id };
             match group.hear(&self.me, &knock, sealed, &newcomers, &self.gone) {
                 Ok(newcomer) => newcomers.push(newcomer),
                 Err(why) => {
-                    self.io.debug("knock passed", &why);
-                    passed.push(*member_id);
+                    self.io.debug("knock declined", &why);
+                    declined.push(*member_id);
                 }
             }
         }
@@ -36,11 +36,11 @@ impl Membership {
         {
             self.io.debug("commit failed", why);
             let half = newcomers.len() / 2;
-            passed.extend(newcomers.drain(half..).map(|newcomer| newcomer.member_id()));
+            declined.extend(newcomers.drain(half..).map(|newcomer| newcomer.member_id()));
             commit = group.commit(&self.me, &newcomers, &self.gone);
         }
-        if !passed.is_empty() {
-            self.io.send(&ClientFrame::Decline { epoch, members: passed });
+        if !declined.is_empty() {
+            self.io.send(&ClientFrame::Decline { epoch, members: declined });
         }
         let commit = commit?;
         if !newcomers.is_empty() || !self.gone.is_empty() {

@@ -13,7 +13,7 @@ fn lets_in_several_and_removes_the_gone_by_one_commit() {
     let knocks = new.iter().map(|other| other.knock(0)).collect::<Vec<_>>();
     let knocking = (4..8).zip(&knocks).map(|(id, sealed)| (id, &sealed[..])).collect::<Vec<_>>();
     scene.duty(0, &knocking);
-    assert!(scene.passed().is_empty());
+    assert!(scene.declined().is_empty());
     let sent = scene.commits_sent();
     assert_eq!(sent.len(), 1);
     let sent = &sent[0];
@@ -58,7 +58,7 @@ fn passes_over_bad_knocks_and_lets_the_others_in() {
     ];
     let knocking = knocks.iter().map(|(id, sealed)| (*id, &sealed[..])).collect::<Vec<_>>();
     scene.duty(0, &knocking);
-    assert_eq!(scene.passed(), [3, 4, 5, 6, 7, 9, 11]);
+    assert_eq!(scene.declined(), [3, 4, 5, 6, 7, 9, 11]);
     let sent = scene.commits_sent().remove(0);
     assert_eq!(sent.admitted, [MemberId(10)]);
     scene.take_commit(&sent, &[]);
@@ -66,7 +66,7 @@ fn passes_over_bad_knocks_and_lets_the_others_in() {
     // Where no one is left to be let in, there is nothing to commit.
     let bad = [knocking[0], knocking[2]];
     scene.duty(1, &bad);
-    assert_eq!((scene.passed(), scene.commits_sent().len()), (vec![3, 5], 0));
+    assert_eq!((scene.declined(), scene.commits_sent().len()), (vec![3, 5], 0));
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn one_who_is_stuck_comes_back_by_the_same_key_only() {
     let (mut scene, mut cy) = Scene::with_cy();
     let thief = Other::new(0x13, "Cy");
     scene.duty(0, &[(CY, &thief.knock_as(CY, 0, &secret().door_key(ROOM)))]);
-    assert_eq!(scene.passed(), [CY]);
+    assert_eq!(scene.declined(), [CY]);
     cy.group = None;
     let knock = cy.knock(0);
     scene.duty(0, &[(CY, &knock)]);
@@ -96,7 +96,7 @@ fn a_duty_of_another_epoch_is_passed_over() {
     for in_epoch in [epoch(0, 0), epoch(0, 2), epoch(1, 1)] {
         scene.frame(ServerFrame::Duty { epoch: in_epoch, commits: 0, knocks: vec![(MemberId(CY), &cy)] });
     }
-    assert!(scene.commits_sent().is_empty() && scene.passed().is_empty());
+    assert!(scene.commits_sent().is_empty() && scene.declined().is_empty());
     assert_eq!(scene.disconnects, 0);
 }
 
@@ -104,7 +104,7 @@ fn a_duty_of_another_epoch_is_passed_over() {
 fn a_duty_with_nothing_to_do_is_done() {
     let mut scene = Scene::inside();
     scene.duty(0, &[]);
-    assert!(scene.commits_sent().is_empty() && scene.passed().is_empty());
+    assert!(scene.commits_sent().is_empty() && scene.declined().is_empty());
     // A commit that was tried and thrown away leaves nothing behind.
     scene.ana_commits(&[], &[]);
     assert!(scene.stuck().is_empty());

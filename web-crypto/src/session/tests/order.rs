@@ -86,7 +86,7 @@ fn outside() {
     // A duty is of the group's present members; that of another crosses with nothing and is passed over.
     let mut scene = scene();
     scene.duty(0, &[(CY, b"knock")]);
-    assert_eq!((scene.disconnects, scene.passed().len()), (0, 0));
+    assert_eq!((scene.disconnects, scene.declined().len()), (0, 0));
 }
 
 #[test]

@@ -362,7 +362,7 @@ impl Scene {
         })
     }
 
-    pub(super) fn passed(&mut self) -> Vec<u32> {
+    pub(super) fn declined(&mut self) -> Vec<u32> {
         let passes =
             self.pick(|frame| if let ClientFrame::Decline { members, .. } = frame { Some(members) } else { None });
         passes.concat().into_iter().map(|id| id.0).collect()

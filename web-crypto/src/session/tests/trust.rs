@@ -262,7 +262,7 @@ fn a_name_like_that_of_someone_who_left_is_marked() {
 }
 
 #[test]
-fn a_newcomer_is_here_once_it_is_claimed() {
+fn a_newcomer_is_here_once_it_is_heard_of() {
     let mut scene = Scene::inside();
     let mut cy = scene.cy_comes();
     scene.shown.clear();

@@ -1,16 +1,16 @@
-//! The contract of a room store. Every implementation must pass this suite.
+//! What a store of rooms promises to its callers.
 
 use std::{
     io::Cursor,
     net::IpAddr,
-    sync::{Arc, LazyLock},
+    sync::LazyLock,
     task::Poll,
     time::{Duration, Instant},
 };
 
 use cloakroom::{
     MemoryBudget, Outbox, ServerSecret,
-    store::{Ending, MemoryStore, RoomStore, Seat, SharedStore},
+    store::{Ending, Seat, Store},
 };
 use room::{Address, Bounds, Claim, MAX_STEP, Newcomer, SecondHash, TokenHash};
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
@@ -21,54 +21,18 @@ use wire::{
 
 const GRACE: Duration = Duration::from_secs(60);
 
-/// Creates a store with these limits: members per room, and rooms.
-type Make = fn(usize, usize) -> SharedStore;
-
-fn memory(members: usize, rooms: usize) -> SharedStore {
-    delivering(in_memory(members, rooms))
-}
-
-fn in_memory(members: usize, rooms: usize) -> MemoryStore {
+/// A store with these limits, members per room and rooms, whose frames nobody delivers.
+fn undelivered(members: usize, rooms: usize) -> Store {
     let bounds = Bounds { members, grace: GRACE, replay: 100_000 };
-    MemoryStore::new(bounds, rooms, 1_000_000, MemoryBudget::new(usize::MAX))
+    Store::new(bounds, rooms, 1_000_000, MemoryBudget::new(usize::MAX))
 }
 
-/// Runs the delivery task as long as the test runs.
-fn delivering(store: impl RoomStore + 'static) -> SharedStore {
-    let store: SharedStore = Arc::new(store);
-    let delivered = Arc::clone(&store);
+/// The same, with a delivery task for as long as the test runs.
+fn store(members: usize, rooms: usize) -> Store {
+    let store = undelivered(members, rooms);
+    let delivered = store.clone();
     tokio::spawn(async move { delivered.deliver().await });
     store
-}
-
-/// Runs the suite for one implementation.
-macro_rules! contract {
-    ($implementation:ident: $($test:ident)*) => {
-        mod $implementation {
-            $(
-                #[tokio::test]
-                async fn $test() {
-                    super::$test(super::$implementation).await;
-                }
-            )*
-        }
-    };
-}
-
-contract! { memory:
-    room_lasts_until_its_last_member_leaves
-    room_names_and_ids_are_unique
-    admitted_member_gets_events_from_its_commit_on
-    all_members_see_one_order
-    reconnecting_member_gets_missed_events
-    silent_rooms_leave_replay_memory_to_others
-    newer_connection_takes_over
-    welcome_comes_first
-    removed_member_gets_the_reason
-    only_a_valid_claim_connects_or_leaves
-    grace_period_and_duty_expire
-    stopping_closes_every_connection
-    concurrent_rooms_are_all_removed
 }
 
 fn name(text: &str) -> RoomName {
@@ -98,11 +62,11 @@ fn now() -> Instant {
 }
 
 /// Advances the store's time, in steps of at most [`MAX_STEP`].
-async fn advance(store: &SharedStore, from: Instant, time: Duration) {
+fn advance(store: &Store, from: Instant, time: Duration) {
     let mut passed = Duration::ZERO;
     while passed < time {
         passed = (passed + MAX_STEP).min(time);
-        store.tick(from + passed).await;
+        store.tick(from + passed);
     }
 }
 
@@ -137,46 +101,48 @@ async fn assert_receives<S: AsRef<str>>(outbox: &Outbox, expected: impl AsRef<[S
     assert_eq!(received, expected);
 }
 
-async fn room_lasts_until_its_last_member_leaves(make: Make) {
-    let store = make(9, 9);
+#[tokio::test]
+async fn room_lasts_until_its_last_member_leaves() {
+    let store = store(9, 9);
     let id = RoomId([1; 16]);
-    let ana = store.create(id, name("Club"), hash(1), newcomer("Ana", 1), now()).await.unwrap();
+    let ana = store.create(id, name("Club"), hash(1), newcomer("Ana", 1), now()).unwrap();
     assert_eq!(store.rooms(), 1);
-    let (found, bo) = store.admit(name("Club"), hash(1), newcomer("Bo", 2), now()).await.unwrap();
+    let (found, bo) = store.admit(&name("Club"), hash(1), newcomer("Bo", 2), now()).unwrap();
     assert_eq!(found, id);
-    store.leave(id, claim(ana, 1), now()).await.unwrap();
+    store.leave(id, claim(ana, 1), now()).unwrap();
     assert_eq!(store.rooms(), 1);
-    store.leave(id, claim(bo, 2), now()).await.unwrap();
+    store.leave(id, claim(bo, 2), now()).unwrap();
     assert_eq!(store.rooms(), 0);
     // The room is gone, and its name and id are free.
-    let gone = store.admit(name("Club"), hash(1), newcomer("Bo", 2), now()).await;
+    let gone = store.admit(&name("Club"), hash(1), newcomer("Bo", 2), now());
     assert_eq!(gone, Err(Refusal::WrongCredentials));
-    assert_eq!(store.leave(id, claim(bo, 2), now()).await, Err(CloseCode::UnknownToken));
-    store.create(id, name("Club"), hash(2), newcomer("Ana", 3), now()).await.unwrap();
-    assert_eq!(store.admit(name("Club"), hash(1), newcomer("Bo", 2), now()).await, Err(Refusal::WrongCredentials));
+    assert_eq!(store.leave(id, claim(bo, 2), now()), Err(CloseCode::UnknownToken));
+    store.create(id, name("Club"), hash(2), newcomer("Ana", 3), now()).unwrap();
+    assert_eq!(store.admit(&name("Club"), hash(1), newcomer("Bo", 2), now()), Err(Refusal::WrongCredentials));
 }
 
-async fn room_names_and_ids_are_unique(make: Make) {
-    let store = make(2, 2);
-    store.create(RoomId([1; 16]), name("Club"), hash(1), newcomer("Ana", 1), now()).await.unwrap();
+#[tokio::test]
+async fn room_names_and_ids_are_unique() {
+    let store = store(2, 2);
+    store.create(RoomId([1; 16]), name("Club"), hash(1), newcomer("Ana", 1), now()).unwrap();
     let again = |id, text| store.create(RoomId([id; 16]), name(text), hash(1), newcomer("Ana", 1), now());
-    assert_eq!(again(2, "CLUВ").await, Err(Refusal::RoomNameTaken));
-    assert_eq!(again(1, "Other").await, Err(Refusal::RoomIdTaken));
-    again(2, "Other").await.unwrap();
-    assert_eq!(again(3, "Third").await, Err(Refusal::ServerFull));
+    assert_eq!(again(2, "CLUВ"), Err(Refusal::RoomNameTaken));
+    assert_eq!(again(1, "Other"), Err(Refusal::RoomIdTaken));
+    again(2, "Other").unwrap();
+    assert_eq!(again(3, "Third"), Err(Refusal::ServerFull));
     // Without the password, a newcomer learns neither the members' names nor whether the room is full.
-    assert_eq!(store.admit(name("Club"), hash(2), newcomer("Ana", 2), now()).await, Err(Refusal::WrongCredentials));
-    assert_eq!(store.admit(name("Nowhere"), hash(1), newcomer("Ana", 2), now()).await, Err(Refusal::WrongCredentials));
-    assert_eq!(store.admit(name("Club"), hash(1), newcomer("аnа", 2), now()).await, Err(Refusal::UserNameTaken));
-    store.admit(name("Club"), hash(1), newcomer("Bo", 2), now()).await.unwrap();
-    assert_eq!(store.admit(name("Club"), hash(1), newcomer("Cy", 3), now()).await, Err(Refusal::RoomFull));
+    assert_eq!(store.admit(&name("Club"), hash(2), newcomer("Ana", 2), now()), Err(Refusal::WrongCredentials));
+    assert_eq!(store.admit(&name("Nowhere"), hash(1), newcomer("Ana", 2), now()), Err(Refusal::WrongCredentials));
+    assert_eq!(store.admit(&name("Club"), hash(1), newcomer("аnа", 2), now()), Err(Refusal::UserNameTaken));
+    store.admit(&name("Club"), hash(1), newcomer("Bo", 2), now()).unwrap();
+    assert_eq!(store.admit(&name("Club"), hash(1), newcomer("Cy", 3), now()), Err(Refusal::RoomFull));
 }
 
 /// A room with Ana, who founded the group, and Bo, whom she admitted.
 struct Pair {
-    store: SharedStore,
-    ana: Box<dyn Seat>,
-    bo: Box<dyn Seat>,
+    store: Store,
+    ana: Seat,
+    bo: Seat,
     to_ana: Outbox,
     to_bo: Outbox,
 }
@@ -186,13 +152,16 @@ const ANA: MemberId = MemberId(1);
 const BO: MemberId = MemberId(2);
 
 impl Pair {
-    async fn new(make: Make) -> Self {
-        let store = make(9, 9);
-        assert_eq!(store.create(ROOM, name("Club"), hash(1), newcomer("Ana", 1), now()).await, Ok(ANA));
-        assert_eq!(store.admit(name("Club"), hash(1), newcomer("Bo", 2), now()).await, Ok((ROOM, BO)));
+    fn new() -> Self {
+        Self::in_store(store(9, 9))
+    }
+
+    fn in_store(store: Store) -> Self {
+        assert_eq!(store.create(ROOM, name("Club"), hash(1), newcomer("Ana", 1), now()), Ok(ANA));
+        assert_eq!(store.admit(&name("Club"), hash(1), newcomer("Bo", 2), now()), Ok((ROOM, BO)));
         let (to_ana, to_bo) = (outbox(), outbox());
-        let ana = store.connect(ROOM, claim(ANA, 1), 1, Seq(0), to_ana.clone(), now()).await.unwrap();
-        let bo = store.connect(ROOM, claim(BO, 2), 1, Seq(0), to_bo.clone(), now()).await.unwrap();
+        let ana = store.connect(ROOM, claim(ANA, 1), 1, Seq(0), to_ana.clone(), now()).unwrap();
+        let bo = store.connect(ROOM, claim(BO, 2), 1, Seq(0), to_bo.clone(), now()).unwrap();
         take(&ana, ClientFrame::Message { epoch: epoch(0), counter: Counter(1), sealed: b"alone" }).unwrap();
         take(&bo, ClientFrame::Knock { generation: 0, sealed: b"knock" }).unwrap();
         let commit = ClientFrame::Commit {
@@ -215,11 +184,11 @@ fn outbox() -> Outbox {
     Outbox::new(9999, 99_999, &MemoryBudget::new(usize::MAX))
 }
 
-fn take(seat: &impl AsRef<dyn Seat>, frame: ClientFrame<'_>) -> Result<(), CloseCode> {
-    seat.as_ref().take(&frame, now())
+fn take(seat: &Seat, frame: ClientFrame<'_>) -> Result<(), CloseCode> {
+    seat.take(&frame, now())
 }
 
-fn say(seat: &impl AsRef<dyn Seat>, counter: u64) -> Result<(), CloseCode> {
+fn say(seat: &Seat, counter: u64) -> Result<(), CloseCode> {
     take(seat, ClientFrame::Message { epoch: epoch(1), counter: Counter(counter), sealed: b"x" })
 }
 
@@ -244,8 +213,9 @@ fn welcome(seq: u64, number: u64, standing: Standing, counter: u64) -> ServerFra
     ServerFrame::Welcome(Welcome { seq, epoch: epoch(number), standing, counter })
 }
 
-async fn admitted_member_gets_events_from_its_commit_on(make: Make) {
-    let Pair { store: _store, ana, bo, to_ana, to_bo } = Pair::new(make).await;
+#[tokio::test]
+async fn admitted_member_gets_events_from_its_commit_on() {
+    let Pair { store: _store, ana, bo, to_ana, to_bo } = Pair::new();
     say(&ana, 2).unwrap();
     let person = |member_id, counter| Person { member_id, counter: Counter(counter), connected: true, in_group: true };
     let let_in = ServerFrame::LetIn {
@@ -270,8 +240,9 @@ async fn admitted_member_gets_events_from_its_commit_on(make: Make) {
     assert_receives(&to_bo, ["Left"]).await;
 }
 
-async fn all_members_see_one_order(make: Make) {
-    let Pair { store: _store, ana, bo, to_ana, to_bo } = Pair::new(make).await;
+#[tokio::test]
+async fn all_members_see_one_order() {
+    let Pair { store: _store, ana, bo, to_ana, to_bo } = Pair::new();
     drained(&to_ana).await;
     drained(&to_bo).await;
     say(&ana, 2).unwrap();
@@ -291,8 +262,7 @@ async fn all_members_see_one_order(make: Make) {
 /// No delivery task runs here. The last member to send delivers the frames.
 #[tokio::test]
 async fn frames_are_delivered_when_all_members_have_sent() {
-    let Pair { store: _store, ana, bo, to_ana, to_bo } =
-        Pair::new(|members, rooms| Arc::new(in_memory(members, rooms))).await;
+    let Pair { store: _store, ana, bo, to_ana, to_bo } = Pair::in_store(undelivered(9, 9));
     assert!(ana.after_batch().is_none());
     say(&bo, 1).unwrap();
     assert!(bo.after_batch().is_none());
@@ -311,15 +281,16 @@ async fn frames_are_delivered_when_all_members_have_sent() {
     assert_eq!(drained(&to_bo).await, words(&[said(5, ANA, 2), said(6, ANA, 3), accepted(7, 2), accepted(8, 3)]));
 }
 
-async fn reconnecting_member_gets_missed_events(make: Make) {
-    let Pair { store, ana, bo, to_ana: _to_ana, to_bo } = Pair::new(make).await;
+#[tokio::test]
+async fn reconnecting_member_gets_missed_events() {
+    let Pair { store, ana, bo, to_ana: _to_ana, to_bo } = Pair::new();
     say(&bo, 1).unwrap();
     assert!(!drained(&to_bo).await.is_empty());
     say(&bo, 2).unwrap();
     bo.disconnect(Ending::Lost(now()), now());
     say(&ana, 2).unwrap();
     let again = outbox();
-    let bo = store.connect(ROOM, claim(BO, 2), 2, Seq(4), again.clone(), now()).await.unwrap();
+    let bo = store.connect(ROOM, claim(BO, 2), 2, Seq(4), again.clone(), now()).unwrap();
     say(&ana, 3).unwrap();
     let missed = [accepted(5, 2), presence(6, BO, false), said(7, ANA, 2), presence(8, BO, true)];
     let seen = [&[welcome(8, 1, Standing::Inside, 2)], &missed[..], &[said(9, ANA, 3)]].concat();
@@ -327,19 +298,20 @@ async fn reconnecting_member_gets_missed_events(make: Make) {
     // A member that reconnects without its last event is outside, and gets none.
     bo.disconnect(Ending::Lost(now()), now());
     let again = outbox();
-    let _bo = store.connect(ROOM, claim(BO, 2), 3, Seq(0), again.clone(), now()).await.unwrap();
+    let _bo = store.connect(ROOM, claim(BO, 2), 3, Seq(0), again.clone(), now()).unwrap();
     say(&ana, 4).unwrap();
     assert_receives(&again, words(&[welcome(11, 1, Standing::Outside, 2)])).await;
 }
 
 /// The limit for all replay buffers together holds what ten busy rooms fill.
-async fn silent_rooms_leave_replay_memory_to_others(make: Make) {
-    let store = make(9, 99);
+#[tokio::test]
+async fn silent_rooms_leave_replay_memory_to_others() {
+    let store = store(9, 99);
     let mut seats = Vec::new();
     for room in 1..=30 {
         let id = RoomId([room; 16]);
-        let ana = store.create(id, name(&format!("Club {room}")), hash(1), newcomer("Ana", 1), now()).await.unwrap();
-        let ana = store.connect(id, claim(ana, 1), 1, Seq(0), outbox(), now()).await.unwrap();
+        let ana = store.create(id, name(&format!("Club {room}")), hash(1), newcomer("Ana", 1), now()).unwrap();
+        let ana = store.connect(id, claim(ana, 1), 1, Seq(0), outbox(), now()).unwrap();
         for counter in 1..=100 {
             let message =
                 ClientFrame::Message { epoch: Epoch::default(), counter: Counter(counter), sealed: &[0; 1000] };
@@ -351,34 +323,36 @@ async fn silent_rooms_leave_replay_memory_to_others(make: Make) {
         ana.disconnect(Ending::Lost(now()), now());
         let again = outbox();
         // 103 events: the founding, a hundred messages, her loss and her return.
-        let _back = store.connect(*id, claim(ANA, 1), 2, Seq(92), again.clone(), now()).await.unwrap();
+        let _back = store.connect(*id, claim(ANA, 1), 2, Seq(92), again.clone(), now()).unwrap();
         let received = drained(&again).await;
         assert_eq!(received[0], words(&[welcome(103, 0, Standing::Inside, 100)])[0], "in room {id:?}");
     }
 }
 
-async fn newer_connection_takes_over(make: Make) {
-    let Pair { store, ana, bo, to_ana: _to_ana, to_bo: older } = Pair::new(make).await;
+#[tokio::test]
+async fn newer_connection_takes_over() {
+    let Pair { store, ana, bo, to_ana: _to_ana, to_bo: older } = Pair::new();
     say(&bo, 1).unwrap();
     let newer = outbox();
-    let new_seat = store.connect(ROOM, claim(BO, 2), 2, Seq(4), newer.clone(), now()).await.unwrap();
+    let new_seat = store.connect(ROOM, claim(BO, 2), 2, Seq(4), newer.clone(), now()).unwrap();
     assert_eq!(drained(&older).await.last().unwrap(), "Replaced");
     assert_eq!(say(&bo, 2), Err(CloseCode::Replaced));
     // The end of the older connection does not affect the newer one.
     bo.disconnect(Ending::Lost(now()), now());
     bo.leave(now());
-    advance(&store, now(), GRACE * 2).await;
+    advance(&store, now(), GRACE * 2);
     say(&new_seat, 2).unwrap();
     say(&ana, 2).unwrap();
     let seen = [welcome(4, 1, Standing::Inside, 1), accepted(5, 2), said(6, ANA, 2)];
     assert_receives(&newer, words(&seen)).await;
 }
 
-async fn welcome_comes_first(make: Make) {
-    let Pair { store, ana: _ana, bo, .. } = Pair::new(make).await;
+#[tokio::test]
+async fn welcome_comes_first() {
+    let Pair { store, ana: _ana, bo, .. } = Pair::new();
     bo.disconnect(Ending::Lost(now()), now());
     let again = outbox();
-    let bo = store.connect(ROOM, claim(BO, 2), 2, Seq(3), again.clone(), now()).await.unwrap();
+    let bo = store.connect(ROOM, claim(BO, 2), 2, Seq(3), again.clone(), now()).unwrap();
     take(&bo, ClientFrame::Ping).unwrap();
     say(&bo, 1).unwrap();
     take(&bo, ClientFrame::Ping).unwrap();
@@ -388,91 +362,93 @@ async fn welcome_comes_first(make: Make) {
     assert_receives(&again, words(&seen.concat())).await;
 }
 
-async fn removed_member_gets_the_reason(make: Make) {
-    let Pair { store, ana: _ana, bo, to_ana: _to_ana, to_bo } = Pair::new(make).await;
-    store.leave(ROOM, claim(BO, 2), now()).await.unwrap();
+#[tokio::test]
+async fn removed_member_gets_the_reason() {
+    let Pair { store, ana: _ana, bo, to_ana: _to_ana, to_bo } = Pair::new();
+    store.leave(ROOM, claim(BO, 2), now()).unwrap();
     // A frame sent at the same time is refused, but that is not the reason for the close.
     assert_eq!(say(&bo, 1), Err(CloseCode::UnknownToken));
     assert_eq!(to_bo.close(CloseCode::UnknownToken), CloseCode::Left);
 }
 
-async fn only_a_valid_claim_connects_or_leaves(make: Make) {
-    let store = make(9, 9);
+#[tokio::test]
+async fn only_a_valid_claim_connects_or_leaves() {
+    let store = store(9, 9);
     let id = RoomId([1; 16]);
-    let ana = store.create(id, name("Club"), hash(1), newcomer("Ana", 1), now()).await.unwrap();
+    let ana = store.create(id, name("Club"), hash(1), newcomer("Ana", 1), now()).unwrap();
     let refused = |id, claim| {
         let store = &store;
-        async move { store.connect(id, claim, 1, Seq(0), outbox(), now()).await.err() }
+        async move { store.connect(id, claim, 1, Seq(0), outbox(), now()).err() }
     };
     assert_eq!(refused(RoomId([2; 16]), claim(ana, 1)).await, Some(CloseCode::UnknownToken));
     assert_eq!(refused(id, claim(MemberId(9), 1)).await, Some(CloseCode::UnknownToken));
     assert_eq!(refused(id, claim(ana, 2)).await, Some(CloseCode::TokenRefused));
     let elsewhere = || Claim { address: "192.0.2.2".parse::<IpAddr>().unwrap().into(), ..claim(ana, 1) };
     assert_eq!(refused(id, elsewhere()).await, Some(CloseCode::AddressChanged));
-    assert_eq!(store.leave(id, claim(ana, 2), now()).await, Err(CloseCode::TokenRefused));
-    assert_eq!(store.leave(id, elsewhere(), now()).await, Err(CloseCode::AddressChanged));
+    assert_eq!(store.leave(id, claim(ana, 2), now()), Err(CloseCode::TokenRefused));
+    assert_eq!(store.leave(id, elsewhere(), now()), Err(CloseCode::AddressChanged));
     let moved = Claim { hash: Some(hash(1)), ..elsewhere() };
     assert_eq!(refused(id, moved).await, None);
-    store.leave(id, elsewhere(), now()).await.unwrap();
+    store.leave(id, elsewhere(), now()).unwrap();
 }
 
-async fn grace_period_and_duty_expire(make: Make) {
-    let Pair { store, ana: _ana, bo, to_ana, to_bo } = Pair::new(make).await;
+#[tokio::test]
+async fn grace_period_and_duty_expire() {
+    let Pair { store, ana: _ana, bo, to_ana, to_bo } = Pair::new();
     drained(&to_ana).await;
     say(&bo, 1).unwrap();
     let lost_at = now();
     bo.disconnect(Ending::Lost(lost_at), lost_at);
-    advance(&store, lost_at, GRACE - Duration::from_millis(1)).await;
+    advance(&store, lost_at, GRACE - Duration::from_millis(1));
     assert_receives(&to_ana, words(&[said(4, BO, 1), presence(5, BO, false)])).await;
-    store.tick(lost_at + GRACE).await;
+    store.tick(lost_at + GRACE);
     let lost = ServerFrame::Left { seq: Seq(6), member_id: BO, departure: Departure::Lost, counter: Counter(1) };
     let duty = |commits| ServerFrame::Duty { epoch: epoch(1), commits, knocks: vec![] };
     assert_receives(&to_ana, words(&[lost, duty(1)])).await;
     drop(to_bo);
     assert_eq!(say(&bo, 2), Err(CloseCode::UnknownToken));
     // The duty lapses and is given again.
-    store.tick(lost_at + GRACE + limits::DUTY_TIMEOUT).await;
+    store.tick(lost_at + GRACE + limits::DUTY_TIMEOUT);
     assert_receives(&to_ana, words(&[duty(1)])).await;
     // A room is removed when its only member never connects within the grace period.
     let other = RoomId([2; 16]);
-    store.create(other, name("Other"), hash(1), newcomer("Ana", 1), now()).await.unwrap();
+    store.create(other, name("Other"), hash(1), newcomer("Ana", 1), now()).unwrap();
     assert_eq!(store.rooms(), 2);
-    advance(&store, now(), GRACE).await;
+    advance(&store, now(), GRACE);
     assert_eq!(store.rooms(), 1);
 }
 
-async fn stopping_closes_every_connection(make: Make) {
-    let Pair { store, ana: _ana, bo: _bo, to_ana, to_bo } = Pair::new(make).await;
-    store.stop().await;
+#[tokio::test]
+async fn stopping_closes_every_connection() {
+    let Pair { store, ana: _ana, bo: _bo, to_ana, to_bo } = Pair::new();
+    store.stop();
     for outbox in [to_ana, to_bo] {
         assert_eq!(drained(&outbox).await.last().unwrap(), "Stopping");
     }
-    let late = store.connect(ROOM, claim(ANA, 1), 1, Seq(0), outbox(), now()).await.err();
+    let late = store.connect(ROOM, claim(ANA, 1), 1, Seq(0), outbox(), now()).err();
     assert_eq!(late, Some(CloseCode::Stopping));
 }
 
 /// Creates, joins and leaves rooms from many threads. No room remains, and every name is free afterwards.
-async fn concurrent_rooms_are_all_removed(make: Make) {
-    let store = make(9, 1000);
+#[tokio::test]
+async fn concurrent_rooms_are_all_removed() {
+    let store = store(9, 1000);
     let visit = |n: u8| {
-        let store = Arc::clone(&store);
+        let store = store.clone();
         std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             for round in 0..200_u8 {
                 let id = RoomId([n, round, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-                runtime.block_on(async {
-                    // Two threads compete for each name.
-                    let shared = name(&format!("Club {}", n / 2));
-                    match store.create(id, shared.clone(), hash(1), newcomer("Ana", n), now()).await {
-                        Ok(ana) => store.leave(id, claim(ana, n), now()).await.unwrap(),
-                        Err(refusal) => {
-                            assert_eq!(refusal, Refusal::RoomNameTaken);
-                            if let Ok((id, bo)) = store.admit(shared, hash(1), newcomer("Bo", n), now()).await {
-                                store.leave(id, claim(bo, n), now()).await.unwrap();
-                            }
+                // Two threads compete for each name.
+                let shared = name(&format!("Club {}", n / 2));
+                match store.create(id, shared.clone(), hash(1), newcomer("Ana", n), now()) {
+                    Ok(ana) => store.leave(id, claim(ana, n), now()).unwrap(),
+                    Err(refusal) => {
+                        assert_eq!(refusal, Refusal::RoomNameTaken);
+                        if let Ok((id, bo)) = store.admit(&shared, hash(1), newcomer("Bo", n), now()) {
+                            store.leave(id, claim(bo, n), now()).unwrap();
                         }
                     }
-                });
+                }
             }
         })
     };
@@ -481,9 +457,6 @@ async fn concurrent_rooms_are_all_removed(make: Make) {
     }
     assert_eq!(store.rooms(), 0);
     for n in 0..4 {
-        store
-            .create(RoomId([99 + n; 16]), name(&format!("Club {n}")), hash(1), newcomer("Ana", 1), now())
-            .await
-            .unwrap();
+        store.create(RoomId([99 + n; 16]), name(&format!("Club {n}")), hash(1), newcomer("Ana", 1), now()).unwrap();
     }
 }

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Config, MemoryBudget, ServerSecret, connection_limit::ConnectionLimit, gate::Gates, guesses::Guesses,
-    log_limit::LogLimit, rate::PerMinute, store::SharedStore, tls::Tls,
+    log_limit::LogLimit, rate::PerMinute, store::Store, tls::Tls,
 };
 
 /// A handle to the shared state.
@@ -15,7 +15,7 @@ pub(crate) struct App(pub(crate) Arc<AppState>);
 
 pub(crate) struct AppState {
     pub(crate) config: Config,
-    pub(crate) store: SharedStore,
+    pub(crate) store: Store,
     pub(crate) secret: ServerSecret,
     /// TLS on every listening socket, or on none.
     pub(crate) tls: Option<Arc<Tls>>,

@@ -51,7 +51,7 @@ pub(crate) async fn create(
     let token = new_token()?;
     let hash = app.secret.second_hash(&request.verifier);
     let creator = Newcomer { user, token: TokenHash::from(&token), address };
-    let member_id = app.store.create(request.room_id, room, hash, creator, Instant::now()).await?;
+    let member_id = app.store.create(request.room_id, room, hash, creator, Instant::now())?;
 
     sealed_json(&Admission { room_id: request.room_id, member_id, token })
 }
@@ -72,7 +72,7 @@ pub(crate) async fn join(
     let token = new_token()?;
     let hash = app.secret.second_hash(&request.verifier);
     let newcomer = Newcomer { user, token: TokenHash::from(&token), address };
-    let admitted = app.store.admit(room, hash, newcomer, now).await;
+    let admitted = app.store.admit(&room, hash, newcomer, now);
     if admitted == Err(Refusal::WrongCredentials) {
         let delay = app.guesses.count_wrong(target, address, now);
         app.guesses.slow_down(delay).await;
@@ -88,7 +88,7 @@ pub(crate) async fn leave(
     Body(request): Body<LeaveRequest>,
 ) -> Result<StatusCode, Refused> {
     let claim = Claim { member_id: request.member_id, token: TokenHash::from(&request.token), address, hash: None };
-    app.store.leave(request.room_id, claim, Instant::now()).await.map_err(|code| match code {
+    app.store.leave(request.room_id, claim, Instant::now()).map_err(|code| match code {
         CloseCode::AddressChanged => Refusal::AddressChanged,
         _ => Refusal::UnknownToken,
     })?;

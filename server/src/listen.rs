@@ -30,7 +30,7 @@ use crate::{
     log_limit::LogLimit,
     rate::PerMinute,
     routes::router,
-    store::MemoryStore,
+    store::Store,
     tls::Tls,
 };
 
@@ -174,9 +174,9 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
     }
     let bounds = Bounds { members: config.max_members, grace: config.grace, replay: config.max_replay_bytes };
     let queue_memory = MemoryBudget::new(config.max_total_queue_bytes);
-    let store = MemoryStore::new(bounds, config.max_rooms, config.max_total_replay_bytes, Arc::clone(&queue_memory));
+    let store = Store::new(bounds, config.max_rooms, config.max_total_replay_bytes, Arc::clone(&queue_memory));
     let app = App(Arc::new(AppState {
-        store: Arc::new(store),
+        store,
         secret,
         tls,
         creates: PerMinute::new(config.creates_per_minute),
@@ -240,7 +240,7 @@ pub async fn serve(config: Config, listeners: Vec<TcpListener>, shutdown: Shutdo
     }
 
     tracing::info!("stopping");
-    app.store.stop().await;
+    app.store.stop();
     connections.close();
     if timeout(limits::STOP_TIMEOUT, connections.wait()).await.is_err() {
         tracing::warn!("connections still open at the stop deadline");
@@ -316,7 +316,7 @@ async fn sweep(app: App) {
                     suspended_until = now + late.min(MAX_SUSPENSION);
                 }
                 if now >= suspended_until {
-                    app.store.tick(now).await;
+                    app.store.tick(now);
                 }
             }
             _ = forget.tick() => {

@@ -49,14 +49,14 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
     /// Waits for a hello, connects the member, and then hands its frames to the room until the connection ends.
     pub(super) fn read(
         &mut self,
-        seat: &mut Option<Box<dyn Seat>>,
+        seat: &mut Option<Seat>,
         app: &App,
         address: &Address,
     ) -> impl Future<Output = EndReason> {
         async move {
             // Boxed, so that the task does not reserve memory for it after the hello.
             let seat = match Box::pin(self.connect_member(app, *address)).await {
-                Ok(connected) => &**seat.insert(connected),
+                Ok(connected) => &*seat.insert(connected),
                 Err(reason) => return reason,
             };
             self.reader.limit(app.config.max_frame_bytes);
@@ -78,14 +78,14 @@ impl<'s, R: AsyncRead + Unpin> Incoming<'s, R> {
         }
     }
 
-    async fn connect_member(&mut self, app: &App, address: Address) -> Result<Box<dyn Seat>, EndReason> {
+    async fn connect_member(&mut self, app: &App, address: Address) -> Result<Seat, EndReason> {
         let outbox = self.outbox.clone();
         let HashedHello { room_id, claim, attempt, seq } = tokio::select! {
             hello = self.read_hello(app, address) => hello?,
             () = sleep(limits::HELLO_TIMEOUT) => return Err(CloseCode::NoHello.into()),
             () = app.stopping.cancelled() => return Err(CloseCode::Stopping.into()),
         };
-        Ok(app.store.connect(room_id, claim, attempt, seq, outbox, Instant::now()).await?)
+        Ok(app.store.connect(room_id, claim, attempt, seq, outbox, Instant::now())?)
     }
 
     async fn read_hello(&mut self, app: &App, address: Address) -> Result<HashedHello, EndReason> {
@@ -202,7 +202,7 @@ impl HashedHello {
 }
 
 /// Hands a member's frame to the room.
-fn take(bytes: &[u8], seat: &dyn Seat, outbox: &Outbox, now: Instant) -> ControlFlow<EndReason> {
+fn take(bytes: &[u8], seat: &Seat, outbox: &Outbox, now: Instant) -> ControlFlow<EndReason> {
     match ClientFrame::parse(bytes) {
         Ok(ClientFrame::Leave) => ControlFlow::Break(CloseCode::Left.into()),
         Ok(frame) => match seat.take(&frame, now) {

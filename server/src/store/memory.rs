@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    future::ready,
+    pin::Pin,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -17,7 +17,7 @@ use tokio::task::yield_now;
 use wire::{ClientFrame, CloseCode, MemberId, Refusal, RoomId, RoomName, Seq};
 
 use super::{
-    Ending, Later, RoomStore, Seat,
+    Ending,
     clock::Clock,
     dirty_list::DirtyList,
     live_room::{Inner, LiveRoom, Next, Reply},
@@ -35,9 +35,9 @@ const PARTS: usize = 16;
 /// A delivery task yields after writes to this many connections.
 const WRITES: usize = 128;
 
-/// The store of rooms in memory.
+/// The store of rooms. Clones share the rooms.
 #[derive(Clone)]
-pub struct MemoryStore(Arc<Rooms>);
+pub struct Store(Arc<Rooms>);
 
 struct Rooms {
     bounds: Bounds,
@@ -61,7 +61,7 @@ struct Rooms {
     is_stopping: AtomicBool,
 }
 
-impl MemoryStore {
+impl Store {
     /// A store without rooms. When all replay buffers together exceed `max_replay_bytes`, each is trimmed to half of
     /// that divided by the number of rooms. Queued frames take their bytes from `memory`; when it is used up, frames
     /// are delivered at once.
@@ -82,6 +82,141 @@ impl MemoryStore {
             last_id: AtomicU64::new(0),
             is_stopping: AtomicBool::new(false),
         }))
+    }
+
+    /// Creates a room with its first member.
+    ///
+    /// # Errors
+    /// [`Refusal::RoomNameTaken`], [`Refusal::RoomIdTaken`], [`Refusal::ServerFull`].
+    pub fn create(
+        &self,
+        id: RoomId,
+        name: RoomName,
+        hash: SecondHash,
+        creator: Newcomer,
+        now: Instant,
+    ) -> Result<MemberId, Refusal> {
+        let mut names = lock(&self.0.names);
+        if self.0.rooms.len() >= self.0.max_rooms {
+            return Err(Refusal::ServerFull);
+        }
+        let Entry::Vacant(place) = self.0.rooms.entry(id) else { return Err(Refusal::RoomIdTaken) };
+        names.claim(&name, id)?;
+        let mut effects = Vec::new();
+        let create = Create { id, name, hash, bounds: self.0.bounds, creator };
+        let (room, member) = Room::create(self.0.clock.at(now), create, &mut effects);
+        let room = Arc::new(LiveRoom::new(room, effects, &self.0.memory));
+        place.insert(Arc::clone(&room));
+        drop(names);
+        self.0.change(&room, |inner| inner.queue_effects(None));
+        tracing::debug!(rooms = self.0.rooms.len(), "room created");
+        Ok(member)
+    }
+
+    /// Admits a newcomer.
+    ///
+    /// # Errors
+    /// [`Refusal::WrongCredentials`] if there is no such room or `hash` is not its hash; then, and only then,
+    /// [`Refusal::UserNameTaken`] and [`Refusal::RoomFull`].
+    pub fn admit(
+        &self,
+        name: &RoomName,
+        hash: SecondHash,
+        newcomer: Newcomer,
+        now: Instant,
+    ) -> Result<(RoomId, MemberId), Refusal> {
+        let id = lock(&self.0.names).ids.get(name).copied();
+        let Some((id, room)) = id.and_then(|id| Some((id, self.0.room(id)?))) else {
+            // A request for an unknown room takes the same steps as one with a wrong password.
+            let _ = bool::from(SecondHash::NONE.ct_eq(&hash));
+            return Err(Refusal::WrongCredentials);
+        };
+        let request = RequestId(self.0.next_id());
+        match self.0.apply(&room, now, Input::Admit { request, newcomer, hash }).outcome {
+            Some(Outcome::Admitted(admitted)) => admitted.map(|member| (id, member)),
+            _ => Err(Refusal::Internal),
+        }
+    }
+
+    /// Connects a member. From now on, `outbox` gets every frame for the member: first the welcome, then the events
+    /// that it missed after `seq`, then new ones.
+    ///
+    /// # Errors
+    /// Those of [`Input::Connect`]; [`CloseCode::Stopping`] when the server stops.
+    pub fn connect(
+        &self,
+        id: RoomId,
+        claim: Claim,
+        attempt: u32,
+        seq: Seq,
+        outbox: Outbox,
+        now: Instant,
+    ) -> Result<Seat, CloseCode> {
+        let room = self.0.room(id).ok_or(CloseCode::UnknownToken)?;
+        let (member, connection) = (claim.member_id, ConnectionId(self.0.next_id()));
+        let reply = self.0.change(&room, |inner| {
+            // Checked under the room's lock: `stop` closes every connection that passes here before it.
+            if self.0.is_stopping.load(Ordering::SeqCst) {
+                return Reply { refused: Some(CloseCode::Stopping), ..Reply::default() };
+            }
+            inner.apply(self.0.clock.at(now), Input::Connect { claim, attempt, seq, connection }, Some(outbox))
+        });
+        match reply.refused {
+            Some(code) => Err(code),
+            None => Ok(Seat { store: Arc::clone(&self.0), room, member, connection }),
+        }
+    }
+
+    /// A member leaves without its connection.
+    ///
+    /// # Errors
+    /// Those of [`Outcome::Left`].
+    pub fn leave(&self, id: RoomId, claim: Claim, now: Instant) -> Result<(), CloseCode> {
+        let room = self.0.room(id).ok_or(CloseCode::UnknownToken)?;
+        match self.0.apply(&room, now, Input::Leave { request: RequestId(self.0.next_id()), claim }).outcome {
+            Some(Outcome::Left(left)) => left,
+            _ => Err(CloseCode::UnknownToken),
+        }
+    }
+
+    /// Gives every room a tick that asked for one by now.
+    pub fn tick(&self, now: Instant) {
+        let at = self.0.clock.at(now);
+        loop {
+            let id = {
+                let mut wakes = lock(&self.0.wakes);
+                match wakes.first() {
+                    Some((wake, _)) if *wake <= at => wakes.pop_first().map(|(_, id)| id),
+                    _ => return,
+                }
+            };
+            if let Some(room) = id.and_then(|id| self.0.room(id)) {
+                self.0.apply(&room, now, Input::Tick);
+            }
+        }
+    }
+
+    /// Delivers queued frames to outboxes, without end. Nothing reaches an outbox without it. Several tasks may run it,
+    /// and share the work.
+    pub async fn deliver(&self) {
+        self.0.deliver().await;
+    }
+
+    /// Closes every connection with [`CloseCode::Stopping`].
+    pub fn stop(&self) {
+        self.0.is_stopping.store(true, Ordering::SeqCst);
+        for room in self.0.all() {
+            self.0.change(&room, |inner| {
+                inner.stop();
+                Reply::default()
+            });
+        }
+    }
+
+    /// Returns the number of rooms.
+    #[must_use]
+    pub fn rooms(&self) -> usize {
+        self.0.rooms.len()
     }
 }
 
@@ -204,181 +339,30 @@ impl Rooms {
             tracing::debug!(rooms = self.rooms.len(), "room removed");
         }
     }
-
-    fn create(
-        &self,
-        id: RoomId,
-        name: RoomName,
-        hash: SecondHash,
-        creator: Newcomer,
-        now: Instant,
-    ) -> Result<MemberId, Refusal> {
-        let mut names = lock(&self.names);
-        if self.rooms.len() >= self.max_rooms {
-            return Err(Refusal::ServerFull);
-        }
-        let Entry::Vacant(place) = self.rooms.entry(id) else { return Err(Refusal::RoomIdTaken) };
-        names.claim(&name, id)?;
-        let mut effects = Vec::new();
-        let create = Create { id, name, hash, bounds: self.bounds, creator };
-        let (room, member) = Room::create(self.clock.at(now), create, &mut effects);
-        let room = Arc::new(LiveRoom::new(room, effects, &self.memory));
-        place.insert(Arc::clone(&room));
-        drop(names);
-        self.change(&room, |inner| inner.queue_effects(None));
-        tracing::debug!(rooms = self.rooms.len(), "room created");
-        Ok(member)
-    }
-
-    fn admit(
-        &self,
-        name: &RoomName,
-        hash: SecondHash,
-        newcomer: Newcomer,
-        now: Instant,
-    ) -> Result<(RoomId, MemberId), Refusal> {
-        let id = lock(&self.names).ids.get(name).copied();
-        let Some((id, room)) = id.and_then(|id| Some((id, self.room(id)?))) else {
-            // A request for an unknown room takes the same steps as one with a wrong password.
-            let _ = bool::from(SecondHash::NONE.ct_eq(&hash));
-            return Err(Refusal::WrongCredentials);
-        };
-        let request = RequestId(self.next_id());
-        match self.apply(&room, now, Input::Admit { request, newcomer, hash }).outcome {
-            Some(Outcome::Admitted(admitted)) => admitted.map(|member| (id, member)),
-            _ => Err(Refusal::Internal),
-        }
-    }
-
-    fn connect(
-        self: &Arc<Self>,
-        id: RoomId,
-        claim: Claim,
-        attempt: u32,
-        seq: Seq,
-        outbox: Outbox,
-        now: Instant,
-    ) -> Result<MemorySeat, CloseCode> {
-        let room = self.room(id).ok_or(CloseCode::UnknownToken)?;
-        let (member, connection) = (claim.member_id, ConnectionId(self.next_id()));
-        let reply = self.change(&room, |inner| {
-            // Checked under the room's lock: `stop` closes every connection that passes here before it.
-            if self.is_stopping.load(Ordering::SeqCst) {
-                return Reply { refused: Some(CloseCode::Stopping), ..Reply::default() };
-            }
-            inner.apply(self.clock.at(now), Input::Connect { claim, attempt, seq, connection }, Some(outbox))
-        });
-        match reply.refused {
-            Some(code) => Err(code),
-            None => Ok(MemorySeat { store: Arc::clone(self), room, member, connection }),
-        }
-    }
-
-    fn leave(&self, id: RoomId, claim: Claim, now: Instant) -> Result<(), CloseCode> {
-        let room = self.room(id).ok_or(CloseCode::UnknownToken)?;
-        match self.apply(&room, now, Input::Leave { request: RequestId(self.next_id()), claim }).outcome {
-            Some(Outcome::Left(left)) => left,
-            _ => Err(CloseCode::UnknownToken),
-        }
-    }
-
-    fn tick(&self, now: Instant) {
-        let at = self.clock.at(now);
-        loop {
-            let id = {
-                let mut wakes = lock(&self.wakes);
-                match wakes.first() {
-                    Some((wake, _)) if *wake <= at => wakes.pop_first().map(|(_, id)| id),
-                    _ => return,
-                }
-            };
-            if let Some(room) = id.and_then(|id| self.room(id)) {
-                self.apply(&room, now, Input::Tick);
-            }
-        }
-    }
 }
 
-impl RoomStore for MemoryStore {
-    fn create(
-        &self,
-        id: RoomId,
-        name: RoomName,
-        hash: SecondHash,
-        creator: Newcomer,
-        now: Instant,
-    ) -> Later<'_, Result<MemberId, Refusal>> {
-        Box::pin(ready(self.0.create(id, name, hash, creator, now)))
-    }
-
-    fn admit(
-        &self,
-        name: RoomName,
-        hash: SecondHash,
-        newcomer: Newcomer,
-        now: Instant,
-    ) -> Later<'_, Result<(RoomId, MemberId), Refusal>> {
-        Box::pin(ready(self.0.admit(&name, hash, newcomer, now)))
-    }
-
-    fn connect(
-        &self,
-        id: RoomId,
-        claim: Claim,
-        attempt: u32,
-        seq: Seq,
-        outbox: Outbox,
-        now: Instant,
-    ) -> Later<'_, Result<Box<dyn Seat>, CloseCode>> {
-        let connected = self.0.connect(id, claim, attempt, seq, outbox, now);
-        Box::pin(ready(connected.map(|seat| Box::new(seat) as Box<dyn Seat>)))
-    }
-
-    fn leave(&self, id: RoomId, claim: Claim, now: Instant) -> Later<'_, Result<(), CloseCode>> {
-        Box::pin(ready(self.0.leave(id, claim, now)))
-    }
-
-    fn tick(&self, now: Instant) -> Later<'_, ()> {
-        self.0.tick(now);
-        Box::pin(ready(()))
-    }
-
-    fn stop(&self) -> Later<'_, ()> {
-        self.0.is_stopping.store(true, Ordering::SeqCst);
-        for room in self.0.all() {
-            self.0.change(&room, |inner| {
-                inner.stop();
-                Reply::default()
-            });
-        }
-        Box::pin(ready(()))
-    }
-
-    fn deliver(&self) -> Later<'_, ()> {
-        Box::pin(self.0.deliver())
-    }
-
-    fn rooms(&self) -> usize {
-        self.0.rooms.len()
-    }
-}
-
-struct MemorySeat {
+/// A connected member's handle to its room.
+pub struct Seat {
     store: Arc<Rooms>,
     room: Arc<LiveRoom>,
     member: MemberId,
     connection: ConnectionId,
 }
 
-impl MemorySeat {
+impl Seat {
     fn frame(&self, frame: &ClientFrame<'_>, now: Instant) -> Option<CloseCode> {
         let input = Input::Frame { member: self.member, connection: self.connection, frame };
         self.store.apply(&self.room, now, input).refused
     }
-}
 
-impl Seat for MemorySeat {
-    fn take(&self, frame: &ClientFrame<'_>, now: Instant) -> Result<(), CloseCode> {
+    /// Hands a frame to the room.
+    ///
+    /// # Errors
+    /// The code to close the connection with: [`CloseCode::UnknownToken`] when the member is gone,
+    /// [`CloseCode::Replaced`] when a newer connection took over, [`CloseCode::CounterSkipped`] when a message's counter
+    /// is not the next one, [`CloseCode::TooBig`] for a message that is too long, [`CloseCode::Malformed`] for a second
+    /// hello.
+    pub fn take(&self, frame: &ClientFrame<'_>, now: Instant) -> Result<(), CloseCode> {
         let Some(code) = self.frame(frame, now) else { return Ok(()) };
         if let CloseCode::UnknownToken | CloseCode::Replaced = code {
             // A removed member must get the reason before it gets this refusal.
@@ -387,18 +371,23 @@ impl Seat for MemorySeat {
         Err(code)
     }
 
-    fn after_batch(&self) -> Option<Later<'_, ()>> {
+    /// Called after all frames of one read. Delivers the room's queue if every member has sent something. If too much is
+    /// queued, returns a future to wait for before more is read. It is boxed, because every connection's task would
+    /// otherwise reserve memory for it.
+    pub fn after_batch(&self) -> Option<Pin<Box<impl Future<Output = ()> + Send + '_>>> {
         if self.room.all_have_sent() {
             self.store.follow_up(&self.room, Next::Deliver);
         }
-        self.room.is_over_high_water().then(|| -> Later<'_, ()> { Box::pin(self.room.caught_up()) })
+        self.room.is_over_high_water().then(|| Box::pin(self.room.caught_up()))
     }
 
-    fn leave(&self, now: Instant) {
+    /// Leaves the room at once.
+    pub fn leave(&self, now: Instant) {
         self.frame(&ClientFrame::Leave, now);
     }
 
-    fn disconnect(&self, ending: Ending, now: Instant) {
+    /// Ends the connection.
+    pub fn disconnect(&self, ending: Ending, now: Instant) {
         let ending = match ending {
             Ending::Lost(last) => room::Ending::Lost(now.saturating_duration_since(last)),
             Ending::Going => room::Ending::Going,
@@ -411,7 +400,7 @@ impl Seat for MemorySeat {
     }
 }
 
-impl Drop for MemorySeat {
+impl Drop for Seat {
     /// However a connection's task ends, its member does not stay connected.
     fn drop(&mut self) {
         let now = Instant::now();
